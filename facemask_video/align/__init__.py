@@ -1,0 +1,1 @@
+"""Aligned face crops: five landmarks, one template, one similarity."""

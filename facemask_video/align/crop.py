@@ -1,0 +1,49 @@
+"""Cut an aligned crop out of a frame or an image.
+
+Training crops and live crops are cut by this file alone, so the two cannot drift apart.
+"""
+
+import numpy as np
+
+from facemask_video import geometry
+from facemask_video.align.similarity import fit_similarity
+from facemask_video.align.template import LANDMARK_WEIGHTS, TEMPLATE
+from facemask_video.faces import Crop, Landmarks, TrackedFace
+from facemask_video.frames import Frame, ImageU8
+from facemask_video.geometry import Affine, Box
+from facemask_video.warp import warp
+
+
+def frame_to_crop(landmarks: Landmarks, crop_size_px: int) -> Affine:
+    """Return the similarity from frame px to crop px for five landmarks."""
+    return fit_similarity(landmarks, TEMPLATE * crop_size_px, LANDMARK_WEIGHTS)
+
+
+def cut_crop(frame: Frame, face: TrackedFace, crop_size_px: int) -> Crop:
+    """Cut the aligned crop of a face; parts outside the frame repeat its edge.
+
+    Only the rectangle under the crop is converted to RGB.
+    """
+    to_crop = frame_to_crop(face.landmarks, crop_size_px)
+    footprint = geometry.apply(
+        geometry.invert(to_crop), geometry.corners(Box(0, 0, crop_size_px, crop_size_px))
+    )
+    # Two px more on each side feed the resampler's taps at the crop's edge.
+    region = geometry.round_out(geometry.bounding_box(footprint))
+    region = Box(region.x0 - 2, region.y0 - 2, region.x1 + 2, region.y1 + 2)
+    pixels = frame.read_region(region)
+    region_to_crop = geometry.compose(geometry.translation(region.x0, region.y0), to_crop)
+    return Crop(_resample(pixels, region_to_crop, crop_size_px), to_crop, face)
+
+
+def cut_from_image(
+    image: ImageU8, landmarks: Landmarks, crop_size_px: int
+) -> tuple[ImageU8, Affine]:
+    """Cut the aligned crop out of a whole RGB image; returns it with ``image_to_crop``."""
+    to_crop = frame_to_crop(landmarks, crop_size_px)
+    return _resample(image, to_crop, crop_size_px), to_crop
+
+
+def _resample(pixels: ImageU8, pixels_to_crop: Affine, crop_size_px: int) -> ImageU8:
+    crop = warp(pixels, pixels_to_crop, width_px=crop_size_px, height_px=crop_size_px)
+    return np.ascontiguousarray(crop, dtype=np.uint8)

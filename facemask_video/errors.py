@@ -1,0 +1,33 @@
+"""Every exception that this package raises on purpose.
+
+Each message is one line in the shape "what, where, what to do". The command line prints it as it
+is and exits 1; nothing else of a failure reaches the user unless ``-v`` asks for the traceback.
+"""
+
+
+class FacemaskVideoError(Exception):
+    """A failure that a user can cause or mend."""
+
+
+class VideoReadError(FacemaskVideoError):
+    """An input cannot be opened or read to its end."""
+
+
+class VideoWriteError(FacemaskVideoError):
+    """An output cannot be opened, encoded or completed."""
+
+
+class WeightsError(FacemaskVideoError):
+    """A weights file is missing, damaged, or made for something else."""
+
+
+class ConfigError(FacemaskVideoError):
+    """An option or a configuration file holds a key or value that is not accepted."""
+
+
+class DeviceError(FacemaskVideoError):
+    """The device or precision asked for is not available here."""
+
+
+class TracksError(FacemaskVideoError):
+    """A tracks sidecar is damaged or belongs to another file."""
