@@ -1,0 +1,70 @@
+# Sourced by the other scripts: makes .venv and installs this checkout into it.
+#
+# prepare_environment EXTRAS installs only when setup.cfg, pyproject.toml, the interpreter or the
+# extras have changed since the last time, so that a second call costs well under a second.
+# PYTHON names the interpreter to build .venv with; the first of python3, python3.13, python3.12 and
+# python3.11 that is new enough is taken where it is not set.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+venv="$root/.venv"
+
+_is_new_enough() {
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+}
+
+_find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+        if _is_new_enough "$candidate"; then
+            echo "$candidate"
+            return 0
+        fi
+    done
+    {
+        echo "facemask-video needs Python 3.11 or newer; found: $(python3 --version 2>&1 || true)."
+        echo "Install it, or name it: PYTHON=/path/to/python3.11 $0"
+    } >&2
+    return 1
+}
+
+_make_venv() {
+    local python
+    python=$(_find_python) || return 1
+    echo "Making a virtual environment in $venv with $("$python" --version)." >&2
+    if ! "$python" -m venv "$venv"; then
+        rm -rf "$venv"
+        echo "Python could not make a virtual environment; on Debian and Ubuntu install python3-venv." >&2
+        return 1
+    fi
+}
+
+_fingerprint() {
+    "$venv/bin/python" - "$1" "$root/setup.cfg" "$root/pyproject.toml" <<'PYTHON'
+import hashlib
+import sys
+from pathlib import Path
+
+extras, *files = sys.argv[1:]
+digest = hashlib.sha256(f"{extras} {sys.version} {sys.prefix}".encode())
+for file in files:
+    digest.update(Path(file).read_bytes())
+print(digest.hexdigest())
+PYTHON
+}
+
+prepare_environment() {
+    local extras=$1 stamp="$venv/.installed-${1:-plain}" fingerprint
+    # A folder that was copied or moved here, or whose Python is gone, cannot be mended: remake it.
+    if [ -e "$venv" ] && ! _is_new_enough "$venv/bin/python"; then
+        echo "$venv has no working Python 3.11 or newer; making it again." >&2
+        rm -rf "$venv"
+    fi
+    [ -e "$venv" ] || _make_venv || return 1
+    fingerprint=$(_fingerprint "$extras") || return 1
+    if [ "$(cat "$stamp" 2>/dev/null)" != "$fingerprint" ]; then
+        echo "Installing facemask-video${extras:+ with the extras $extras} into $venv; the first time takes some minutes." >&2
+        "$venv/bin/python" -m pip install --disable-pip-version-check --quiet \
+            --editable "$root${extras:+[$extras]}" </dev/null || return 1
+        echo "$fingerprint" >"$stamp"
+    fi
+}
