@@ -1,0 +1,1 @@
+"""From a translated crop to pixels of the frame: colour, alpha, steadiness, paste."""

@@ -1,0 +1,191 @@
+"""Match a generated crop's colours to those of the crop it replaces.
+
+A mask changes the colours of the lower face by design, so a comparison of whole crops would pull
+the mask towards skin. Both sets of statistics come from the part of the crop that is kept: skin and
+brows around the eyes, weighted by how little the generator means to change there. Only the
+generated image is corrected; the alpha, and with it every kept pixel, stays as it was.
+
+Each correction is bounded in shift and in gain, and fades out where the generator's picture of the
+kept part has too few pixels, is flat, or does not resemble the source at all.
+"""
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemask_video.composite.alpha import smoothstep
+from facemask_video.faces import TranslatedCrop
+from facemask_video.frames import AlphaF32, ImageU8
+
+MODES = ("none", "histogram", "mean-std")
+"""What `match_colour` accepts."""
+
+KEPT_REGION = (0.24, 0.22, 0.76, 0.44)
+"""Forehead and eyes (x0, y0, x1, y1), as fractions of the crop's side.
+
+The alignment template puts the eyes at (0.365, 0.36) and (0.635, 0.36); a mask's upper edge on the
+bridge of the nose lies at about 0.46.
+"""
+
+MAX_SHIFT = 24.0
+"""Largest change of a level, of 255. A generator further off than this is wrong, not tinted."""
+
+MAX_GAIN = 1.25
+"""Largest ratio of contrast; its inverse is the smallest."""
+
+_LEVELS = np.arange(256, dtype=np.float64)
+_MIN_PIXELS = 64.0  # An 8 by 8 patch; with fewer a mean is one texture's, not the light's.
+_MIN_STD = 3.0  # Below three levels of contrast a ratio of contrasts is a ratio of noises.
+_SMOOTHING_LEVELS = 8.0
+_CLIPPED = (3, 252)  # Levels beyond these stand for any brighter or darker light.
+
+
+def match_colour(crop: TranslatedCrop, mode: str) -> TranslatedCrop:
+    """Correct the generated image so that its kept part would have the source's colours.
+
+    Args:
+        crop: What the generator made; returned as it is where nothing can or need be corrected.
+        mode: ``none``, ``histogram`` (a smooth monotone curve a channel) or ``mean-std`` (a gain
+            and a shift a channel).
+
+    Raises:
+        ValueError: The mode is not known.
+    """
+    if mode not in MODES:
+        raise ValueError(f"colour: got {mode!r}, expected one of {', '.join(MODES)}.")
+    if mode == "none":
+        return crop
+    weights = _kept_weights(crop)
+    trust = _trust(crop, weights)
+    if trust == 0.0:
+        return crop
+    curve = _histogram_curve if mode == "histogram" else _mean_std_curve
+    image = np.empty_like(crop.image)
+    for channel in range(3):
+        histogram = _histogram(crop.image[:, :, channel], weights)
+        target = _histogram(crop.source.image[:, :, channel], weights)
+        shifts = _bounded(curve(histogram, target) - _LEVELS, _mean_std(histogram)[0])
+        bounded = _LEVELS + trust * shifts
+        table = np.clip(np.rint(bounded), 0, 255).astype(np.uint8)
+        image[:, :, channel] = table[crop.image[:, :, channel]]
+    return TranslatedCrop(crop.source, image, crop.alpha)
+
+
+def transfer_levels(
+    histogram: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the monotone map of levels that gives one histogram the shape of another.
+
+    A level goes to where the target has the same share of its weight below (half of a level's own
+    weight counting as below it). Levels outside those the histogram holds move with the nearest one
+    it does hold.
+
+    Args:
+        histogram: Weight of each of the 256 levels, sum > 0.
+        target: The same of the distribution to reach, sum > 0.
+
+    Returns:
+        The new value of each level, shape (256,), never falling.
+    """
+    held, wanted = np.flatnonzero(histogram), np.flatnonzero(target)
+    share = (np.cumsum(histogram) - histogram / 2)[held] / histogram.sum()
+    share_wanted = (np.cumsum(target) - target / 2)[wanted] / target.sum()
+    shifts = np.interp(share, share_wanted, wanted) - held
+    # Between two held levels the value is interpolated, so the map stays monotone.
+    values = np.interp(_LEVELS, held, held + shifts)
+    values[: held[0]] = _LEVELS[: held[0]] + shifts[0]
+    values[held[-1] + 1 :] = _LEVELS[held[-1] + 1 :] + shifts[-1]
+    return values
+
+
+def _histogram_curve(
+    histogram: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    shifts = transfer_levels(histogram, target) - _LEVELS
+    # A curve of steps would print the noise of two small histograms as bands.
+    padded = np.pad(shifts, 24, mode="edge")
+    smooth = cv2.GaussianBlur(padded[None, :], (49, 1), _SMOOTHING_LEVELS)[0, 24:-24]
+    return np.asarray(_LEVELS + smooth, dtype=np.float64)
+
+
+def _mean_std_curve(
+    histogram: NDArray[np.float64], target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    mean, std = _mean_std(histogram)
+    target_mean, target_std = _mean_std(target)
+    flat = std < _MIN_STD or target_std < _MIN_STD
+    gain = 1.0 if flat else float(np.clip(target_std / std, 1 / MAX_GAIN, MAX_GAIN))
+    return (_LEVELS - mean) * gain + target_mean
+
+
+def _mean_std(histogram: NDArray[np.float64]) -> tuple[float, float]:
+    shares = histogram / histogram.sum()
+    mean = float(shares @ _LEVELS)
+    return mean, float(np.sqrt(shares @ (_LEVELS - mean) ** 2))
+
+
+def _bounded(shifts: NDArray[np.float64], mean: float) -> NDArray[np.float64]:
+    """Limit shifts to `MAX_SHIFT` and the slope of the curve to `MAX_GAIN` and its inverse."""
+    limited = np.clip(shifts, -MAX_SHIFT, MAX_SHIFT)
+    steps = np.clip(np.diff(limited), 1 / MAX_GAIN - 1.0, MAX_GAIN - 1.0)
+    # Rebuilt from the mean of what was measured, so that a limited slope errs far from it.
+    anchor = round(mean)
+    rebuilt = np.concatenate([[0.0], np.cumsum(steps)])
+    return np.clip(rebuilt - rebuilt[anchor] + limited[anchor], -MAX_SHIFT, MAX_SHIFT)
+
+
+def _histogram(channel: NDArray[np.uint8], weights: AlphaF32) -> NDArray[np.float64]:
+    return np.bincount(channel.ravel(), weights=weights.ravel(), minlength=256)
+
+
+def _kept_weights(crop: TranslatedCrop) -> AlphaF32:
+    """Weight each pixel by how much of it is kept, and by 0 where either picture is clipped."""
+    weights = kept_region(crop.source.size_px) * (1.0 - np.clip(crop.alpha, 0.0, 1.0))
+    both = np.concatenate([crop.image, crop.source.image], axis=2)
+    fine = (both.min(axis=2) >= _CLIPPED[0]) & (both.max(axis=2) <= _CLIPPED[1])
+    return np.where(fine, weights, 0.0).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def kept_region(crop_size_px: int) -> AlphaF32:
+    """Return the ellipse inside `KEPT_REGION`: 1 in its middle, falling smoothly to 0 at its edge.
+
+    Returns:
+        Shape (crop_size_px, crop_size_px), read-only, because equal calls share one array.
+    """
+    x0, y0, x1, y1 = KEPT_REGION
+    at = (np.arange(crop_size_px) + 0.5) / crop_size_px
+    across = (at - (x0 + x1) / 2) / ((x1 - x0) / 2)
+    down = (at - (y0 + y1) / 2) / ((y1 - y0) / 2)
+    radius = np.sqrt(across[None, :] ** 2 + down[:, None] ** 2)
+    region: AlphaF32 = smoothstep((1.0 - radius) / 0.3).astype(np.float32)
+    region.setflags(write=False)
+    return region
+
+
+def _trust(crop: TranslatedCrop, weights: AlphaF32) -> float:
+    """Say in [0, 1] how far the generator's picture of the kept part may be compared.
+
+    Nothing forces a generator to redraw what its alpha hides. Where its picture does not follow the
+    source's light and dark, a difference of colour says nothing about the part that shows.
+    """
+    total = float(weights.sum())
+    # The region is measured at 128 px, where it holds about 1,000 px.
+    enough = total * (128 / crop.source.size_px) ** 2
+    if enough < _MIN_PIXELS:
+        return 0.0
+    shares = weights.ravel() / total
+    ours, theirs = (_luma(image).ravel() for image in (crop.image, crop.source.image))
+    ours, theirs = ours - shares @ ours, theirs - shares @ theirs
+    spread = float(np.sqrt((shares @ ours**2) * (shares @ theirs**2)))
+    if spread < _MIN_STD**2:
+        return 0.0
+    likeness = float(shares @ (ours * theirs)) / spread
+    fullness = min(1.0, enough / (4 * _MIN_PIXELS))
+    return fullness * float(smoothstep(np.array((likeness - 0.5) / 0.35)))
+
+
+def _luma(image: ImageU8) -> NDArray[np.float64]:
+    return image @ np.array([0.299, 0.587, 0.114])

@@ -1,0 +1,84 @@
+"""Bring a translated crop back to the pixels of its frame."""
+
+import numpy as np
+
+from facemask_video import geometry
+from facemask_video.composite.alpha import clean, coverage_window, smoothstep
+from facemask_video.faces import TranslatedCrop
+from facemask_video.frames import AlphaF32, ImageU8, Patch
+from facemask_video.geometry import Affine, Box
+from facemask_video.warp import warp
+
+# Under this alpha a generator has little reason to get its colours right.
+_TRUSTED_ALPHA = 0.1
+
+
+def make_patch(
+    crop: TranslatedCrop, *, frame_width_px: int, frame_height_px: int, coverage: float
+) -> Patch | None:
+    """Warp a translated crop into the frame's pixels, with nothing rounded on the way.
+
+    Convention: the patch's box is the smallest whole-pixel rectangle of the frame that holds every
+    pixel with alpha > 0; outside it this face changes nothing.
+
+    Args:
+        crop: What the generator made, its ``source.frame_to_crop`` saying where it came from.
+        frame_width_px: Width of the frame as displayed.
+        frame_height_px: Height of the frame as displayed.
+        coverage: Share of the crop's side that may change, in (0, 1]; see `coverage_window`.
+
+    Returns:
+        The patch, or None where nothing changes or the crop lies outside the frame.
+    """
+    size_px = crop.source.size_px
+    alpha = clean(crop.alpha * coverage_window(size_px, coverage))
+    if not alpha.any():
+        return None
+    crop_to_frame = geometry.invert(crop.source.frame_to_crop)
+    box = _footprint(alpha, crop_to_frame, frame_width_px, frame_height_px)
+    if box.area_px2 == 0:
+        return None
+    crop_to_box = geometry.compose(crop_to_frame, geometry.translation(-box.x0, -box.y0))
+    width_px, height_px = int(box.width_px), int(box.height_px)
+    placed = clean(
+        np.asarray(
+            warp(alpha, crop_to_box, width_px=width_px, height_px=height_px, border="zero"),
+            dtype=np.float32,
+        )
+    )
+    rows, columns = np.flatnonzero(placed.any(axis=1)), np.flatnonzero(placed.any(axis=0))
+    if not rows.size:
+        return None
+    image = np.asarray(
+        warp(_tamed(crop), crop_to_box, width_px=width_px, height_px=height_px, sharp=True),
+        dtype=np.uint8,
+    )
+    y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    return Patch(
+        Box(box.x0 + x0, box.y0 + y0, box.x0 + x1, box.y0 + y1),
+        np.ascontiguousarray(image[y0:y1, x0:x1]),
+        np.ascontiguousarray(placed[y0:y1, x0:x1]),
+    )
+
+
+def _footprint(alpha: AlphaF32, crop_to_frame: Affine, width_px: int, height_px: int) -> Box:
+    """Return the whole-pixel box of the frame that alpha > 0 can reach through the resampler."""
+    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+    # Bilinear taps reach one px beyond a sample: of the crop where it grows, and of the frame
+    # (area averages, and bilinear once more) where it shrinks.
+    opaque = Box(columns[0] - 1, rows[0] - 1, columns[-1] + 2, rows[-1] + 2)
+    reached = geometry.bounding_box(geometry.apply(crop_to_frame, geometry.corners(opaque)))
+    grown = Box(reached.x0 - 2, reached.y0 - 2, reached.x1 + 2, reached.y1 + 2)
+    return geometry.round_out(geometry.clip(grown, width_px, height_px))
+
+
+def _tamed(crop: TranslatedCrop) -> ImageU8:
+    """Fall back to the source's colours where alpha is nearly 0.
+
+    A generator is free to draw anything where its alpha hides it. Resampling mixes neighbours, and
+    would carry such colours into the edge of what shows.
+    """
+    trust = smoothstep(crop.alpha / _TRUSTED_ALPHA)[:, :, None]
+    source = crop.source.image.astype(np.float32)
+    mixed = source + trust * (crop.image.astype(np.float32) - source)
+    return np.rint(mixed).astype(np.uint8)
