@@ -5,6 +5,8 @@ pixel). OpenCV puts the origin at the centre of that pixel; the half-pixel shift
 nowhere else.
 """
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +17,18 @@ from facemask_video.geometry import Affine
 _CENTRE = geometry.translation(0.5, 0.5)
 _CORNER = geometry.translation(-0.5, -0.5)
 
+Sample = TypeVar("Sample", np.uint8, np.float32)
+
 
 def warp(
-    image: NDArray[np.generic],
+    image: NDArray[Sample],
     source_to_target: Affine,
     *,
     width_px: int,
     height_px: int,
     border: str = "replicate",
     sharp: bool = False,
-) -> NDArray[np.generic]:
+) -> NDArray[Sample]:
     """Resample an image under an affine map.
 
     Where the map shrinks, the source is first reduced by area averaging so that nothing aliases;
@@ -46,16 +50,18 @@ def warp(
     if scale < 1 / 1.5:
         height, width = image.shape[:2]
         reduced_width, reduced_height = max(1, round(width * scale)), max(1, round(height * scale))
-        image = cv2.resize(image, (reduced_width, reduced_height), interpolation=cv2.INTER_AREA)
+        reduced = cv2.resize(image, (reduced_width, reduced_height), interpolation=cv2.INTER_AREA)
+        image = np.asarray(reduced, dtype=image.dtype)
         to_source = np.array(
             [[width / reduced_width, 0.0, 0.0], [0.0, height / reduced_height, 0.0]]
         )
         source_to_target = geometry.compose(to_source, source_to_target)
     centred = geometry.compose(geometry.compose(_CENTRE, source_to_target), _CORNER)
-    return cv2.warpAffine(
+    warped = cv2.warpAffine(
         image,
         centred,
         (width_px, height_px),
         flags=cv2.INTER_CUBIC if sharp else cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE if border == "replicate" else cv2.BORDER_CONSTANT,
     )
+    return np.asarray(warped, dtype=image.dtype)

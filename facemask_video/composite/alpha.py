@@ -21,10 +21,10 @@ The chin lies at 0.85 of the crop's height; with a coverage of 0.9 the window is
 """
 
 
-def smoothstep(values: NDArray[np.floating]) -> NDArray[np.floating]:
+def smoothstep(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """Rise from 0 at 0 to 1 at 1 with a slope of 0 at both ends (C1); constant outside."""
     clipped = np.clip(values, 0.0, 1.0)
-    return clipped * clipped * (3.0 - 2.0 * clipped)
+    return np.asarray(clipped * clipped * (3.0 - 2.0 * clipped), dtype=np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -47,7 +47,7 @@ def coverage_window(crop_size_px: int, coverage: float) -> AlphaF32:
     from_center = np.abs((np.arange(crop_size_px) + 0.5) / crop_size_px - 0.5)
     feather = min(FEATHER, coverage / 2)
     ramp = smoothstep((coverage / 2 - from_center) / feather)
-    window: AlphaF32 = np.outer(ramp, ramp).astype(np.float32)
+    window: AlphaF32 = np.outer(ramp, ramp)
     window.setflags(write=False)
     return window
 

@@ -94,7 +94,7 @@ def transfer_levels(
     share_wanted = (np.cumsum(target) - target / 2)[wanted] / target.sum()
     shifts = np.interp(share, share_wanted, wanted) - held
     # Between two held levels the value is interpolated, so the map stays monotone.
-    values = np.interp(_LEVELS, held, held + shifts)
+    values: NDArray[np.float64] = np.interp(_LEVELS, held, held + shifts)
     values[: held[0]] = _LEVELS[: held[0]] + shifts[0]
     values[held[-1] + 1 :] = _LEVELS[held[-1] + 1 :] + shifts[-1]
     return values
@@ -116,8 +116,8 @@ def _mean_std_curve(
     mean, std = _mean_std(histogram)
     target_mean, target_std = _mean_std(target)
     flat = std < _MIN_STD or target_std < _MIN_STD
-    gain = 1.0 if flat else float(np.clip(target_std / std, 1 / MAX_GAIN, MAX_GAIN))
-    return (_LEVELS - mean) * gain + target_mean
+    gain = 1.0 if flat else min(max(target_std / std, 1 / MAX_GAIN), MAX_GAIN)
+    return np.asarray((_LEVELS - mean) * gain + target_mean, dtype=np.float64)
 
 
 def _mean_std(histogram: NDArray[np.float64]) -> tuple[float, float]:
@@ -133,11 +133,13 @@ def _bounded(shifts: NDArray[np.float64], mean: float) -> NDArray[np.float64]:
     # Rebuilt from the mean of what was measured, so that a limited slope errs far from it.
     anchor = round(mean)
     rebuilt = np.concatenate([[0.0], np.cumsum(steps)])
-    return np.clip(rebuilt - rebuilt[anchor] + limited[anchor], -MAX_SHIFT, MAX_SHIFT)
+    rebuilt += limited[anchor] - rebuilt[anchor]
+    return np.asarray(np.clip(rebuilt, -MAX_SHIFT, MAX_SHIFT), dtype=np.float64)
 
 
 def _histogram(channel: NDArray[np.uint8], weights: AlphaF32) -> NDArray[np.float64]:
-    return np.bincount(channel.ravel(), weights=weights.ravel(), minlength=256)
+    counts = np.bincount(channel.ravel(), weights=weights.ravel(), minlength=256)
+    return np.asarray(counts, dtype=np.float64)
 
 
 def _kept_weights(crop: TranslatedCrop) -> AlphaF32:
@@ -160,7 +162,7 @@ def kept_region(crop_size_px: int) -> AlphaF32:
     across = (at - (x0 + x1) / 2) / ((x1 - x0) / 2)
     down = (at - (y0 + y1) / 2) / ((y1 - y0) / 2)
     radius = np.sqrt(across[None, :] ** 2 + down[:, None] ** 2)
-    region: AlphaF32 = smoothstep((1.0 - radius) / 0.3).astype(np.float32)
+    region: AlphaF32 = smoothstep((1.0 - radius) / 0.3)
     region.setflags(write=False)
     return region
 
@@ -188,4 +190,4 @@ def _trust(crop: TranslatedCrop, weights: AlphaF32) -> float:
 
 
 def _luma(image: ImageU8) -> NDArray[np.float64]:
-    return image @ np.array([0.299, 0.587, 0.114])
+    return np.asarray(image @ np.array([0.299, 0.587, 0.114]), dtype=np.float64)

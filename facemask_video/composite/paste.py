@@ -40,19 +40,11 @@ def make_patch(
         return None
     crop_to_box = geometry.compose(crop_to_frame, geometry.translation(-box.x0, -box.y0))
     width_px, height_px = int(box.width_px), int(box.height_px)
-    placed = clean(
-        np.asarray(
-            warp(alpha, crop_to_box, width_px=width_px, height_px=height_px, border="zero"),
-            dtype=np.float32,
-        )
-    )
+    placed = clean(warp(alpha, crop_to_box, width_px=width_px, height_px=height_px, border="zero"))
     rows, columns = np.flatnonzero(placed.any(axis=1)), np.flatnonzero(placed.any(axis=0))
     if not rows.size:
         return None
-    image = np.asarray(
-        warp(_tamed(crop), crop_to_box, width_px=width_px, height_px=height_px, sharp=True),
-        dtype=np.uint8,
-    )
+    image = warp(_tamed(crop), crop_to_box, width_px=width_px, height_px=height_px, sharp=True)
     y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     return Patch(
         Box(box.x0 + x0, box.y0 + y0, box.x0 + x1, box.y0 + y1),
