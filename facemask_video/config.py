@@ -1,0 +1,215 @@
+"""The options of a conversion: the only home of their defaults, ranges and choices.
+
+Order of precedence: these defaults, then a TOML file, then what was typed (or set in the
+environment). The command line is generated from this file.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facemask_video.direction import Direction
+from facemask_video.settings import as_plain, check, setting
+
+
+@dataclass(frozen=True, slots=True)
+class VideoConfig:
+    """What part of the input is read and how the output is encoded."""
+
+    start_s: float | None = setting(
+        None,
+        low=0,
+        flags=("--start",),
+        metavar="TIME",
+        help="Begin at this time, in seconds or HH:MM:SS",
+    )
+    end_s: float | None = setting(
+        None,
+        low=0,
+        low_open=True,
+        flags=("--end",),
+        metavar="TIME",
+        help="Stop before this time, in seconds or HH:MM:SS",
+    )
+    encoder: str = setting(
+        "libx264", metavar="NAME", help="Video encoder; ffv1 into .mkv is lossless"
+    )
+    crf: float | None = setting(
+        None, low=0, high=63, help="Quality of the encoder, lower is better; the encoder's own"
+    )
+    preset: str | None = setting(
+        None, metavar="NAME", help="Speed preset of the encoder; the encoder's own"
+    )
+    pixel_format: str | None = setting(
+        None,
+        flags=("--pix-fmt",),
+        metavar="NAME",
+        help="Pixel format of the output; the input's where the encoder can",
+    )
+    encoder_options: Mapping[str, str] = setting(
+        {},
+        flags=("--encoder-opt",),
+        metavar="KEY=VALUE",
+        help="Further option of the encoder; repeatable",
+    )
+    audio: bool = setting(True, help="Copy the audio streams")
+    strict_streams: bool = setting(
+        False, help="Fail where the output's container cannot hold one of the input's streams"
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class DetectConfig:
+    """How faces are found."""
+
+    size_px: int = setting(
+        0,
+        low=0,
+        flags=("--detect-size",),
+        metavar="PX",
+        help="Longer side of the picture that faces are looked for in; 0 chooses it by --min-face",
+    )
+    threshold: float = setting(
+        0.8,
+        low=0,
+        high=1,
+        flags=("--detection-threshold",),
+        help="Smallest score of a face",
+    )
+    min_face_px: float = setting(
+        35.0,
+        low=8,
+        flags=("--min-face",),
+        metavar="PX",
+        help="Smallest face, in px of the frame",
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackConfig:
+    """How faces are followed through time."""
+
+    smoothing: str = setting(
+        "kalman", choices=("kalman", "ema", "none"), help="How the path of a face is smoothed"
+    )
+    kf_noise: float = setting(
+        1e-3,
+        low=0,
+        low_open=True,
+        help="Process noise of the Kalman filter: more follows faster, less jitters less",
+    )
+    ema_coef: float = setting(
+        0.65,
+        low=0,
+        high=1,
+        low_open=True,
+        help="Weight of the newest position in the moving average",
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TranslateConfig:
+    """Which generator runs, and on what."""
+
+    weights: Path | None = setting(
+        None, metavar="FILE", help="Weights file; the shipped ones for the direction"
+    )
+    batch_size: int = setting(8, low=1, help="Faces translated at once, gathered over frames")
+    device: str = setting(
+        "auto", metavar="auto|cpu|cuda[:i]", help="Where the networks run; auto takes a GPU if any"
+    )
+    precision: str = setting(
+        "auto",
+        choices=("auto", "fp32", "bf16", "fp16"),
+        help="Number format of the generator; auto is bf16 where the processor has it",
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeConfig:
+    """How a translated face is put back into its frame."""
+
+    color: str = setting(
+        "histogram",
+        choices=("none", "histogram", "mean-std"),
+        help="How the colours are matched to the frame, measured where the face is kept",
+    )
+    coverage: float = setting(
+        0.9, low=0, low_open=True, high=1, help="Part of the aligned crop that may be replaced"
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig:
+    """What is written, and what is said meanwhile."""
+
+    layout: str = setting(
+        "result",
+        choices=("result", "side-by-side", "triple"),
+        help="Result alone, source beside result, or source, result and alpha",
+    )
+    overwrite: bool = setting(
+        False, flags=("--overwrite", "-y"), help="Replace files that exist already"
+    )
+    report: Path | None = setting(
+        None, metavar="FILE.json", help="Write counts, timings and the options used"
+    )
+    tracks_out: Path | None = setting(
+        None, metavar="FILE.jsonl", help="Write the faces of each frame and the regions changed"
+    )
+    progress: str = setting(
+        "auto",
+        choices=("auto", "bar", "json", "none"),
+        help="Progress on stderr; auto is a bar on a terminal, json is one object a line",
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertConfig:
+    """Everything that decides what a conversion does, but for the two files."""
+
+    direction: Direction = setting(
+        flags=("--direction", "-d"),
+        metavar="mask|unmask",
+        help="Put masks on (mask, AtoB) or take them off (unmask, BtoA)",
+    )
+    video: VideoConfig = field(default_factory=VideoConfig)
+    detect: DetectConfig = field(default_factory=DetectConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
+    translate: TranslateConfig = field(default_factory=TranslateConfig)
+    composite: CompositeConfig = field(default_factory=CompositeConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+def to_json(config: ConvertConfig) -> str:
+    """Write a configuration as JSON, sections as nested objects."""
+    return json.dumps(as_plain(config), indent=2)
