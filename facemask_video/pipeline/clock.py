@@ -1,0 +1,63 @@
+"""Time each stage of a chain of iterators, without the time of the stages before it."""
+
+import threading
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+class StageClock:
+    """Charges the wall time of each thread to the innermost span that is open in it.
+
+    A stage pulls on the one before it, so spans nest; while an inner span is open the outer one is
+    not charged. Stages in different threads run at once, so the seconds may add up to more than
+    the run took. A name must be used in one thread only.
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing charged."""
+        self.seconds: dict[str, float] = {}
+        self._threads = threading.local()
+
+    @contextmanager
+    def span(self, name: str) -> Iterator[None]:
+        """Charge what happens inside to ``name``."""
+        self._charge()
+        self._open_spans().append(name)
+        try:
+            yield
+        finally:
+            self._charge()
+            self._open_spans().pop()
+
+    def timed(self, name: str, items: Iterable[Item]) -> Generator[Item, None, None]:
+        """Iterate ``items``, charging each step to ``name``; closing this closes ``items``."""
+        iterator = iter(items)
+        try:
+            while True:
+                with self.span(name):
+                    try:
+                        item = next(iterator)
+                    except StopIteration:
+                        return
+                yield item
+        finally:
+            if isinstance(iterator, Generator):
+                with self.span(name):
+                    iterator.close()
+
+    def _open_spans(self) -> list[str]:
+        spans: list[str] = getattr(self._threads, "spans", [])
+        self._threads.spans = spans
+        return spans
+
+    def _charge(self) -> None:
+        """Charge the time since the last change of spans in this thread to the open one."""
+        now = time.perf_counter()
+        spans = self._open_spans()
+        if spans:
+            self.seconds[spans[-1]] = self.seconds.get(spans[-1], 0.0) + now - self._threads.since
+        self._threads.since = now

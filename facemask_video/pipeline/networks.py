@@ -1,0 +1,71 @@
+"""Load the two networks of a conversion, from a configuration."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facemask_video.config import ConvertConfig
+from facemask_video.detect.detector import Detector
+from facemask_video.detect.mtcnn import MtcnnDetector
+from facemask_video.detect.size import detect_size_px
+from facemask_video.frames import VideoInfo
+from facemask_video.pipeline.stages import CropTranslator
+from facemask_video.translate.device import pick_device, pick_precision
+from facemask_video.translate.translator import Translator
+from facemask_video.translate.weights import default_weights
+
+# MTCNN's first network sees cells of this size; it can look for nothing smaller.
+_MTCNN_CELL_PX = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What finds faces and what translates them.
+
+    Attributes:
+        detector: Looks for faces in pictures of ``detect_size_px``.
+        detect_size_px: Longer side of those pictures.
+        translator: The generator.
+        weights: Its file and card, as plain data; ``sha256`` is one of the keys.
+        device: Where they run, as plain data.
+    """
+
+    detector: Detector
+    detect_size_px: int
+    translator: CropTranslator
+    weights: dict[str, Any]
+    device: dict[str, str]
+
+
+def weights_path(config: ConvertConfig) -> Path:
+    """Return the weights file asked for, or the shipped one for the direction."""
+    return config.translate.weights or default_weights(config.direction)
+
+
+def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:
+    """Load both networks for one video.
+
+    Raises:
+        WeightsError: The weights are missing, damaged or made for something else.
+        DeviceError: The device or precision asked for is not there.
+    """
+    device = pick_device(config.translate.device)
+    precision = pick_precision(config.translate.precision, device)
+    path = weights_path(config)
+    translator = Translator.load(
+        path, direction=config.direction, device=device, precision=precision
+    )
+    size_px = config.detect.size_px or detect_size_px(
+        info.width_px, info.height_px, min_face_px=config.detect.min_face_px
+    )
+    scale = min(1.0, size_px / max(info.width_px, info.height_px))
+    detector = MtcnnDetector(
+        device=device,
+        threshold=config.detect.threshold,
+        min_face_px=max(_MTCNN_CELL_PX, config.detect.min_face_px * scale),
+    )
+    weights = {"path": str(path), **dataclasses.asdict(translator.card)}
+    return Networks(
+        detector, size_px, translator, weights, {"device": str(device), "precision": precision}
+    )

@@ -1,0 +1,220 @@
+"""The stages of a conversion: thin adapters between the rooms and the pipeline.
+
+Each obeys the law in `facemask_video.pipeline.stage`; its buffer and bound are in its docstring.
+`facemask_video.track.TrackFaces` is the one stage that is not here.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from facemask_video.align.crop import cut_crop
+from facemask_video.composite.colour import match_colour
+from facemask_video.composite.paste import make_patch
+from facemask_video.detect.detector import Detector
+from facemask_video.detect.size import in_frame
+from facemask_video.faces import (
+    BlendedFrame,
+    Crop,
+    CroppedFrame,
+    DetectedFrame,
+    PastedFace,
+    TrackedFace,
+    TrackedFrame,
+    TranslatedCrop,
+    TranslatedFrame,
+)
+from facemask_video.frames import Frame, ImageU8
+
+logger = logging.getLogger(__name__)
+
+
+class CropTranslator(Protocol):
+    """What a generator is to the pipeline."""
+
+    @property
+    def crop_size_px(self) -> int:
+        """Side of the crops it reads."""
+        ...
+
+    def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
+        """Translate crops of one batch, in order."""
+        ...
+
+
+class DetectFaces:
+    """Look for faces in a small picture of each frame; holds up to ``batch_frames`` frames.
+
+    Args:
+        detector: What looks.
+        max_side_px: Longer side of the small picture.
+        min_face_px: Faces whose box is smaller than this square in frame px are dropped.
+        batch_frames: Frames given to the detector at once.
+    """
+
+    def __init__(
+        self, detector: Detector, *, max_side_px: int, min_face_px: float, batch_frames: int = 8
+    ) -> None:
+        """See the class."""
+        self._detector = detector
+        self._max_side_px = max_side_px
+        self._min_face_px = min_face_px
+        self._batch_frames = batch_frames
+
+    def __call__(self, items: Iterable[Frame], /) -> Iterator[DetectedFrame]:
+        """Yield each frame with its faces in frame px."""
+        held: list[tuple[Frame, ImageU8, float]] = []
+        for frame in items:
+            image, scale = frame.thumbnail(self._max_side_px)
+            # A detector reads pictures of one size; a stream may change its own half way.
+            if held and held[0][1].shape != image.shape:
+                yield from self._look(held)
+                held = []
+            held.append((frame, image, scale))
+            if len(held) == self._batch_frames:
+                yield from self._look(held)
+                held = []
+        yield from self._look(held)
+
+    def _look(self, held: list[tuple[Frame, ImageU8, float]]) -> Iterator[DetectedFrame]:
+        if not held:
+            return
+        found = self._detector.detect([image for _, image, _ in held])
+        for (frame, _, scale), detections in zip(held, found, strict=True):
+            faces = in_frame(detections, scale)
+            large = [face for face in faces if face.box.area_px2 >= self._min_face_px**2]
+            yield DetectedFrame(frame, tuple(large))
+
+
+class AlignFaces:
+    """Cut the aligned crop of every face; holds nothing."""
+
+    def __init__(self, *, crop_size_px: int) -> None:
+        """Take the side of the crops."""
+        self._crop_size_px = crop_size_px
+
+    def __call__(self, items: Iterable[TrackedFrame], /) -> Iterator[CroppedFrame]:
+        """Yield each frame with its crops; a frame without faces passes on without any."""
+        for item in items:
+            crops = (self._cut(item.frame, face) for face in item.faces)
+            yield CroppedFrame(item.frame, tuple(crop for crop in crops if crop is not None))
+
+    def _cut(self, frame: Frame, face: TrackedFace) -> Crop | None:
+        try:
+            return cut_crop(frame, face, self._crop_size_px)
+        except ValueError as exc:
+            # Landmarks that all but coincide give no scale; such a face is a false one.
+            logger.debug(
+                "frame %s: face of track %s left as it is: %s", frame.index, face.track_id, exc
+            )
+            return None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A frame whose crops are being translated."""
+
+    item: CroppedFrame
+    done: list[TranslatedCrop] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.done) == len(self.item.crops)
+
+
+class TranslateFaces:
+    """Fill batches with the crops of several frames; holds up to ``max_held_frames`` frames.
+
+    A frame is held until its crops, and those of all frames before it, are translated.
+
+    Args:
+        translator: The generator.
+        batch_size: Crops translated at once.
+        max_held_frames: Where this many frames wait, a batch runs without being full, so that a
+            long stretch without faces behind one with faces holds nothing up.
+    """
+
+    def __init__(
+        self, translator: CropTranslator, *, batch_size: int, max_held_frames: int | None = None
+    ) -> None:
+        """See the class."""
+        self._translator = translator
+        self._batch_size = batch_size
+        self._max_held_frames = max_held_frames or 2 * batch_size
+
+    def __call__(self, items: Iterable[CroppedFrame], /) -> Iterator[TranslatedFrame]:
+        """Yield each frame with its translated crops."""
+        held: deque[_Waiting] = deque()
+        todo: deque[tuple[_Waiting, Crop]] = deque()
+        for item in items:
+            waiting = _Waiting(item)
+            held.append(waiting)
+            todo.extend((waiting, crop) for crop in item.crops)
+            while len(todo) >= self._batch_size:
+                self._run_batch(todo)
+            yield from _completed(held)
+            if len(held) >= self._max_held_frames:
+                self._run_batch(todo)
+                yield from _completed(held)
+        while todo:
+            self._run_batch(todo)
+        yield from _completed(held)
+
+    def _run_batch(self, todo: deque[tuple[_Waiting, Crop]]) -> None:
+        batch = [todo.popleft() for _ in range(min(self._batch_size, len(todo)))]
+        translated = self._translator.translate([crop for _, crop in batch])
+        for (waiting, _), crop in zip(batch, translated, strict=True):
+            waiting.done.append(crop)
+
+
+def _completed(held: deque[_Waiting]) -> Iterator[TranslatedFrame]:
+    while held and held[0].is_complete:
+        waiting = held.popleft()
+        yield TranslatedFrame(waiting.item.frame, tuple(waiting.done))
+
+
+class MatchColours:
+    """Match each translated crop's colours to its source; holds nothing."""
+
+    def __init__(self, *, mode: str) -> None:
+        """Take ``none``, ``histogram`` or ``mean-std``."""
+        self._mode = mode
+
+    def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[TranslatedFrame]:
+        """Yield each frame with its crops matched."""
+        for item in items:
+            crops = tuple(match_colour(crop, self._mode) for crop in item.crops)
+            yield TranslatedFrame(item.frame, crops)
+
+
+class BlendFaces:
+    """Blend the translated crops into the frame's own planes; holds nothing.
+
+    A frame in which no face changes anything is passed on as it is.
+    """
+
+    def __init__(self, *, coverage: float) -> None:
+        """Take the part of the crop that may be replaced, in (0, 1]."""
+        self._coverage = coverage
+
+    def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[BlendedFrame]:
+        """Yield each frame beside its source, and what was pasted where."""
+        for item in items:
+            pasted = tuple(self._paste(item))
+            frame = item.frame
+            if pasted:
+                frame = frame.with_patches([face.patch for face in pasted])
+            yield BlendedFrame(item.frame, frame, pasted)
+
+    def _paste(self, item: TranslatedFrame) -> Iterator[PastedFace]:
+        for crop in item.crops:
+            patch = make_patch(
+                crop,
+                frame_width_px=item.frame.width_px,
+                frame_height_px=item.frame.height_px,
+                coverage=self._coverage,
+            )
+            if patch is not None:
+                yield PastedFace(crop.source.face, patch)
