@@ -119,7 +119,11 @@ def _blend(past: _Past | None, crop: TranslatedCrop, frame_index: int, memory: f
 
 
 def _change(now: _Float32, before: _Float32) -> _Float32:
-    """Return the largest channel's absolute change after a blur that removes noise."""
+    """Return the largest channel's absolute change, blurred before and after.
+
+    The first blur removes noise. The second keeps a change of sign between two moving parts from
+    passing for stillness.
+    """
     sigma_px = max(0.8, _BLUR * now.shape[0])
-    blurred = cv2.GaussianBlur(now - before, (0, 0), sigma_px)
-    return np.asarray(np.abs(blurred).max(axis=2), dtype=np.float32)
+    change = np.abs(cv2.GaussianBlur(now - before, (0, 0), sigma_px)).max(axis=2)
+    return np.asarray(cv2.GaussianBlur(change, (0, 0), 2 * sigma_px), dtype=np.float32)
