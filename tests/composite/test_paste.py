@@ -1,10 +1,11 @@
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from facemask_video import geometry
 from facemask_video.composite.alpha import clean, coverage_window
-from facemask_video.composite.paste import make_patch
+from facemask_video.composite.paste import SHARPNESS, make_patch
 from facemask_video.faces import TranslatedCrop
 from facemask_video.frames import Patch
 from facemask_video.geometry import Affine, Box
@@ -147,6 +148,35 @@ def test_coverage_limits_the_region() -> None:
     assert box.x0 >= 50 + quarter
     assert box.x1 <= 50 + 3 * quarter
     assert box == Box(box.x0, box.x0 - 10, box.x1, box.x1 - 10)
+
+
+def fine_frame() -> NDArray[np.uint8]:
+    """Draw a frame with detail of 3 px, as fine as eyelashes in a close-up."""
+    noise = np.random.default_rng(8).normal(size=(HEIGHT_PX, WIDTH_PX, 3)).astype(np.float32)
+    fine = cv2.GaussianBlur(noise, (0, 0), 1.2)
+    return np.asarray(cv2.normalize(fine, None, 30, 225, cv2.NORM_MINMAX), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.8, 1.0])
+def test_sharpness_brings_a_crop_closer_to_the_pixels_it_was_cut_from(scale: float) -> None:
+    frame_to_crop = similarity(scale, 11, 3.3 - 60 * scale, 1.6 - 20 * scale)
+    image = warp(fine_frame(), frame_to_crop, width_px=SIZE_PX, height_px=SIZE_PX)
+    crop = translated(image, lower_half(), source=image, frame_to_crop=frame_to_crop)
+    errors = []
+    for sharpness in (0.0, SHARPNESS):
+        patch = make_patch(
+            crop,
+            frame_width_px=WIDTH_PX,
+            frame_height_px=HEIGHT_PX,
+            coverage=0.8,
+            sharpness=sharpness,
+        )
+        assert patch is not None
+        box = patch.box
+        truth = fine_frame()[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)]
+        opaque = patch.alpha > 0.99
+        errors.append(np.square(patch.image[opaque].astype(float) - truth[opaque]).mean())
+    assert errors[1] < 0.95 * errors[0]
 
 
 def test_colours_hidden_by_the_alpha_do_not_leak_into_its_edge() -> None:
