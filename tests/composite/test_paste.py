@@ -151,10 +151,14 @@ def test_coverage_limits_the_region() -> None:
 
 
 def fine_frame() -> NDArray[np.uint8]:
-    """Draw a frame with detail of 3 px, as fine as eyelashes in a close-up."""
-    noise = np.random.default_rng(8).normal(size=(HEIGHT_PX, WIDTH_PX, 3)).astype(np.float32)
-    fine = cv2.GaussianBlur(noise, (0, 0), 1.2)
-    return np.asarray(cv2.normalize(fine, None, 30, 225, cv2.NORM_MINMAX), dtype=np.uint8)
+    """Draw a frame with the detail of a photograph: each octave as strong as the next."""
+    random = np.random.default_rng(8)
+    image = np.zeros((HEIGHT_PX, WIDTH_PX, 3), dtype=np.float32)
+    for sigma_px in (0.6, 1.2, 2.4, 4.8, 9.6):
+        noise = random.normal(size=image.shape).astype(np.float32)
+        octave = cv2.GaussianBlur(noise, (0, 0), sigma_px)
+        image += octave / octave.std()
+    return np.asarray(cv2.normalize(image, None, 30, 225, cv2.NORM_MINMAX), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("scale", [0.5, 0.8, 1.0])
