@@ -1,0 +1,1 @@
+"""Build the generators that facemask-video converts with, from aligned face crops."""

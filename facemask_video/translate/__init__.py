@@ -1,0 +1,1 @@
+"""Generators, their weights files, and the translator that runs them in batches."""

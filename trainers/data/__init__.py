@@ -1,0 +1,1 @@
+"""Aligned crops, drawn masks, augmentation and splits."""

@@ -1,0 +1,1 @@
+"""The training loop: runs, resume, averages of weights, pictures of progress."""

@@ -1,0 +1,162 @@
+"""Weights files: one safetensors file with a card in its metadata.
+
+The card says what the weights are for, so that a mismatch is refused with its reason instead of
+producing a wrong picture. Tensors are stored in half precision and read into float32.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from facemask_video.align.template import ALIGNMENT_ID
+from facemask_video.direction import Direction
+from facemask_video.errors import WeightsError
+from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
+from facemask_video.translate.pixels import VALUE_RANGE
+
+FORMAT = "facemask-weights/1"
+QUALITIES = ("standard",)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsCard:
+    """What a weights file says of itself.
+
+    Attributes:
+        direction: The translation it makes.
+        spec: Sizes of the network.
+        crop_size_px: Side of the crops it was trained on.
+        alignment_id: How those crops were aligned.
+        value_range: Of the network's pixels.
+        images_seen: In training.
+        config_sha256: Of the configuration that trained it.
+        licence: Of the weights.
+        format: Of the file.
+        sha256: Of the file; filled in by `load_generator`, not stored.
+    """
+
+    direction: Direction
+    spec: GeneratorSpec
+    crop_size_px: int
+    images_seen: int = 0
+    config_sha256: str = ""
+    licence: str = "research use only; see the model card"
+    alignment_id: str = ALIGNMENT_ID
+    value_range: str = VALUE_RANGE
+    format: str = FORMAT
+    sha256: str = field(default="", compare=False)
+
+    def to_metadata(self) -> dict[str, str]:
+        """Return what safetensors stores: text by name."""
+        stored = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "sha256"}
+        stored["spec"] = json.dumps(asdict(self.spec), sort_keys=True)
+        return {name: str(value) for name, value in stored.items()}
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str], *, path: Path, sha256: str) -> "WeightsCard":
+        """Read a card back.
+
+        Raises:
+            WeightsError: Not a card of this format.
+        """
+        if metadata.get("format") != FORMAT:
+            raise WeightsError(
+                f"{path}: format is {metadata.get('format', 'not stated')!r}, expected {FORMAT!r}; "
+                "export the weights again with facemask-train export."
+            )
+        try:
+            return cls(
+                direction=Direction(metadata["direction"]),
+                spec=GeneratorSpec(**json.loads(metadata["spec"])),
+                crop_size_px=int(metadata["crop_size_px"]),
+                images_seen=int(metadata["images_seen"]),
+                config_sha256=metadata["config_sha256"],
+                licence=metadata["licence"],
+                alignment_id=metadata["alignment_id"],
+                value_range=metadata["value_range"],
+                sha256=sha256,
+            )
+        except (KeyError, ValueError, TypeError) as exc:
+            raise WeightsError(f"{path}: its card is damaged ({exc}); get it anew.") from exc
+
+
+def default_weights(direction: Direction, quality: str = "standard") -> Path:
+    """Return the shipped weights for a direction.
+
+    Raises:
+        WeightsError: This installation ships none.
+    """
+    folder = Path(str(resources.files("facemask_video") / "weights"))
+    path = folder / f"{direction}-{quality}.safetensors"
+    if not path.is_file():
+        raise WeightsError(
+            f"{path}: this installation ships no {quality} weights for {direction}; "
+            "train some with facemask-train fit and pass --weights."
+        )
+    return path
+
+
+def save_generator(path: Path, network: Generator, card: WeightsCard) -> None:
+    """Write a generator in half precision with its card."""
+    tensors = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
+        for name, tensor in network.state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, str(path), metadata=card.to_metadata())
+
+
+def read_card(path: Path) -> WeightsCard:
+    """Read the card of a weights file without its tensors.
+
+    Raises:
+        WeightsError: No file, not safetensors, or no card.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file; check --weights.")
+    try:
+        with safe_open(str(path), framework="pt") as stored:
+            metadata = stored.metadata() or {}
+    except (SafetensorError, OSError) as exc:
+        raise WeightsError(f"{path}: not a safetensors file ({exc}); check --weights.") from exc
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return WeightsCard.from_metadata(metadata, path=path, sha256=sha256)
+
+
+def load_generator(path: Path, *, direction: Direction) -> tuple[Generator, WeightsCard]:
+    """Read a generator, float32 on the CPU, in evaluation mode.
+
+    Raises:
+        WeightsError: The file is damaged, or made for another direction, alignment or pixel range.
+    """
+    card = read_card(path)
+    expectations: tuple[tuple[str, Any, Any, str], ...] = (
+        ("direction", card.direction, direction, f"pass --weights for {direction}"),
+        ("alignment", card.alignment_id, ALIGNMENT_ID, "train again with this version"),
+        ("value range", card.value_range, VALUE_RANGE, "train again with this version"),
+    )
+    for name, found, expected, remedy in expectations:
+        if found != expected:
+            raise WeightsError(
+                f"{path}: weights are for {name}={found}, expected {expected}; {remedy}."
+            )
+    network = build_generator(card.spec)
+    try:
+        with safe_open(str(path), framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        network.load_state_dict(
+            {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+        )
+    except (SafetensorError, RuntimeError) as exc:
+        reason = str(exc).splitlines()[0]
+        raise WeightsError(f"{path}: tensors do not fit the card ({reason}).") from exc
+    if not all(torch.isfinite(t).all() for t in network.state_dict().values()):
+        raise WeightsError(f"{path}: holds values that are not finite; get it anew.")
+    return network.eval().requires_grad_(False), card

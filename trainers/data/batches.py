@@ -1,0 +1,219 @@
+"""From crop sets to training batches: augmentation, drawn masks, wear.
+
+Every sample is a function of (seed, its number), so a resumed run sees exactly the samples that an
+uninterrupted one would have seen, whatever the number of worker processes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from trainers.data.crops import CropSet
+from trainers.data.masks import SURGICAL, FloatImage, MaskStyle, draw_mask, random_style
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How far samples are varied. Zero everywhere gives the crops as they are.
+
+    Attributes:
+        flip: Mirror half of them.
+        turn_deg: Largest roll.
+        scale: Largest relative change of size.
+        shift: Largest shift, as a fraction of the side.
+        color: Strength of brightness, contrast, saturation and cast changes.
+        wear: Share of samples that are blurred, made noisy or compressed.
+    """
+
+    flip: bool = True
+    turn_deg: float = 6.0
+    scale: float = 0.08
+    shift: float = 0.03
+    color: float = 0.25
+    wear: float = 0.4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One step's pictures, in [-1, 1], shape (n, 3, S, S), channels last; covers (n, 1, S, S).
+
+    Attributes:
+        bare: Bare faces.
+        surgical: The same with the mask that ``mask`` learns to draw.
+        surgical_cover: Its opacity.
+        masked: The same faces with masks of every kind; some are left bare, with empty cover.
+        masked_cover: Their opacity.
+        target: What unmasking ``masked`` should give: ``bare`` with the same wear.
+        real_masked: Other people with real masks.
+    """
+
+    bare: Tensor
+    surgical: Tensor
+    surgical_cover: Tensor
+    masked: Tensor
+    masked_cover: Tensor
+    target: Tensor
+    real_masked: Tensor
+
+
+class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
+    """Samples by number; number i of seed s is always the same."""
+
+    def __init__(
+        self,
+        bare: CropSet,
+        real_masked: CropSet,
+        *,
+        crop_size_px: int,
+        seed: int,
+        augmentation: Augmentation,
+        first: int,
+        count: int,
+        undrawn: float = 0.12,
+        mask_style: MaskStyle = SURGICAL,
+    ) -> None:
+        """Prepare ``count`` samples beginning with number ``first``."""
+        self.bare, self.real_masked = bare, real_masked
+        self.crop_size_px, self.seed, self.augmentation = crop_size_px, seed, augmentation
+        self.first, self.count, self.undrawn = first, count, undrawn
+        self.mask_style = mask_style
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, offset: int) -> dict[str, NDArray[np.float32]]:
+        cv2.setNumThreads(0)
+        number = self.first + offset
+        rng = np.random.default_rng((self.seed, number))
+        # A fixed random order, new for each pass over the set.
+        epoch, place = divmod(number, len(self.bare))
+        index = int(np.random.default_rng((self.seed, 1, epoch)).permutation(len(self.bare))[place])
+        bare, landmarks = self._vary(self.bare, index, rng)
+        surgical, surgical_cover = draw_mask(bare, landmarks, self.mask_style)
+        if rng.random() < self.undrawn:
+            masked, cover = bare, np.zeros(bare.shape[:2], np.float32)
+        else:
+            masked, cover = draw_mask(bare, landmarks, random_style(rng, worn_wrong=0.06))
+        worn, target = masked, bare
+        if rng.random() < self.augmentation.wear:
+            worn, target = wear(masked, bare, rng)
+        real, _ = self._vary(self.real_masked, int(rng.integers(len(self.real_masked))), rng)
+        return {
+            "bare": _planes(bare),
+            "surgical": _planes(surgical),
+            "surgical_cover": surgical_cover[None],
+            "masked": _planes(worn),
+            "masked_cover": cover[None],
+            "target": _planes(target),
+            "real_masked": _planes(real),
+        }
+
+    def _vary(
+        self, crops: CropSet, index: int, rng: np.random.Generator
+    ) -> tuple[FloatImage, NDArray[np.float32]]:
+        return vary(
+            crops.images[index], crops.landmarks[index], self.crop_size_px, self.augmentation, rng
+        )
+
+
+def vary(
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    crop_size_px: int,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> tuple[FloatImage, NDArray[np.float32]]:
+    """Jitter place and colour of a crop; returns float RGB in [0, 1] and landmarks in px."""
+    side = image.shape[0]
+    turn = np.deg2rad(rng.uniform(-1, 1) * augmentation.turn_deg)
+    zoom = crop_size_px / side * (1 + rng.uniform(-1, 1) * augmentation.scale)
+    mirror = -1.0 if augmentation.flip and rng.random() < 0.5 else 1.0
+    linear = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    linear = linear @ np.diag([mirror, 1.0])
+    middle = crop_size_px / 2 + rng.uniform(-1, 1, 2) * augmentation.shift * crop_size_px
+    offset = middle - linear @ np.array([side / 2, side / 2])
+    # OpenCV's origin is the centre of the first pixel.
+    centred = offset + linear @ np.array([0.5, 0.5]) - 0.5
+    moved = cv2.warpAffine(
+        image,
+        np.concatenate([linear, centred[:, None]], axis=1),
+        (crop_size_px, crop_size_px),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    points = landmarks.astype(np.float64) * side @ linear.T + offset
+    if mirror < 0:
+        points = points[[1, 0, 2, 4, 3]]
+    picture = moved.astype(np.float32) / 255
+    strength = augmentation.color
+    if strength > 0:
+        luma = picture.mean(axis=2, keepdims=True)
+        picture = luma + (picture - luma) * np.float32(1 + rng.uniform(-1, 1) * strength)
+        gain = (1 + rng.uniform(-1, 1) * strength) * (1 + rng.uniform(-1, 1, 3) * 0.25 * strength)
+        picture = picture * gain.astype(np.float32)
+        gamma = np.float32(np.exp(rng.uniform(-1, 1) * strength))
+        picture = np.power(np.clip(picture, 0, 1), gamma)
+    return np.asarray(picture, np.float32), points.astype(np.float32)
+
+
+def wear(
+    masked: FloatImage, bare: FloatImage, rng: np.random.Generator
+) -> tuple[FloatImage, FloatImage]:
+    """Age a pair as cameras and codecs do: both lose detail alike, the input alone gets noise."""
+    side = masked.shape[0]
+    if rng.random() < 0.6:
+        share = rng.uniform(0.3, 0.9)
+        small = (max(8, int(side * share)),) * 2
+        masked, bare = (
+            cv2.resize(
+                cv2.resize(p, small, interpolation=cv2.INTER_AREA),
+                (side, side),
+                interpolation=cv2.INTER_LINEAR,
+            )
+            for p in (masked, bare)
+        )
+    if rng.random() < 0.25:
+        length = int(rng.integers(2, 6))
+        kernel = np.zeros((length, length), np.float32)
+        kernel[length // 2] = 1 / length
+        if rng.random() < 0.5:
+            kernel = kernel.T.copy()
+        masked, bare = (cv2.filter2D(p, -1, kernel) for p in (masked, bare))
+    if rng.random() < 0.5:
+        masked = masked + rng.normal(0, rng.uniform(0.005, 0.04), masked.shape).astype(np.float32)
+    if rng.random() < 0.5:
+        quality = int(rng.integers(35, 95))
+        pixels = (np.clip(masked, 0, 1) * 255).astype(np.uint8)
+        _, packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        masked = cv2.imdecode(packed, cv2.IMREAD_COLOR).astype(np.float32) / 255
+    return np.clip(masked, 0, 1).astype(np.float32), np.clip(bare, 0, 1).astype(np.float32)
+
+
+def _planes(image: FloatImage) -> NDArray[np.float32]:
+    return np.ascontiguousarray(image.transpose(2, 0, 1) * 2 - 1, dtype=np.float32)
+
+
+def batches(
+    samples: Dataset[dict[str, NDArray[np.float32]]], *, batch_size: int, n_workers: int
+) -> Iterator[Batch]:
+    """Yield whole batches in the samples' order."""
+    loader = DataLoader(
+        samples,
+        batch_size=batch_size,
+        num_workers=n_workers,
+        drop_last=True,
+        prefetch_factor=4 if n_workers else None,
+    )
+    for stacked in loader:
+        yield Batch(
+            **{
+                name: tensor.contiguous(memory_format=torch.channels_last)
+                for name, tensor in stacked.items()
+            }
+        )

@@ -1,0 +1,187 @@
+"""Sets of aligned crops: cut from folders of pictures, kept in one file, split by name.
+
+The crops are cut by the converter's own align code and found by its own detector.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemask_video import geometry
+from facemask_video.align.crop import cut_from_image
+from facemask_video.align.template import ALIGNMENT_ID
+from facemask_video.detect.detector import Detector
+from facemask_video.errors import ConfigError
+from facemask_video.faces import Detection
+from facemask_video.frames import ImageU8
+
+logger = logging.getLogger(__name__)
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CropSet:
+    """Aligned crops of one domain.
+
+    Attributes:
+        images: uint8, shape (n, S, S, 3), RGB.
+        landmarks: float32, shape (n, 5, 2), as fractions of the side.
+        names: Source of each, relative to its folder; what splits go by.
+    """
+
+    images: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, chosen: NDArray[np.bool_]) -> "CropSet":
+        """Return the crops where ``chosen`` (n,) is true."""
+        names = tuple(name for name, keep in zip(self.names, chosen, strict=True) if keep)
+        return CropSet(self.images[chosen], self.landmarks[chosen], names)
+
+    def save(self, path: Path) -> None:
+        """Write one .npz file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            path,
+            images=self.images,
+            landmarks=self.landmarks,
+            names=np.array(self.names),
+            alignment_id=np.array(ALIGNMENT_ID),
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> "CropSet":
+        """Read what `save` wrote.
+
+        Raises:
+            ConfigError: No such file, not a crop set, or cut under another alignment.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                alignment = str(stored["alignment_id"])
+                if alignment != ALIGNMENT_ID:
+                    raise ConfigError(
+                        f"{path}: crops are aligned as {alignment}, this version aligns as "
+                        f"{ALIGNMENT_ID}; cut them again with facemask-train crops."
+                    )
+                names = tuple(str(name) for name in stored["names"])
+                return cls(stored["images"], stored["landmarks"], names)
+        except (OSError, ValueError, KeyError) as exc:
+            raise ConfigError(
+                f"{path}: not a crop set ({exc}); make one with facemask-train crops."
+            ) from exc
+
+
+def held_out(names: Iterable[str], *, share: float = 0.1) -> NDArray[np.bool_]:
+    """Tell which names are set aside for evaluation.
+
+    A name's fate depends on its SHA-1 alone, so sets may grow without anything changing sides.
+    """
+    limit = int(share * 2**32)
+    return np.array(
+        [int(hashlib.sha1(name.encode()).hexdigest()[:8], 16) < limit for name in names], dtype=bool
+    )
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return every picture under a folder, sorted.
+
+    Raises:
+        ConfigError: It is no folder, or holds no picture.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; name a folder of face pictures.")
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise ConfigError(f"{folder}: holds no pictures ({', '.join(sorted(SUFFIXES))}).")
+    return found
+
+
+def cut_folder(
+    folder: Path,
+    detector: Detector,
+    *,
+    crop_size_px: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[CropSet, list[tuple[str, str]]]:
+    """Cut the main face of every picture under a folder.
+
+    Args:
+        folder: Read with all folders below it.
+        detector: Finds the faces.
+        crop_size_px: Side of the crops; take a quarter more than training's size, so that jitter
+            does not blur.
+        on_progress: Called with pictures done and in all.
+
+    Returns:
+        The crops, and (name, reason) for each picture left out.
+
+    Raises:
+        ConfigError: Nothing could be cut.
+    """
+    paths = list_images(folder)
+    images, landmarks, names = [], [], []
+    skipped: list[tuple[str, str]] = []
+    for done, path in enumerate(paths):
+        name = path.relative_to(folder).as_posix()
+        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if picture is None:
+            skipped.append((name, "unreadable"))
+            continue
+        face = _main_face(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8), detector)
+        if face is None:
+            skipped.append((name, "no face found"))
+            continue
+        crop, points = face_crop(
+            cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8), face, crop_size_px
+        )
+        images.append(crop)
+        landmarks.append(points)
+        names.append(name)
+        if on_progress is not None:
+            on_progress(done + 1, len(paths))
+    if not images:
+        raise ConfigError(f"{folder}: no face found in any of {len(paths)} pictures.")
+    return CropSet(np.stack(images), np.stack(landmarks), tuple(names)), skipped
+
+
+def face_crop(
+    image: ImageU8, face: Detection, crop_size_px: int
+) -> tuple[ImageU8, NDArray[np.float32]]:
+    """Cut one face; returns the crop and its landmarks (5, 2) as fractions of the side."""
+    crop, to_crop = cut_from_image(image, face.landmarks, crop_size_px)
+    points = geometry.apply(to_crop, face.landmarks) / crop_size_px
+    return crop, points.astype(np.float32)
+
+
+def _main_face(image: ImageU8, detector: Detector) -> Detection | None:
+    """Return the largest face near the middle, in px of the image.
+
+    Pictures cut close to the face are given a border first: the detector wants some surround.
+    """
+    border = round(0.2 * max(image.shape[:2]))
+    framed = cv2.copyMakeBorder(image, *(border,) * 4, cv2.BORDER_REPLICATE).astype(np.uint8)
+    found = detector.detect([framed])[0]
+    if not found:
+        return None
+    height, width = framed.shape[:2]
+
+    def prominence(face: Detection) -> float:
+        x, y = face.box.center
+        off = abs(x / width - 0.5) + abs(y / height - 0.5)
+        return face.box.area_px2 * (1 - off)
+
+    best = max(found, key=prominence)
+    shifted = best.landmarks - np.float32(border)
+    box = geometry.Box(*(v - border for v in (best.box.x0, best.box.y0, best.box.x1, best.box.y1)))
+    return Detection(box, shifted.astype(np.float32), best.score)

@@ -1,0 +1,130 @@
+"""The losses, each a function of tensors; images in [-1, 1], shape (n, 3, S, S)."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facemask_video.align.template import EYE_DISTANCE, TEMPLATE
+
+GAN_MODES = ("lsgan", "vanilla", "hinge", "wgan-gp")
+
+Judged = Sequence[Sequence[Tensor]]
+"""For each scale the features of each layer, the verdict last."""
+
+
+def discriminator_loss(real: Judged, fake: Judged, mode: str) -> Tensor:
+    """Return what the discriminator minimises, a mean over scales."""
+    total = torch.zeros((), device=real[0][-1].device)
+    for of_real, of_fake in zip(real, fake, strict=True):
+        on_real, on_fake = of_real[-1].float(), of_fake[-1].float()
+        if mode == "lsgan":
+            total = total + 0.5 * (((on_real - 1) ** 2).mean() + (on_fake**2).mean())
+        elif mode == "vanilla":
+            total = total + 0.5 * (
+                functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
+            )
+        elif mode == "hinge":
+            total = total + 0.5 * (
+                functional.relu(1 - on_real).mean() + functional.relu(1 + on_fake).mean()
+            )
+        elif mode == "wgan-gp":
+            total = total + on_fake.mean() - on_real.mean()
+        else:
+            raise ValueError(f"gan_mode: got {mode!r}, expected one of {', '.join(GAN_MODES)}.")
+    return total / len(real)
+
+
+def generator_loss(fake: Judged, mode: str) -> Tensor:
+    """Return what the generator minimises against the discriminator."""
+    total = torch.zeros((), device=fake[0][-1].device)
+    for of_fake in fake:
+        verdict = of_fake[-1].float()
+        if mode == "lsgan":
+            total = total + ((verdict - 1) ** 2).mean()
+        elif mode == "vanilla":
+            total = total + functional.softplus(-verdict).mean()
+        elif mode in ("hinge", "wgan-gp"):
+            total = total - verdict.mean()
+        else:
+            raise ValueError(f"gan_mode: got {mode!r}, expected one of {', '.join(GAN_MODES)}.")
+    return total / len(fake)
+
+
+def feature_matching(real: Judged, fake: Judged) -> Tensor:
+    """Mean L1 between the discriminator's features (Wang et al., CVPR 2018, eq. 4)."""
+    total = torch.zeros((), device=real[0][-1].device)
+    n_terms = 0
+    for of_real, of_fake in zip(real, fake, strict=True):
+        for one, other in zip(of_real[:-1], of_fake[:-1], strict=True):
+            total = total + functional.l1_loss(other.float(), one.detach().float())
+            n_terms += 1
+    return total / n_terms
+
+
+def weighted_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """L1 averaged with weights (n, 1, S, S); 0 where the weights vanish."""
+    error = (image.float() - target.float()).abs().mean(dim=1, keepdim=True)
+    return (error * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def outline_loss(logits: Tensor, cover: Tensor) -> Tensor:
+    """Cross-entropy plus soft Dice between an outline's logits and its true opacity."""
+    logits = logits.float()
+    entropy = functional.binary_cross_entropy_with_logits(logits, cover)
+    drawn = torch.sigmoid(logits)
+    shared = (drawn * cover).sum(dim=(1, 2, 3))
+    size = drawn.sum(dim=(1, 2, 3)) + cover.sum(dim=(1, 2, 3))
+    # One unit in both keeps an empty picture from counting as a total miss.
+    dice = 1 - (2 * shared + 50.0) / (size + 50.0)
+    return entropy + dice.mean()
+
+
+def alpha_loss(alpha: Tensor, cover: Tensor) -> Tensor:
+    """Hold a predicted opacity in [0, 1] against the true one."""
+    return outline_loss(torch.logit(alpha.float().clamp(1e-4, 1 - 1e-4)), cover)
+
+
+def perceptual(features: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
+    """Mean L1 between features, each layer scaled by its own mean size."""
+    total = torch.zeros((), device=features[0].device)
+    for one, other in zip(features, target, strict=True):
+        other = other.detach().float()
+        total = total + (one.float() - other).abs().mean() / other.abs().mean().clamp(min=1e-3)
+    return total / len(features)
+
+
+def eye_region(size_px: int, *, device: torch.device | None = None) -> Tensor:
+    """Weights (1, 1, S, S) that are 1 on the eyes and fall off around them.
+
+    The eyes lie at fixed places in an aligned crop.
+    """
+    grid = (torch.arange(size_px, device=device) + 0.5) / size_px
+    weight = torch.zeros(size_px, size_px, device=device)
+    for x, y in TEMPLATE[:2]:
+        across = ((grid - float(x)) / (0.35 * EYE_DISTANCE)) ** 2
+        down = ((grid - float(y)) / (0.25 * EYE_DISTANCE)) ** 2
+        weight = torch.maximum(weight, torch.exp(-(down[:, None] + across[None, :])))
+    return weight[None, None]
+
+
+def edge_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """L1 between first differences, weighted: keeps lids and lashes sharp (faceswap-GAN)."""
+    total = torch.zeros((), device=image.device)
+    for dim in (2, 3):
+        n = image.shape[dim] - 1
+        total = total + weighted_l1(
+            image.diff(dim=dim), target.diff(dim=dim), weight.narrow(dim, 0, n)
+        )
+    return total / 2
+
+
+def total_variation(alpha: Tensor) -> Tensor:
+    """Mean absolute first difference of an opacity."""
+    return alpha.float().diff(dim=2).abs().mean() + alpha.float().diff(dim=3).abs().mean()
+
+
+def binarity(alpha: Tensor) -> Tensor:
+    """0 where an opacity is 0 or 1, 1 where it is half."""
+    return (4 * alpha.float() * (1 - alpha.float())).mean()

@@ -1,0 +1,241 @@
+"""The paired warm start: learn both directions from drawn masks.
+
+``mask`` learns to draw one kind of mask; ``unmask`` learns to find masks of every kind and to
+complete the face beneath. Real masked faces, whose bare face nobody has, take part in two ways: the
+adversary of ``unmask`` judges their completion too, and ``mask`` must leave them as they are.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from facemask_video.detect.features import OnetFeatures
+from facemask_video.translate.networks import (
+    GeneratorSpec,
+    TwoStageGenerator,
+    build_generator,
+)
+from trainers.data.batches import Batch
+from trainers.gan import losses
+from trainers.gan.discriminators import DiscriminatorSpec, build_discriminator
+
+
+@dataclass(frozen=True, slots=True)
+class WarmStartOptions:
+    """Weights of the losses and steps of the optimisers.
+
+    Attributes:
+        lr: Adam's step for the generators.
+        lr_discriminator: The same for the discriminators.
+        beta1: Adam's first momentum.
+        gan_mode: See `losses.GAN_MODES`; ``wgan-gp`` is not offered here.
+        lambda_l1: L1 under the mask.
+        lambda_keep: L1 of the whole painted picture, so that alpha's edge never shows.
+        lambda_outline: Outline, or alpha, against the drawn opacity.
+        lambda_perceptual: O-Net features.
+        lambda_gan: Adversary.
+        lambda_features: Feature matching.
+        lambda_real: Adversary on real masked faces (``unmask``).
+        gan_from: Images seen before the adversary joins.
+    """
+
+    lr: float = 2e-4
+    lr_discriminator: float = 2e-4
+    beta1: float = 0.5
+    gan_mode: str = "hinge"
+    lambda_l1: float = 10.0
+    lambda_keep: float = 1.0
+    lambda_outline: float = 2.0
+    lambda_perceptual: float = 2.0
+    lambda_gan: float = 0.3
+    lambda_features: float = 3.0
+    lambda_real: float = 0.3
+    gan_from: int = 4000
+
+
+class WarmStart:
+    """Both generators, their adversaries, and one step of training them."""
+
+    def __init__(
+        self,
+        *,
+        mask: GeneratorSpec,
+        unmask: GeneratorSpec,
+        discriminator: DiscriminatorSpec,
+        options: WarmStartOptions,
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        """Build fresh networks; ``precision`` is autocast's, norms and losses stay in fp32."""
+        self.options, self.device, self.precision = options, device, precision
+        self.mask = build_generator(mask).to(device)
+        self.unmask = build_generator(unmask).to(device)
+        self.judge_masked = build_discriminator(discriminator).to(device)
+        self.judge_bare = build_discriminator(discriminator).to(device)
+        self.features = OnetFeatures().to(device)
+        self.optimizers = {
+            name: torch.optim.Adam(
+                network.parameters(),
+                lr=options.lr if name in ("mask", "unmask") else options.lr_discriminator,
+                betas=(options.beta1, 0.999 if name in ("mask", "unmask") else 0.99),
+            )
+            for name, network in self.networks()
+        }
+
+    def networks(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield every network that learns, by name."""
+        yield "mask", self.mask
+        yield "unmask", self.unmask
+        yield "judge_masked", self.judge_masked
+        yield "judge_bare", self.judge_bare
+
+    def generators(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield what ships."""
+        yield "mask", self.mask
+        yield "unmask", self.unmask
+
+    def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
+        """Take one step with every network; returns the losses by name, detached."""
+        with_gan = images_seen >= self.options.gan_from
+        stats = self._step_unmask(batch, with_gan=with_gan)
+        stats.update(self._step_mask(batch, with_gan=with_gan))
+        return stats
+
+    def _step_unmask(self, batch: Batch, *, with_gan: bool) -> dict[str, Tensor]:
+        opt, generator = self.options, self.unmask
+        drawn = batch.masked_cover.amax(dim=(1, 2, 3), keepdim=True) > 0
+        stats: dict[str, Tensor] = {}
+        with torch.autocast(self.device.type, self.precision):
+            if isinstance(generator, TwoStageGenerator):
+                logits = generator.draw_outline(batch.masked)
+                outline = losses.outline_loss(logits, batch.masked_cover)
+                # Completion learns under the true outline and under its own, mistakes included.
+                own = torch.clamp((torch.sigmoid(logits.detach().float()) - 0.25) * 4, 0, 1)
+                use_own = torch.arange(len(own), device=own.device).view(-1, 1, 1, 1) % 2 == 0
+                used = torch.where(
+                    use_own, torch.maximum(own, batch.masked_cover), batch.masked_cover
+                )
+                alpha = generator.grow(used)
+                blank = torch.maximum(nn.functional.max_pool2d(used, 5, stride=1, padding=2), alpha)
+                painted = generator.complete(batch.masked, blank)
+            else:
+                painted, alpha = generator(batch.masked)
+                outline = losses.alpha_loss(alpha, batch.masked_cover)
+            # The adversary should see one wear, the target's, inside and outside the mask.
+            result = batch.target + alpha * (painted - batch.target)
+            under = losses.weighted_l1(painted, batch.target, alpha.detach().float())
+            keep = losses.weighted_l1(painted, batch.target, torch.ones_like(batch.masked_cover))
+            stats |= {"unmask/outline": outline, "unmask/l1": under}
+            loss = opt.lambda_outline * outline + opt.lambda_l1 * under + opt.lambda_keep * keep
+            loss = loss + self._perceptual(result, batch.target, "unmask", stats)
+            fakes = [result]
+            if with_gan and opt.lambda_real > 0:
+                # Real masks: no target, so the outline learns from the adversary alone. A quarter
+                # is enough for that, and a second pass over all would double the cost of a step.
+                real_masked = batch.real_masked[: max(1, len(result) // 4)]
+                fakes.append(generator(real_masked).over(real_masked))
+            if with_gan:
+                judged = self.judge_bare(torch.cat(fakes))
+                of_drawn = [[f[: len(result)] for f in scale] for scale in judged]
+                stats["unmask/gan"] = losses.generator_loss(of_drawn, opt.gan_mode)
+                loss = loss + opt.lambda_gan * stats["unmask/gan"]
+                with torch.no_grad():
+                    of_target = self.judge_bare(batch.target)
+                stats["unmask/features"] = losses.feature_matching(of_target, of_drawn)
+                loss = loss + opt.lambda_features * stats["unmask/features"]
+                if len(fakes) > 1:
+                    of_real = [[f[len(result) :] for f in scale] for scale in judged]
+                    stats["unmask/gan_real"] = losses.generator_loss(of_real, opt.gan_mode)
+                    loss = loss + opt.lambda_real * stats["unmask/gan_real"]
+        self._update("unmask", loss)
+        if with_gan:
+            fake = torch.cat([fakes[0][drawn.flatten()], *fakes[1:]]).detach()
+            stats["unmask/judge"] = self._step_judge("judge_bare", batch.target, fake)
+        return {name: value.detach().float() for name, value in stats.items()}
+
+    def _step_mask(self, batch: Batch, *, with_gan: bool) -> dict[str, Tensor]:
+        opt = self.options
+        stats: dict[str, Tensor] = {}
+        # The last quarter is real masked faces, which stay as they are.
+        n_kept = len(batch.bare) // 4
+        image = torch.cat([batch.bare[n_kept:], batch.real_masked[:n_kept]])
+        target = torch.cat([batch.surgical[n_kept:], batch.real_masked[:n_kept]])
+        cover = torch.cat(
+            [batch.surgical_cover[n_kept:], torch.zeros_like(batch.surgical_cover[:n_kept])]
+        )
+        with torch.autocast(self.device.type, self.precision):
+            translation = self.mask(image)
+            result = translation.over(image)
+            n_drawn = len(image) - n_kept
+            under = losses.weighted_l1(translation.painted, target, cover)
+            alpha = losses.alpha_loss(translation.alpha, cover)
+            whole = losses.weighted_l1(result, target, torch.ones_like(cover))
+            eyes = losses.weighted_l1(
+                result,
+                image,
+                losses.eye_region(image.shape[-1], device=image.device).expand(
+                    len(image), -1, -1, -1
+                ),
+            )
+            stats |= {"mask/alpha": alpha, "mask/l1": under, "mask/eyes": eyes}
+            loss = opt.lambda_outline * alpha + opt.lambda_l1 * (under + whole)
+            loss = loss + opt.lambda_l1 * eyes
+            if with_gan:
+                judged = self.judge_masked(result[:n_drawn])
+                stats["mask/gan"] = losses.generator_loss(judged, opt.gan_mode)
+                with torch.no_grad():
+                    of_target = self.judge_masked(target[:n_drawn])
+                stats["mask/features"] = losses.feature_matching(of_target, judged)
+                loss = loss + opt.lambda_gan * stats["mask/gan"]
+                loss = loss + opt.lambda_features * stats["mask/features"]
+        self._update("mask", loss)
+        if with_gan:
+            stats["mask/judge"] = self._step_judge(
+                "judge_masked", target[:n_drawn], result[:n_drawn].detach()
+            )
+        return {name: value.detach().float() for name, value in stats.items()}
+
+    def _perceptual(
+        self, image: Tensor, target: Tensor, name: str, stats: dict[str, Tensor]
+    ) -> Tensor:
+        if self.options.lambda_perceptual <= 0:
+            return torch.zeros((), device=image.device)
+        with torch.no_grad():
+            of_target = self.features(target)
+        stats[f"{name}/perceptual"] = losses.perceptual(self.features(image), of_target)
+        return self.options.lambda_perceptual * stats[f"{name}/perceptual"]
+
+    def _step_judge(self, name: str, real: Tensor, fake: Tensor) -> Tensor:
+        judge = dict(self.networks())[name]
+        judge.requires_grad_(True)
+        with torch.autocast(self.device.type, self.precision):
+            loss = losses.discriminator_loss(judge(real), judge(fake), self.options.gan_mode)
+        self._update(name, loss)
+        return loss.detach()
+
+    def _update(self, name: str, loss: Tensor) -> None:
+        """Step one optimiser on a loss; every other network's gradients are left out of it."""
+        optimizer = self.optimizers[name]
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        gradients = torch.autograd.grad(loss.float(), parameters, allow_unused=True)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resumed run needs of the networks and optimisers."""
+        return {
+            "networks": {name: network.state_dict() for name, network in self.networks()},
+            "optimizers": {name: opt.state_dict() for name, opt in self.optimizers.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        for name, network in self.networks():
+            network.load_state_dict(state["networks"][name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
