@@ -4,8 +4,9 @@ Only the video room knows planes, codecs and containers. Everyone else sees this
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -110,3 +111,92 @@ class Frame(Protocol):
 def time_s(frame: Frame) -> float:
     """Return the presentation time in seconds."""
     return float(frame.pts * frame.time_base)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """One stream of a file, as its header describes it.
+
+    Attributes:
+        index: Position in the file.
+        kind: ``video``, ``audio``, ``subtitle``, ``data``, ``attachment`` or ``unknown``.
+        codec: FFmpeg's name of the codec, or None where it has none.
+        language: Language tag, or None.
+        title: Title tag, or None.
+        dispositions: Names of the dispositions that are set, such as ``default``.
+        time_base: Seconds a tick, or None.
+        metadata: The stream's tags.
+    """
+
+    index: int
+    kind: str
+    codec: str | None
+    language: str | None = None
+    title: str | None = None
+    dispositions: tuple[str, ...] = ()
+    time_base: Fraction | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChapterInfo:
+    """One chapter: half-open range in seconds and its tags."""
+
+    start_s: Fraction
+    end_s: Fraction
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a file says about itself and about its main video stream.
+
+    Attributes:
+        path: The file.
+        container: FFmpeg's name of the container format.
+        width_px: Width as displayed, after rotation.
+        height_px: Height as displayed, after rotation.
+        frame_rate: Average frame rate from the header, or None.
+        frame_count_from_header: Number of frames that the header promises, or None.
+        duration_s: Duration that the header promises, or None.
+        start_s: Where the file's own timeline begins.
+        time_base: Seconds a tick of the main video stream.
+        pixel_format: FFmpeg's name, from the first decoded frame.
+        bit_depth: Bits a luma sample.
+        codec: FFmpeg's name of the main video stream's codec.
+        rotation_deg: Clockwise turn from storage to display: 0, 90, 180 or 270.
+        mirrored: Whether display also flips the picture.
+        sample_aspect: Width to height of a displayed pixel, or None where untagged.
+        matrix: Name of the colour matrix tag, ``unspecified`` where untagged.
+        color_range: ``limited``, ``full`` or ``unspecified``.
+        primaries: Name of the primaries tag.
+        transfer: Name of the transfer tag.
+        video_index: Which of ``streams`` is the main video stream.
+        streams: Every stream, in the file's order.
+        metadata: The container's tags.
+        chapters: The chapters.
+    """
+
+    path: Path
+    container: str
+    width_px: int
+    height_px: int
+    frame_rate: Fraction | None
+    frame_count_from_header: int | None
+    duration_s: Fraction | None
+    start_s: Fraction
+    time_base: Fraction
+    pixel_format: str
+    bit_depth: int
+    codec: str
+    rotation_deg: int
+    mirrored: bool
+    sample_aspect: Fraction | None
+    matrix: str
+    color_range: str
+    primaries: str
+    transfer: str
+    video_index: int
+    streams: tuple[StreamInfo, ...]
+    metadata: dict[str, str] = field(default_factory=dict)
+    chapters: tuple[ChapterInfo, ...] = ()

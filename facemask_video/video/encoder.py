@@ -1,0 +1,216 @@
+"""Choose and check an encoder: pixel format, quality, options, before any frame is spent on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+import av.error
+from av.codec import Codec
+from av.codec.codec import UnknownCodecError, find_best_pix_fmt_of_list
+from av.video.codeccontext import VideoCodecContext
+
+from facemask_video.errors import VideoWriteError
+from facemask_video.video.layout import layout_of, nearest_layout
+from facemask_video.video.probe import describe_error
+
+# x264's "visually lossless or nearly so".
+DEFAULT_CRF = 18
+# Encoders without crf count quality as a quantiser: 3 of 1..31, with FFmpeg's 118 steps to one.
+_DEFAULT_QUANTISER = 3 * 118
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncoderPlan:
+    """An encoder that has been opened once with these very settings.
+
+    Attributes:
+        name: FFmpeg's name of the encoder.
+        pixel_format: What it is fed.
+        time_base: Seconds a tick of the encoder.
+        options: Private and general options, by name.
+        constant_quantiser: Quality by quantiser, as the encoder has no crf.
+        notes: Where the plan departs from the source, and why.
+    """
+
+    name: str
+    pixel_format: str
+    time_base: Fraction
+    options: dict[str, str]
+    constant_quantiser: bool
+    notes: list[str] = field(default_factory=list)
+
+
+def plan_encoder(
+    name: str,
+    *,
+    width_px: int,
+    height_px: int,
+    source_format: str,
+    time_base: Fraction,
+    frame_rate: Fraction,
+    fixed_rate: bool,
+    pixel_format: str | None,
+    crf: float | None,
+    preset: str | None,
+    options: Mapping[str, str],
+) -> EncoderPlan:
+    """Settle an encoder's settings by opening it.
+
+    Args:
+        name: FFmpeg's name of the encoder.
+        width_px: Stored width.
+        height_px: Stored height.
+        source_format: Pixel format of the frames to come.
+        time_base: The source's.
+        frame_rate: Nominal; the encoder's clock where it or the container can hold no finer.
+        fixed_rate: The container counts frames instead of ticks.
+        pixel_format: Asked for, or None for the nearest to the source's.
+        crf: Asked for, or None for the default where the encoder has it.
+        preset: Asked for, or None.
+        options: Further options.
+
+    Raises:
+        VideoWriteError: There is no such encoder, option, or pixel format, or it will not open.
+    """
+    codec = _encoder(name)
+    settings, constant_quantiser = _settings(codec, crf=crf, preset=preset, options=options)
+    names = [video_format.name for video_format in codec.video_formats or []]
+    notes: list[str] = []
+    if pixel_format is not None and names and pixel_format not in names:
+        raise VideoWriteError(
+            f"encoder {name}: cannot take pixel format {pixel_format}; it takes {', '.join(names)}."
+        )
+    wanted = pixel_format or nearest_format(source_format, names)
+    clocks = [1 / frame_rate] if fixed_rate else [time_base, 1 / frame_rate]
+    failure: Exception | None = None
+    for format_name in dict.fromkeys((wanted, _for_odd_size(wanted, names, width_px, height_px))):
+        for clock in dict.fromkeys(clocks):
+            plan = EncoderPlan(name, format_name, clock, settings, constant_quantiser, notes)
+            try:
+                _open_once(codec, plan, width_px, height_px, frame_rate)
+            except (av.error.FFmpegError, ValueError) as exc:
+                failure = failure or exc
+                continue
+            if pixel_format is not None and format_name != pixel_format:
+                break
+            notes.extend(_format_note(name, source_format, format_name, pixel_format, wanted))
+            return plan
+    raise VideoWriteError(
+        f"encoder {name}: refuses {width_px}x{height_px} {wanted} with options {settings} "
+        f"({describe_error(failure) if failure else 'no reason given'}); check the options, or "
+        "choose another encoder or --pix-fmt."
+    ) from failure
+
+
+def _encoder(name: str) -> Codec:
+    try:
+        codec = Codec(name, "w")
+    except (UnknownCodecError, ValueError) as exc:
+        raise VideoWriteError(
+            f"encoder {name}: this build of FFmpeg has none of that name; try libx264, libx265, "
+            "libvpx-vp9 or ffv1."
+        ) from exc
+    if codec.type != "video":
+        raise VideoWriteError(f"encoder {name}: encodes {codec.type}, not video; try libx264.")
+    return codec
+
+
+def _settings(
+    codec: Codec, *, crf: float | None, preset: str | None, options: Mapping[str, str]
+) -> tuple[dict[str, str], bool]:
+    known = codec.create("video").supported_options
+    private = {option.name for option in known.private}
+    general = {option.name for option in known.generic}
+    for key in options:
+        if key not in private and key not in general:
+            raise VideoWriteError(
+                f"encoder {codec.name}: has no option {key!r}; "
+                f"see ffmpeg -h encoder={codec.name} for those that it has."
+            )
+    settings = {key: str(value) for key, value in options.items()}
+    for key, value in (("crf", crf), ("preset", preset)):
+        if value is not None:
+            if key not in private:
+                raise VideoWriteError(
+                    f"encoder {codec.name}: has no {key}; leave --{key} out, or use --encoder-opt."
+                )
+            settings[key] = f"{value:g}" if isinstance(value, float) else str(value)
+    rate_control = {"crf", "qp", "cq", "b", "q", "qscale", "global_quality", "lossless", "rc"}
+    if "crf" in private and not rate_control & settings.keys():
+        settings["crf"] = str(DEFAULT_CRF)
+    own_rate_control = bool(rate_control & settings.keys()) or codec.lossless and not codec.lossy
+    return settings, not own_rate_control and "crf" not in private
+
+
+def nearest_format(source_format: str, names: list[str]) -> str:
+    """Return the encoder's pixel format that loses least of the source's.
+
+    FFmpeg's loss score: bits, chroma and alpha before size. An empty list takes anything.
+
+    >>> nearest_format("yuv422p10le", ["yuv420p", "yuv420p10le", "yuv444p10le"])
+    'yuv444p10le'
+    """
+    if not names or source_format in names:
+        return source_format
+    if source_format.startswith("yuvj") and (plain := f"yuv{source_format[4:]}") in names:
+        # The same samples; full range travels in its tag.
+        return plain
+    best, _ = find_best_pix_fmt_of_list(names, source_format, has_alpha=True)
+    return best.name if best is not None else names[0]
+
+
+def _for_odd_size(wanted: str, names: list[str], width_px: int, height_px: int) -> str:
+    """Return the nearest format whose chroma grid fits an odd size; the wanted one if it does."""
+
+    def fits(name: str) -> bool:
+        layout = layout_of(name)
+        return layout is not None and not (
+            width_px % layout.subsample[0] or height_px % layout.subsample[1]
+        )
+
+    fitting = [name for name in names if fits(name)]
+    return wanted if fits(wanted) or not fitting else nearest_format(wanted, fitting)
+
+
+def _format_note(
+    encoder: str, source_format: str, chosen: str, asked: str | None, wanted: str
+) -> list[str]:
+    if chosen == source_format or chosen == source_format.replace("yuvj", "yuv"):
+        return []
+    if asked is not None:
+        return [f"pixel format {source_format} is converted to {chosen}, as asked"]
+    if chosen != wanted:
+        return [
+            f"pixel format {source_format} becomes {chosen}: {encoder} takes no odd size in {wanted}"
+        ]
+    return [f"pixel format {source_format} becomes {chosen}, the nearest that {encoder} takes"]
+
+
+def configure(
+    context: VideoCodecContext, plan: EncoderPlan, *, width_px: int, height_px: int
+) -> None:
+    """Set an encoder up as planned; colour and aspect tags are the writer's."""
+    context.width, context.height = width_px, height_px
+    context.pix_fmt = plan.pixel_format
+    context.time_base = plan.time_base
+    context.options = dict(plan.options)
+    # SLICE, PyAV's default, makes x264 cut each picture into slices: larger files, no faster.
+    context.thread_type = "AUTO"  # type: ignore[assignment]
+    if plan.constant_quantiser:
+        context.qscale = True
+        context.global_quality = _DEFAULT_QUANTISER
+
+
+def _open_once(
+    codec: Codec, plan: EncoderPlan, width_px: int, height_px: int, frame_rate: Fraction
+) -> None:
+    context = codec.create("video")
+    configure(context, plan, width_px=width_px, height_px=height_px)
+    context.framerate = frame_rate
+    context.open()
+
+
+def stand_in(source_format: str) -> str:
+    """Return the format that frames of a source format are delivered in."""
+    return nearest_layout(source_format).name

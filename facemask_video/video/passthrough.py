@@ -1,0 +1,266 @@
+"""Everything of a file but its main video stream, carried into the output as it is.
+
+Audio, subtitle, data, attachment and further video streams travel as packets, never decoded, with
+their times; tags, chapters and dispositions go with them. The source is opened a second time for
+this, so that the frames' way through the program and the packets' need not wait for each other.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Discard, Stream
+
+from facemask_video.errors import VideoReadError, VideoWriteError
+from facemask_video.video.probe import describe_error, open_source, stream_time_base
+
+# Written afresh by every muxer; the source's would describe another file.
+_MUXERS_OWN_TAGS = {
+    *("major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"),
+    *("number_of_frames", "number_of_bytes", "bps"),
+}
+# A demuxer hands packets out in rough time order; none seen strays this far past the range's end.
+_STRAY_S = 10
+
+
+def kept_tags(tags: dict[str, str]) -> dict[str, str]:
+    """Return the tags that still hold for a rewritten file or stream.
+
+    >>> kept_tags({"TITLE": "a", "ENCODER": "Lavf", "_STATISTICS_TAGS": "BPS"})
+    {'TITLE': 'a'}
+    """
+    return {
+        key: value
+        for key, value in tags.items()
+        if key.lower().partition("-")[0] not in _MUXERS_OWN_TAGS
+        and not key.lower().startswith("_statistics")
+    }
+
+
+def join_tags(source: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
+    """Return the source's tags with ours added; where both have a tag, the texts are joined.
+
+    Names are compared without case, as Matroska writes them in capitals.
+
+    >>> join_tags({"COMMENT": "mine"}, {"comment": "yours", "tool": "x"})
+    {'COMMENT': 'mine | yours', 'tool': 'x'}
+    """
+    joined = dict(source)
+    names = {key.lower(): key for key in source}
+    for key, value in ours.items():
+        name = names.get(key.lower())
+        if name is None:
+            joined[key] = value
+        elif value not in joined[name]:
+            joined[name] = f"{joined[name]} | {value}" if joined[name] else value
+    return joined
+
+
+class Passthrough:
+    """The other streams of a source on their way into an output.
+
+    Times are kept; for a range each stream is cut at packet precision (a packet belongs to the range
+    that its presentation time lies in) and shifted with the video.
+
+    Attributes:
+        notes: Which streams the output's container cannot hold, and why.
+    """
+
+    def __init__(self, path: Path, *, video_index: int, audio: bool, strict: bool) -> None:
+        """Open a source once more.
+
+        Args:
+            path: The source.
+            video_index: The stream that is encoded, not carried.
+            audio: False leaves audio streams out.
+            strict: Raise instead of noting a stream that cannot be held.
+        """
+        self.notes: list[str] = []
+        self._path = path
+        self._video_index = video_index
+        self._audio = audio
+        self._strict = strict
+        self._container: InputContainer = open_source(path)
+        self._targets: dict[int, Stream] = {}
+        self._last_dts: dict[int, int] = {}
+        self._pending: Packet | None = None
+        self._packets: Iterator[Packet] = iter(())
+        self._shift_s = Fraction(0)
+        self._first_s: Fraction | None = None
+        self._end_s: Fraction | None = None
+
+    def close(self) -> None:
+        """Close the source."""
+        self._container.close()
+
+    @property
+    def streams(self) -> list[Stream]:
+        """Every stream of the source, the main video stream too."""
+        return list(self._container.streams)
+
+    def plan(self, format_name: str) -> list[int]:
+        """Return the indices of the streams that a container of this format can hold.
+
+        Raises:
+            VideoWriteError: One cannot be held, and ``strict`` was asked for.
+        """
+        held = []
+        for stream in self._container.streams:
+            if stream.index == self._video_index or (stream.type == "audio" and not self._audio):
+                continue
+            if stream.discard == Discard.all and stream.type == "data":
+                # The demuxer marks its own chapter track so; chapters are carried as chapters.
+                continue
+            reason = _why_not_held(stream, format_name)
+            if reason is None:
+                held.append(stream.index)
+                continue
+            text = f"{stream.type} stream {stream.index} ({_codec_name(stream)})"
+            if self._strict:
+                raise VideoWriteError(
+                    f"{self._path}: {text} cannot be kept: {reason}; choose another container "
+                    "(.mkv holds most), or leave --strict-streams out."
+                )
+            self.notes.append(f"{text} is left out: {reason}")
+        return held
+
+    def add(self, output: OutputContainer, index: int) -> None:
+        """Give the output a stream like one of the source."""
+        stream = self._container.streams[index]
+        target = _add_like(output, stream)
+        target.metadata.update(kept_tags(dict(stream.metadata)))
+        target.disposition = stream.disposition
+        if stream.type != "attachment":
+            self._targets[index] = target
+
+    def start(
+        self, *, shift_s: Fraction, first_s: Fraction | None, end_s: Fraction | None
+    ) -> None:
+        """Begin to read packets.
+
+        Args:
+            shift_s: Taken off every time.
+            first_s: Where the range begins on the source's clock, or None.
+            end_s: Where it ends, or None.
+        """
+        self._shift_s, self._first_s, self._end_s = shift_s, first_s, end_s
+        if first_s is not None and self._targets:
+            # No index: reading from the start finds the same packets, only later.
+            with contextlib.suppress(av.error.FFmpegError):
+                self._container.seek(int(first_s * av.time_base))
+        if self._targets:
+            self._packets = self._read()
+
+    def until(self, time_s: Fraction | None) -> Iterator[Packet]:
+        """Yield the packets due up to a time on the output's clock; all that remain for None."""
+        while True:
+            if self._pending is None:
+                self._pending = next(self._packets, None)
+            packet = self._pending
+            if packet is None:
+                return
+            assert packet.dts is not None, "_timed gives every packet a dts"
+            if time_s is not None and packet.dts * stream_time_base(packet.stream) > time_s:
+                return
+            self._pending = None
+            # Rescaled to the target's time base by the muxer.
+            packet.stream = self._targets[packet.stream.index]
+            yield packet
+
+    def _read(self) -> Iterator[Packet]:
+        streams = [self._container.streams[index] for index in self._targets]
+        try:
+            for packet in self._container.demux(streams):
+                if packet.size == 0 and packet.pts is None:
+                    continue
+                time_s = self._timed(packet)
+                if self._first_s is not None and time_s < self._first_s:
+                    continue
+                if self._end_s is not None and time_s >= self._end_s:
+                    if time_s > self._end_s + _STRAY_S:
+                        return
+                    continue
+                self._shift(packet)
+                yield packet
+        except (av.error.FFmpegError, OSError) as exc:
+            raise VideoReadError(
+                f"{self._path}: an audio or subtitle stream cannot be read on "
+                f"({describe_error(exc)}); repair the file, or leave those streams out."
+            ) from exc
+
+    def _timed(self, packet: Packet) -> Fraction:
+        """Give a packet the times it lacks and return its presentation time in seconds."""
+        index = packet.stream.index
+        if packet.dts is None:
+            previous = self._last_dts.get(index)
+            packet.dts = packet.pts if packet.pts is not None else (previous or 0)
+        if packet.pts is None:
+            packet.pts = packet.dts
+        self._last_dts[index] = packet.dts + (packet.duration or 0)
+        return packet.pts * stream_time_base(packet.stream)
+
+    def _shift(self, packet: Packet) -> None:
+        if self._shift_s:
+            ticks = round(self._shift_s / stream_time_base(packet.stream))
+            assert packet.pts is not None and packet.dts is not None, "_timed ran first"
+            packet.pts -= ticks
+            packet.dts -= ticks
+
+    def carry_chapters(self, output: OutputContainer) -> None:
+        """Give the output the source's chapters, cut to the range."""
+        chapters = []
+        for chapter in self._container.chapters():
+            tick = chapter["time_base"]
+            if not tick:
+                continue
+            unit = Fraction(tick.numerator, tick.denominator)
+            start_s, end_s = chapter["start"] * unit, chapter["end"] * unit
+            if self._first_s is not None:
+                start_s = max(start_s, self._first_s)
+            if self._end_s is not None:
+                end_s = min(end_s, self._end_s)
+            if end_s <= start_s and chapter["end"] > chapter["start"]:
+                continue
+            moved = dict(chapter)
+            moved["start"] = round((start_s - self._shift_s) / unit)
+            moved["end"] = round((end_s - self._shift_s) / unit)
+            chapters.append(moved)
+        if chapters:
+            output.set_chapters(chapters)  # type: ignore[arg-type]
+
+
+def _codec_name(stream: Stream) -> str:
+    context = stream.codec_context
+    if context is not None:
+        return context.codec.canonical_name
+    return stream.name or "no codec"
+
+
+def _add_like(output: OutputContainer, stream: Stream) -> Stream:
+    # opaque: the decoder's own parameters, as there need be no encoder for a copied stream.
+    return output.add_stream_from_template(stream, opaque=True)
+
+
+def _why_not_held(stream: Stream, format_name: str) -> str | None:
+    """Return why a container format cannot hold a stream, or None where it can.
+
+    A header for this one stream is written into memory: no table of ours could know what a muxer
+    knows.
+    """
+    scratch = av.open(io.BytesIO(), mode="w", format=format_name)
+    reason = None
+    try:
+        _add_like(scratch, stream)
+        scratch.start_encoding()
+    except (av.error.FFmpegError, ValueError) as exc:
+        named = "does not support" in str(exc) or isinstance(exc, av.error.FFmpegError)
+        reason = f"a {format_name} file cannot hold it" if named else describe_error(exc)
+    with contextlib.suppress(av.error.FFmpegError, ValueError):
+        scratch.close()
+    return reason

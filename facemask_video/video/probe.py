@@ -1,0 +1,257 @@
+"""Open a file safely and describe it.
+
+Only local files are opened: the ``file`` protocol alone, and only demuxers that read the one file
+they are given. Playlists, concat lists, image sequences and session descriptions name other files
+or hosts, so they are refused, whatever a file is called.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from facemask_video.errors import VideoReadError
+from facemask_video.frames import ChapterInfo, StreamInfo, VideoInfo
+from facemask_video.video.colour import (
+    MATRIX_NAMES,
+    PRIMARIES_NAMES,
+    RANGE_NAMES,
+    TRANSFER_NAMES,
+)
+from facemask_video.video.layout import nearest_layout
+from facemask_video.video.orientation import UPRIGHT, Orientation, display_matrix_of
+
+# Demuxers that read one file and nothing else. The audio ones are here so that an audio file is
+# called that, and not unreadable.
+_DEMUXERS = (
+    "3gp,aac,ac3,aiff,apng,asf,av1,avi,caf,dv,flac,flv,gif,gxf,h264,hevc,ivf,m4v,matroska,mjpeg,"
+    "mov,mp3,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,vc1,w64,wav,wtv,yuv4mpegpipe"
+)
+SAFE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
+
+_TIME_BASE_OF_CONTAINER = Fraction(1, 1_000_000)
+
+
+def local_url(path: Path) -> str:
+    """Return a path in the form that FFmpeg cannot take for another protocol.
+
+    >>> local_url(Path("/videos/a:b.mp4"))
+    'file:/videos/a:b.mp4'
+    """
+    return f"file:{os.path.abspath(path)}"  # noqa: PTH100 - resolve() would follow links
+
+
+def open_source(path: Path) -> InputContainer:
+    """Open a local media file.
+
+    Raises:
+        VideoReadError: It is missing, no file, empty, or no media file of a kind that is read here.
+    """
+    if not path.exists():
+        raise VideoReadError(f"{path}: no such file; check the path.")
+    if path.is_dir():
+        raise VideoReadError(f"{path}: is a directory; name a video file.")
+    if not path.is_file():
+        raise VideoReadError(f"{path}: is not a regular file; name a video file.")
+    if not os.access(path, os.R_OK):
+        raise VideoReadError(f"{path}: cannot be read; check its permissions.")
+    if path.stat().st_size == 0:
+        raise VideoReadError(f"{path}: is empty; name a video file.")
+    try:
+        # Tags in another encoding than UTF-8 pass through byte for byte.
+        container = av.open(
+            local_url(path),
+            mode="r",
+            container_options=dict(SAFE_OPTIONS),
+            metadata_errors="surrogateescape",
+        )
+    except (av.error.FFmpegError, ValueError, OSError) as exc:
+        raise VideoReadError(f"{path}: {_why_not_opened(exc)}") from exc
+    return container
+
+
+def _why_not_opened(exc: Exception) -> str:
+    code = getattr(exc, "errno", None)
+    if code == errno.EINVAL:
+        return (
+            "is not a kind of file that is read here (playlists, image sequences and text are "
+            "refused); name a video file."
+        )
+    if isinstance(exc, av.error.InvalidDataError):
+        return (
+            "is not a video file, or is cut off before its index; check that it plays elsewhere."
+        )
+    if isinstance(exc, av.error.EOFError):
+        return "ends before its header is complete; check that it was copied whole."
+    return f"cannot be opened ({describe_error(exc)}); check that it plays elsewhere."
+
+
+def describe_error(exc: BaseException) -> str:
+    """Return the short reason of a foreign error, on one line."""
+    text = getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+    return " ".join(str(text).split())
+
+
+def main_video(container: InputContainer, path: Path) -> VideoStream:
+    """Return the stream to convert: FFmpeg's best one, cover art never.
+
+    Raises:
+        VideoReadError: The file has no video, or its codec is unknown here.
+    """
+    candidates = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+    ]
+    if not candidates:
+        kinds = sorted({stream.type for stream in container.streams})
+        found = f"only {' and '.join(kinds)}" if kinds else "no stream at all"
+        raise VideoReadError(f"{path}: holds no video stream ({found}); name a video file.")
+    best = container.streams.best("video")
+    stream = next((s for s in candidates if best is not None and s.index == best.index), None)
+    stream = stream or candidates[0]
+    if stream.codec_context is None:
+        raise VideoReadError(
+            f"{path}: stream {stream.index} has a video codec that this build of FFmpeg cannot "
+            "decode; convert it with a program that can."
+        )
+    return stream
+
+
+def fraction(value: Any) -> Fraction | None:
+    """Turn PyAV's rational into a Fraction; None where it is unset."""
+    if value is None or not value.denominator or not value.numerator:
+        return None
+    return Fraction(value.numerator, value.denominator)
+
+
+def stream_time_base(stream: av.stream.Stream) -> Fraction:
+    """Return a stream's seconds a tick; a microsecond where the demuxer sets none."""
+    return fraction(stream.time_base) or _TIME_BASE_OF_CONTAINER
+
+
+def orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[int, ...] | None]:
+    """Return how a decoded picture is displayed, and its display matrix where it has one.
+
+    A matrix that is no multiple of a quarter turn is kept for the output, but the picture is worked
+    on as stored.
+    """
+    block = picture.side_data.get("DISPLAYMATRIX") if picture.side_data else None
+    matrix = display_matrix_of(bytes(block)) if block is not None else None
+    if matrix is None:
+        return UPRIGHT, None
+    return Orientation.from_matrix(matrix) or UPRIGHT, matrix
+
+
+def describe(
+    container: InputContainer, stream: VideoStream, picture: av.VideoFrame, path: Path
+) -> VideoInfo:
+    """Describe an open file whose first picture has been decoded."""
+    orientation, _ = orientation_of(picture)
+    width_px, height_px = orientation.display_size(picture.width, picture.height)
+    sample_aspect = fraction(stream.sample_aspect_ratio)
+    if sample_aspect is not None and orientation.transpose:
+        sample_aspect = 1 / sample_aspect
+    time_base = stream_time_base(stream)
+    if stream.duration is not None:
+        duration_s: Fraction | None = stream.duration * time_base
+    elif container.duration is not None:
+        duration_s = container.duration * _TIME_BASE_OF_CONTAINER
+    else:
+        duration_s = None
+    return VideoInfo(
+        path=path,
+        container=container.format.name,
+        width_px=width_px,
+        height_px=height_px,
+        frame_rate=fraction(stream.average_rate),
+        frame_count_from_header=stream.frames or None,
+        duration_s=duration_s,
+        start_s=(container.start_time or 0) * _TIME_BASE_OF_CONTAINER,
+        time_base=time_base,
+        pixel_format=picture.format.name,
+        bit_depth=nearest_layout(picture.format.name).bits,
+        codec=stream.codec_context.name,
+        rotation_deg=orientation.rotation_deg,
+        mirrored=orientation.mirrored,
+        sample_aspect=sample_aspect,
+        matrix=_name(MATRIX_NAMES, picture.colorspace),
+        color_range=_name(RANGE_NAMES, picture.color_range),
+        primaries=_name(PRIMARIES_NAMES, picture.color_primaries),
+        transfer=_name(TRANSFER_NAMES, picture.color_trc),
+        video_index=stream.index,
+        streams=tuple(describe_stream(other) for other in container.streams),
+        metadata=dict(container.metadata),
+        chapters=tuple(_describe_chapters(container)),
+    )
+
+
+def describe_stream(stream: av.stream.Stream) -> StreamInfo:
+    """Describe one stream from its header."""
+    tags = dict(stream.metadata)
+    lowered = {key.lower(): value for key, value in tags.items()}
+    context = stream.codec_context
+    return StreamInfo(
+        index=stream.index,
+        kind=stream.type,
+        codec=context.codec.canonical_name if context is not None else stream.name,
+        language=lowered.get("language"),
+        title=lowered.get("title"),
+        dispositions=tuple(flag.name for flag in Disposition if flag & stream.disposition),  # type: ignore[misc]
+        time_base=fraction(stream.time_base),
+        metadata=tags,
+    )
+
+
+def _describe_chapters(container: InputContainer) -> Iterator[ChapterInfo]:
+    for chapter in container.chapters():
+        tick = fraction(chapter["time_base"])
+        if tick is not None:
+            yield ChapterInfo(
+                chapter["start"] * tick, chapter["end"] * tick, dict(chapter["metadata"])
+            )
+
+
+def _name(names: dict[int, str], value: int) -> str:
+    return names.get(int(value), f"reserved-{int(value)}")
+
+
+def probe(path: Path) -> VideoInfo:
+    """Describe a video file from its header and its first picture.
+
+    Raises:
+        VideoReadError: It cannot be opened, holds no video, or not one picture can be decoded.
+    """
+    with contextlib.closing(open_source(path)) as container:
+        stream = main_video(container, path)
+        stream.thread_type = "AUTO"  # type: ignore[assignment]
+        return describe(container, stream, first_picture(container, stream, path), path)
+
+
+def first_picture(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
+    """Decode the first picture that can be decoded.
+
+    Raises:
+        VideoReadError: There is none.
+    """
+    try:
+        for packet in container.demux(stream):
+            with contextlib.suppress(av.error.InvalidDataError):
+                for picture in packet.decode():
+                    return picture
+    except (av.error.FFmpegError, ValueError) as exc:
+        raise VideoReadError(
+            f"{path}: cannot be decoded ({describe_error(exc)}); check that it plays elsewhere."
+        ) from exc
+    raise VideoReadError(
+        f"{path}: not one frame can be decoded; the file is damaged or holds no frames."
+    )

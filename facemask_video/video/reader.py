@@ -1,0 +1,323 @@
+"""Read a video frame by frame, each on its own planes, at its own time."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from facemask_video.errors import VideoReadError
+from facemask_video.frames import VideoInfo
+from facemask_video.video.layout import layout_of, nearest_layout
+from facemask_video.video.native import NativeFrame, Workshop
+from facemask_video.video.panels import panel_size
+from facemask_video.video.probe import (
+    describe,
+    describe_error,
+    first_picture,
+    fraction,
+    main_video,
+    open_source,
+    orientation_of,
+    stream_time_base,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureTags:
+    """Tags of the stored picture, as FFmpeg numbers them (ITU-T H.273)."""
+
+    width_px: int
+    height_px: int
+    sample_aspect: Fraction | None
+    matrix: int
+    color_range: int
+    primaries: int
+    transfer: int
+
+
+# A demuxer that fails this often without one packet in between will not find its way back.
+_DEMUX_FAILURES_IN_A_ROW = 64
+
+
+class VideoReader:
+    """Iterate over the frames of a file's main video stream, in display order, each once.
+
+    A context manager. Times are the source's: a frame's ``pts`` in ticks of the stream's own time
+    base, whatever it starts at and however uneven.
+
+    A range is half-open, ``start_s <= t < end_s``, on the clock that a player shows: seconds after
+    the file's own start. A frame without a pts takes its dts, or failing that follows its
+    predecessor by one nominal frame; this is counted and noted.
+
+    Attributes:
+        path: The file.
+        info: What it says about itself.
+        start_s, end_s: The range asked for, or None.
+        corrupt_packets: Packets so far that the demuxer flagged or the decoder refused.
+        notes: What could not be read as it stands, complete after the last frame.
+    """
+
+    def __init__(
+        self, path: Path, *, start_s: float | None = None, end_s: float | None = None
+    ) -> None:
+        """Open a file and decode its first picture.
+
+        Raises:
+            ValueError: The range is empty or negative.
+            VideoReadError: It cannot be opened, holds no video, or not one picture can be decoded.
+        """
+        if start_s is not None and start_s < 0:
+            raise ValueError(f"start_s: got {start_s}, expected 0 or more.")
+        if end_s is not None and end_s <= (start_s or 0):
+            raise ValueError(f"end_s: got {end_s}, expected more than start_s={start_s or 0}.")
+        self.path = path
+        self.start_s = start_s
+        self.end_s = end_s
+        self.corrupt_packets = 0
+        self.notes: list[str] = []
+        container = open_source(path)
+        try:
+            stream = main_video(container, path)
+            # The default, SLICE, leaves most codecs on one core.
+            stream.thread_type = "AUTO"  # type: ignore[assignment]
+            picture = first_picture(container, stream, path)
+            self.info: VideoInfo = describe(container, stream, picture, path)
+            self._orientation, self.display_matrix = orientation_of(picture)
+            self.first_picture_tags = PictureTags(
+                picture.width,
+                picture.height,
+                fraction(stream.sample_aspect_ratio),
+                int(picture.colorspace),
+                int(picture.color_range),
+                int(picture.color_primaries),
+                int(picture.color_trc),
+            )
+            # Begin again, so that faults before the first picture are counted like all others.
+            container.close()
+            container = open_source(path)
+            stream = main_video(container, path)
+            stream.thread_type = "AUTO"  # type: ignore[assignment]
+        except BaseException:
+            container.close()
+            raise
+        self._container: InputContainer = container
+        self._stream: VideoStream = stream
+        self._time_base = stream_time_base(stream)
+        self._layout = nearest_layout(picture.format.name)
+        self._workshop = Workshop()
+        self._video_packets = 0
+        self._frames = 0
+        self._damaged_frames = 0
+        self._untimed_frames = 0
+        self._last_pts: int | None = None
+        self._started = False
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        """Return the reader itself."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._container.close()
+
+    @property
+    def pixel_format(self) -> str:
+        """Pixel format in which frames are delivered: the source's, or the nearest we can write."""
+        return self._layout.name
+
+    def stored_size(self, columns: int = 1) -> tuple[int, int]:
+        """Return (width, height) as stored of so many pictures side by side on display."""
+        return panel_size(
+            self._layout,
+            self._orientation,
+            self.first_picture_tags.width_px,
+            self.first_picture_tags.height_px,
+            columns,
+        )
+
+    @property
+    def first_tick(self) -> int | None:
+        """First tick of the range in the video stream's time base, or None for the whole file."""
+        if self.start_s is None:
+            return None
+        return self._tick_at(self.start_s)
+
+    @property
+    def end_tick(self) -> int | None:
+        """First tick after the range, or None where it runs to the end."""
+        return None if self.end_s is None else self._tick_at(self.end_s)
+
+    def _tick_at(self, time_s: float) -> int:
+        """Return the first tick at or after a time on the player's clock."""
+        ticks = (self.info.start_s + Fraction(time_s)) / self._time_base
+        return -((-ticks.numerator) // ticks.denominator)
+
+    def __iter__(self) -> Iterator[NativeFrame]:
+        """Yield the frames, once.
+
+        Raises:
+            RuntimeError: The reader was iterated before, or is closed.
+            VideoReadError: The file cannot be read further.
+        """
+        if self._started or self._closed:
+            raise RuntimeError("VideoReader: frames can be iterated once, while it is open.")
+        self._started = True
+        return self._read()
+
+    def _read(self) -> Iterator[NativeFrame]:
+        if self._layout.name != self.info.pixel_format:
+            self.notes.append(
+                f"pixel format {self.info.pixel_format} is read as {self._layout.name}, the nearest "
+                "whose samples can be written one by one"
+            )
+        first_tick, end_tick = self.first_tick, self.end_tick
+        if first_tick is not None:
+            self._seek(first_tick)
+        for picture in self._pictures():
+            pts = self._time_of(picture)
+            self._last_pts = pts
+            if first_tick is not None and pts < first_tick:
+                continue
+            if end_tick is not None and pts >= end_tick:
+                break
+            if picture.is_corrupt:
+                self._damaged_frames += 1
+            yield self._wrap(picture, pts)
+            self._frames += 1
+        if self._frames == 0:
+            raise VideoReadError(
+                f"{self.path}: no frame lies in the range asked for; the file lasts "
+                f"{float(self.info.duration_s or 0):.3f} s."
+            )
+        self._sum_up(complete=first_tick is None and end_tick is None)
+
+    def _seek(self, tick: int) -> None:
+        try:
+            self._container.seek(tick, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            # No index: reading from the start finds the same frames, only later.
+            logger.debug("%s: cannot seek; reading from the start", self.path)
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
+        """Decode every packet; a damaged one is counted and passed over."""
+        for packet in self._packets():
+            if packet.size:
+                self._video_packets += 1
+            refused = False
+            try:
+                pictures = packet.decode()
+            except av.error.InvalidDataError:
+                pictures, refused = [], True
+            except (av.error.FFmpegError, ValueError) as exc:
+                raise VideoReadError(
+                    f"{self.path}: decoding stopped after frame {self._frames} "
+                    f"({describe_error(exc)}); the rest cannot be read."
+                ) from exc
+            if refused or packet.is_corrupt:
+                self.corrupt_packets += 1
+            yield from pictures
+
+    def _packets(self) -> "Iterator[Packet[VideoStream]]":
+        failures = 0
+        while True:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    yield packet
+                return
+            except av.error.InvalidDataError as exc:
+                failures += 1
+                self.corrupt_packets += 1
+                if failures >= _DEMUX_FAILURES_IN_A_ROW:
+                    raise VideoReadError(
+                        f"{self.path}: unreadable after frame {self._frames} "
+                        f"({describe_error(exc)}); repair it with a remultiplexing program."
+                    ) from exc
+            except (av.error.FFmpegError, OSError) as exc:
+                raise VideoReadError(
+                    f"{self.path}: reading failed after frame {self._frames} "
+                    f"({describe_error(exc)}); check the disk."
+                ) from exc
+
+    def _time_of(self, picture: av.VideoFrame) -> int:
+        if picture.pts is not None:
+            return picture.pts
+        self._untimed_frames += 1
+        if picture.dts is not None and (self._last_pts is None or picture.dts > self._last_pts):
+            return picture.dts
+        if self._last_pts is None:
+            return 0
+        rate = self.info.frame_rate or Fraction(25)
+        return self._last_pts + max(1, round(1 / rate / self._time_base))
+
+    def _wrap(self, picture: av.VideoFrame, pts: int) -> NativeFrame:
+        layout = self._layout
+        if picture.format.name != layout.name:
+            own = layout_of(picture.format.name)
+            if own is not None and self.info.pixel_format == layout.name:
+                raise VideoReadError(
+                    f"{self.path}: frame {self._frames} changes the pixel format from "
+                    f"{layout.name} to {own.name}; split the file there."
+                )
+            time_base = picture.time_base
+            picture = picture.reformat(format=layout.name)
+            picture.time_base = time_base
+        picture.pts = pts
+        # Left in place, the source's picture types would be forced on the encoder.
+        picture.pict_type = 0
+        return NativeFrame(
+            picture,
+            layout,
+            index=self._frames,
+            pts=pts,
+            time_base=self._time_base,
+            orientation=self._orientation,
+            workshop=self._workshop,
+        )
+
+    def _sum_up(self, *, complete: bool) -> None:
+        if self._untimed_frames:
+            self.notes.append(
+                f"{self._untimed_frames} frames carry no presentation time; they took their "
+                "decoding time, or followed the frame before at the nominal rate"
+            )
+        if self.corrupt_packets:
+            self.notes.append(
+                f"{self.corrupt_packets} corrupt video packets; the frames that they held are "
+                "missing, all others keep their times"
+            )
+        if self._damaged_frames:
+            self.notes.append(f"{self._damaged_frames} frames were decoded with concealed damage")
+        if not complete:
+            return
+        promised = self.info.frame_count_from_header
+        # AVI counts an empty frame at the end, which is no packet.
+        spare = 1 if self.info.container == "avi" else 0
+        if promised is not None and self._video_packets < promised - spare:
+            self.notes.append(
+                f"the file ends early: its header promises {promised} frames, "
+                f"{self._video_packets} packets were found and {self._frames} frames decoded"
+            )

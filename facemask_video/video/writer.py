@@ -1,0 +1,420 @@
+"""Write a video: frames encoded at their own times, everything else carried over.
+
+The output is written beside its target under a hidden name and renamed at the end, so that a
+target is either whole or not there.
+"""
+
+import contextlib
+import logging
+import os
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import av.error
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from facemask_video.errors import VideoWriteError
+from facemask_video.frames import Frame
+from facemask_video.video.colour import effective_matrix
+from facemask_video.video.encoder import EncoderPlan, configure, plan_encoder
+from facemask_video.video.layout import layout_of
+from facemask_video.video.native import NativeFrame, native
+from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
+from facemask_video.video.probe import describe_error, fraction
+from facemask_video.video.reader import VideoReader
+
+logger = logging.getLogger(__name__)
+
+_MUXERS = {
+    ".mp4": "mp4",
+    ".m4v": "mp4",
+    ".mov": "mov",
+    ".mkv": "matroska",
+    ".webm": "webm",
+    ".avi": "avi",
+    ".gif": "gif",
+    ".ts": "mpegts",
+    ".nut": "nut",
+}
+# Containers that number frames instead of timing them.
+_FIXED_RATE = {"avi"}
+_FALLBACK_RATE = Fraction(25)
+# mp4's box for durations and edit lists has 32 bits; at this clock it lasts 13 hours.
+_LARGEST_MOVIE_TIMESCALE = 90_000
+
+
+class VideoWriter:
+    """Encode frames into a file, at the times they carry.
+
+    A context manager. Call `write` for each frame in display order, then `finish`. Leaving the
+    ``with`` in any other way, Ctrl-C included, deletes what was written.
+
+    Where the reader has a range, the output begins at 0: the first frame's time is taken off every
+    frame, packet and chapter. Otherwise times are the source's own.
+
+    Attributes:
+        path: The target.
+        notes: What could not be kept and why, complete after `finish`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        reader: VideoReader,
+        *,
+        encoder: str = "libx264",
+        crf: float | None = None,
+        preset: str | None = None,
+        pixel_format: str | None = None,
+        encoder_options: Mapping[str, str] | None = None,
+        audio: bool = True,
+        strict_streams: bool = False,
+        overwrite: bool = False,
+        metadata: Mapping[str, str] | None = None,
+        columns: int = 1,
+    ) -> None:
+        """Check everything that can be checked before the first frame.
+
+        Args:
+            path: The target; its suffix names the container.
+            reader: The open source, for its streams, tags and range.
+            encoder: FFmpeg's name of the encoder.
+            crf: Constant quality, or None for 18 where the encoder has it.
+            preset: The encoder's preset, or None for its own default.
+            pixel_format: Asked for, or None for the source's or the nearest.
+            encoder_options: Further options by name.
+            audio: False leaves audio streams out.
+            strict_streams: Refuse a container that cannot hold every stream.
+            overwrite: Replace the target if it exists.
+            metadata: Container tags added to the source's.
+            columns: Number of pictures side by side in each frame.
+
+        Raises:
+            VideoWriteError: The target or the encoder cannot be used so.
+        """
+        self.path = path
+        self.notes: list[str] = []
+        self._reader = reader
+        self._metadata = dict(metadata or {})
+        self._columns = columns
+        self._format = _muxer_of(path)
+        _check_target(path, reader.path, overwrite=overwrite)
+        self._overwrite = overwrite
+        self._width_px, self._height_px = reader.stored_size(columns)
+        self._plan: EncoderPlan = plan_encoder(
+            encoder,
+            width_px=self._width_px,
+            height_px=self._height_px,
+            source_format=reader.pixel_format,
+            time_base=reader.info.time_base,
+            frame_rate=reader.info.frame_rate or _FALLBACK_RATE,
+            fixed_rate=self._format in _FIXED_RATE,
+            pixel_format=pixel_format,
+            crf=crf,
+            preset=preset,
+            options=encoder_options or {},
+        )
+        self.notes.extend(self._plan.notes)
+        self._passthrough = Passthrough(
+            reader.path, video_index=reader.info.video_index, audio=audio, strict=strict_streams
+        )
+        self._part: Path | None = None
+        self._output: OutputContainer | None = None
+        self._shift_ticks = 0
+        self._last_tick: int | None = None
+        self._largest_deviation_s = Fraction(0)
+        self._frames = 0
+        self._finished = False
+        try:
+            self._held = self._passthrough.plan(self._format)
+            self.notes.extend(self._passthrough.notes)
+            self._part = _make_part(path)
+            self._output = av.open(
+                f"file:{self._part}",
+                mode="w",
+                format=self._format,
+                container_options=self._container_options(),
+                metadata_errors="surrogateescape",
+            )
+            self._stream = self._add_streams(self._output)
+        except BaseException:
+            self.discard()
+            raise
+
+    def __enter__(self) -> Self:
+        """Return the writer itself."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Delete what was written unless it was finished."""
+        self.discard()
+
+    def write(self, frame: Frame) -> None:
+        """Encode a frame at its own time.
+
+        Raises:
+            VideoWriteError: The frame does not fit this video, or it cannot be written.
+        """
+        picture_frame = native(frame)
+        self._check_frame(picture_frame)
+        output = self._output
+        assert output is not None, "write after finish or discard"
+        if self._frames == 0:
+            self._begin(frame, output)
+        tick = self._tick_of(frame)
+        picture = self._converted(picture_frame)
+        picture.pts, picture.time_base = tick, self._plan.time_base
+        if self._plan.time_base != frame.time_base:
+            picture.duration = 0
+        self._frames += 1
+        with self._reporting():
+            self._mux(self._stream.encode(picture))
+
+    def finish(self) -> None:
+        """Write what is still buffered and the rest of the other streams, then rename.
+
+        Raises:
+            VideoWriteError: It cannot be completed; nothing is left behind.
+        """
+        output, part = self._output, self._part
+        assert output is not None and part is not None, "finish after finish or discard"
+        try:
+            if self._frames == 0:
+                raise VideoWriteError(f"{self.path}: no frame was written; nothing to finish.")
+            with self._reporting():
+                self._mux(self._stream.encode(None))
+                for packet in self._passthrough.until(None):
+                    output.mux_one(packet)
+                output.close()
+            if not self._overwrite and self.path.exists():
+                raise VideoWriteError(
+                    f"{self.path}: appeared meanwhile; pass --overwrite to replace it."
+                )
+            try:
+                os.replace(part, self.path)  # noqa: PTH105 - its name says that it replaces
+            except OSError as exc:
+                raise VideoWriteError(
+                    f"{self.path}: cannot be put in place ({describe_error(exc)})."
+                ) from exc
+            self._part = None
+            self._finished = True
+            if self._largest_deviation_s:
+                self.notes.append(
+                    f"a {self._format} file cannot hold the source's clock of "
+                    f"{self._reader.info.time_base} s a tick: frame times are off by at most "
+                    f"{float(self._largest_deviation_s) * 1000:.3f} ms"
+                )
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Close everything and delete an unfinished part; a second call does nothing."""
+        self._passthrough.close()
+        output, self._output = self._output, None
+        if output is not None and not self._finished:
+            # The part is thrown away; that its end cannot be written is no news.
+            with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
+                output.close()
+        part, self._part = self._part, None
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+    def _container_options(self) -> dict[str, str]:
+        if self._format not in ("mp4", "mov"):
+            return {}
+        time_base = self._plan.time_base
+        options = {"movflags": "use_metadata_tags"}
+        if time_base.denominator <= 0x7FFFFFFF:
+            options["video_track_timescale"] = str(time_base.denominator)
+        if time_base.denominator <= _LARGEST_MOVIE_TIMESCALE:
+            # Edit lists, which hold a late start, are kept in this unit.
+            options["movie_timescale"] = str(time_base.denominator)
+        return options
+
+    def _add_streams(self, output: OutputContainer) -> VideoStream:
+        reader, plan = self._reader, self._plan
+        video: VideoStream | None = None
+        try:
+            for source in self._passthrough.streams:
+                if source.index == reader.info.video_index:
+                    added = output.add_stream(
+                        plan.name,
+                        rate=reader.info.frame_rate or _FALLBACK_RATE,
+                        options=plan.options,
+                    )
+                    assert isinstance(added, VideoStream), "plan_encoder took video only"
+                    video = added
+                    video.metadata.update(kept_tags(dict(source.metadata)))
+                    video.disposition = source.disposition
+                elif source.index in self._held:
+                    self._passthrough.add(output, source.index)
+        except ValueError as exc:
+            raise VideoWriteError(
+                f"{self.path}: a {self._format} file cannot hold video from encoder {plan.name}; "
+                "choose another --encoder or suffix (.mkv holds all)."
+            ) from exc
+        assert video is not None, "the source's main stream is among its streams"
+        configure(
+            video.codec_context, plan, width_px=self._width_px, height_px=self._height_px
+        )
+        video.time_base = plan.time_base
+        self._set_tags(video)
+        return video
+
+    def _set_tags(self, video: VideoStream) -> None:
+        """Carry aspect, rotation and colour tags over to the encoder and the container."""
+        picture, context = self._reader.first_picture_tags, video.codec_context
+        if picture.sample_aspect is not None:
+            context.sample_aspect_ratio = picture.sample_aspect
+        context.color_primaries = picture.primaries
+        context.color_trc = picture.transfer
+        context.color_range, context.colorspace = self._range_and_matrix()
+        if self._reader.display_matrix is not None:
+            video.set_display_matrix(self._reader.display_matrix)
+
+    def _range_and_matrix(self) -> tuple[int, int]:
+        tags = self._reader.first_picture_tags
+        source, target = layout_of(self._reader.pixel_format), layout_of(self._plan.pixel_format)
+        if source is not None and target is not None:
+            if source.model == "rgb" and target.model == "yuv":
+                matrix = effective_matrix(2, width_px=self._width_px, height_px=self._height_px)
+                return 1, matrix
+            if source.jpeg:
+                return 2, tags.matrix
+        return tags.color_range, tags.matrix
+
+    def _check_frame(self, frame: NativeFrame) -> None:
+        size = (frame.picture.width, frame.picture.height)
+        if size != (self._width_px, self._height_px):
+            raise VideoWriteError(
+                f"{self.path}: frame {frame.index} is {size[0]}x{size[1]}, the video "
+                f"{self._width_px}x{self._height_px}; split the source where its size changes."
+            )
+
+    def _begin(self, frame: Frame, output: OutputContainer) -> None:
+        """Write the header, now that the first frame's time is known."""
+        reader = self._reader
+        if reader.start_s is not None or reader.end_s is not None:
+            self._shift_ticks = frame.pts
+        shift_s = self._shift_ticks * frame.time_base
+        end_tick = reader.end_tick
+        self._passthrough.start(
+            shift_s=shift_s,
+            first_s=None if reader.start_s is None else shift_s,
+            end_s=None if end_tick is None else end_tick * frame.time_base,
+        )
+        self._passthrough.carry_chapters(output)
+        output.metadata.update(join_tags(kept_tags(dict(reader.info.metadata)), self._metadata))
+        with self._reporting():
+            output.start_encoding()
+
+    def _tick_of(self, frame: Frame) -> int:
+        exact_s = (frame.pts - self._shift_ticks) * frame.time_base
+        tick = round(exact_s / self._plan.time_base)
+        if self._last_tick is not None and tick <= self._last_tick:
+            tick = self._last_tick + 1
+        self._last_tick = tick
+        stored_base = fraction(self._stream.time_base) or self._plan.time_base
+        stored = round(tick * self._plan.time_base / stored_base) * stored_base
+        self._largest_deviation_s = max(self._largest_deviation_s, abs(stored - exact_s))
+        return tick
+
+    def _converted(self, frame: NativeFrame) -> av.VideoFrame:
+        source, target = frame.layout, layout_of(self._plan.pixel_format)
+        if source.name == self._plan.pixel_format:
+            return frame.picture
+        if source.model == "rgb" and target is not None and target.model == "yuv":
+            _, matrix = self._range_and_matrix()
+            return frame.picture.reformat(
+                format=self._plan.pixel_format,
+                dst_colorspace={1: "ITU709"}.get(matrix, "SMPTE170M"),
+                src_color_range="JPEG",
+                dst_color_range="MPEG",
+                interpolation=_EXACT,
+            )
+        if source.jpeg:
+            return frame.picture.reformat(
+                format=self._plan.pixel_format,
+                src_color_range="JPEG",
+                dst_color_range="JPEG",
+                interpolation=_EXACT,
+            )
+        return frame.picture.reformat(format=self._plan.pixel_format, interpolation=_EXACT)
+
+    def _mux(self, packets: "list[Packet[VideoStream]]") -> None:
+        output = self._output
+        assert output is not None, "mux after discard"
+        for packet in packets:
+            if packet.dts is not None:
+                due_s = packet.dts * (fraction(packet.time_base) or self._plan.time_base)
+                for other in self._passthrough.until(due_s):
+                    output.mux_one(other)
+            output.mux_one(packet)
+
+    @contextlib.contextmanager
+    def _reporting(self):  # type: ignore[no-untyped-def]
+        try:
+            yield
+        except (av.error.FFmpegError, OSError, ValueError) as exc:
+            raise VideoWriteError(
+                f"{self.path}: writing failed after {self._frames} frames "
+                f"({describe_error(exc)}); check free space and encoder options."
+            ) from exc
+
+
+_EXACT = int(
+    av.video.reformatter.Interpolation.BICUBIC
+    | av.video.reformatter.Interpolation.ACCURATE_RND
+    | av.video.reformatter.Interpolation.FULL_CHR_H_INT
+    | av.video.reformatter.Interpolation.FULL_CHR_H_INP
+)
+
+
+def _muxer_of(path: Path) -> str:
+    try:
+        return _MUXERS[path.suffix.lower()]
+    except KeyError:
+        raise VideoWriteError(
+            f"{path}: the suffix names no container that is written here; "
+            f"use one of {', '.join(_MUXERS)}."
+        ) from None
+
+
+def _check_target(path: Path, source: Path, *, overwrite: bool) -> None:
+    if path.exists():
+        if path.is_dir():
+            raise VideoWriteError(f"{path}: is a directory; name a file in it.")
+        if path.samefile(source):
+            raise VideoWriteError(f"{path}: output and input are the same file; name another.")
+        if not overwrite:
+            raise VideoWriteError(f"{path}: exists; pass --overwrite to replace it.")
+    elif path.resolve() == source.resolve():
+        raise VideoWriteError(f"{path}: output and input are the same file; name another.")
+    if not path.parent.is_dir():
+        raise VideoWriteError(f"{path}: its directory does not exist; make it first.")
+
+
+def _make_part(path: Path) -> Path:
+    """Create the hidden file that grows beside the target."""
+    # Cut, as the name with its affixes must not exceed the file system's 255 bytes.
+    stem = path.name.encode()[:200].decode(errors="ignore")
+    part = path.with_name(f".{stem}.{os.getpid()}.part").absolute()
+    try:
+        part.unlink(missing_ok=True)
+        part.touch(exist_ok=False)
+    except OSError as exc:
+        raise VideoWriteError(
+            f"{path}: cannot be written there ({describe_error(exc)}); choose another directory."
+        ) from exc
+    return part
