@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facemask_video.direction import Direction
+from facemask_video.errors import ConfigError
 from facemask_video.settings import as_plain, check, setting
 
 
@@ -36,16 +37,21 @@ class VideoConfig:
         "libx264", metavar="NAME", help="Video encoder; ffv1 into .mkv is lossless"
     )
     crf: float | None = setting(
-        None, low=0, high=63, help="Quality of the encoder, lower is better; the encoder's own"
+        None,
+        low=0,
+        high=63,
+        default_text="the encoder's own",
+        help="Quality of the encoder, lower is better",
     )
     preset: str | None = setting(
-        None, metavar="NAME", help="Speed preset of the encoder; the encoder's own"
+        None, metavar="NAME", default_text="the encoder's own", help="Speed preset of the encoder"
     )
     pixel_format: str | None = setting(
         None,
         flags=("--pix-fmt",),
         metavar="NAME",
-        help="Pixel format of the output; the input's where the encoder can",
+        default_text="the input's, where the encoder can",
+        help="Pixel format of the output",
     )
     encoder_options: Mapping[str, str] = setting(
         {},
@@ -61,6 +67,10 @@ class VideoConfig:
     def __post_init__(self) -> None:
         """Check values."""
         check(self)
+        if self.start_s is not None and self.end_s is not None and self.end_s <= self.start_s:
+            raise ConfigError(
+                f"video.end_s: got {self.end_s:g}, expected more than the start, {self.start_s:g}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +82,8 @@ class DetectConfig:
         low=0,
         flags=("--detect-size",),
         metavar="PX",
-        help="Longer side of the picture that faces are looked for in; 0 chooses it by --min-face",
+        default_text="0: as small as --min-face allows",
+        help="Longer side of the picture that faces are looked for in",
     )
     threshold: float = setting(
         0.8,
@@ -111,8 +122,8 @@ class TrackConfig:
         0.65,
         low=0,
         high=1,
-        low_open=True,
-        help="Weight of the newest position in the moving average",
+        high_open=True,
+        help="Weight of the past in the moving average",
     )
 
     def __post_init__(self) -> None:
@@ -125,11 +136,16 @@ class TranslateConfig:
     """Which generator runs, and on what."""
 
     weights: Path | None = setting(
-        None, metavar="FILE", help="Weights file; the shipped ones for the direction"
+        None,
+        metavar="FILE",
+        default_text="the shipped one for the direction",
+        help="Weights file of the generator",
     )
     batch_size: int = setting(8, low=1, help="Faces translated at once, gathered over frames")
     device: str = setting(
-        "auto", metavar="auto|cpu|cuda[:i]", help="Where the networks run; auto takes a GPU if any"
+        "auto",
+        metavar="auto|cpu|cuda[:i]",
+        help="Where the networks run; auto takes a GPU where there is one",
     )
     precision: str = setting(
         "auto",

@@ -4,7 +4,7 @@ Convention: landmarks are five (x, y) points in px: image-left eye, image-right 
 image-left and image-right mouth corner. Under a mask the last three are guesses.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,9 @@ class Crop:
         if height != width or self.image.dtype != np.uint8:
             raise ValueError(f"Crop.image: got {self.image.shape}, expected uint8 (S, S, 3).")
         if self.frame_to_crop.shape != (2, 3):
-            raise ValueError(f"Crop.frame_to_crop: got {self.frame_to_crop.shape}, expected (2, 3).")
+            raise ValueError(
+                f"Crop.frame_to_crop: got {self.frame_to_crop.shape}, expected (2, 3)."
+            )
 
     @property
     def size_px(self) -> int:
@@ -146,8 +148,21 @@ class TranslatedFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlendedFrame:
-    """The decoder's frame, the same frame with its faces replaced, and what was pasted where."""
+    """The decoder's frame, the same frame with its faces replaced, and what was pasted where.
+
+    Attributes:
+        source: As the decoder gave it.
+        frame: With the faces blended in; ``source`` itself where nothing was pasted.
+        pasted: Faces that changed, and where.
+        unchanged: Faces that nothing was pasted over.
+    """
 
     source: Frame
     frame: Frame
-    pasted: tuple[PastedFace, ...] = field(default=())
+    pasted: tuple[PastedFace, ...] = ()
+    unchanged: tuple[TrackedFace, ...] = ()
+
+    @property
+    def faces(self) -> tuple[TrackedFace, ...]:
+        """Every face, changed or not."""
+        return (*(pasted.face for pasted in self.pasted), *self.unchanged)

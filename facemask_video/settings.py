@@ -34,6 +34,8 @@ class Setting:
         low: Smallest value accepted.
         high: Largest value accepted.
         low_open: Whether ``low`` itself is refused.
+        high_open: Whether ``high`` itself is refused.
+        default_text: What ``--help`` calls the default, where that is ``None`` or a code.
         metavar: Name of the value in ``--help``.
     """
 
@@ -43,6 +45,8 @@ class Setting:
     low: float | None = None
     high: float | None = None
     low_open: bool = False
+    high_open: bool = False
+    default_text: str | None = None
     metavar: str | None = None
 
 
@@ -166,7 +170,11 @@ def _build(config: type, values: Mapping[str, object], section: str) -> object:
         elif name in values:
             arguments[entry.name] = values[name]
         elif entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
-            raise ConfigError(f"{name} is not given and has no default.")
+            about: Setting = entry.metadata[_KEY]
+            flag = (about.flags or ("a value",))[0]
+            raise ConfigError(
+                f"{name} is not given; pass {flag} {about.metavar or ''}".rstrip() + "."
+            )
     return config(**arguments)
 
 
@@ -245,12 +253,15 @@ def _check_value(named: NamedSetting, value: Any, where: str) -> None:
         raise ConfigError(
             f"{where}{named.name}: got {value!r}, expected one of {', '.join(about.choices)}{hint}"
         )
-    too_low = about.low is not None and (
-        value <= about.low if about.low_open else value < about.low
-    )
-    # `not (value <= high)` also refuses NaN.
-    if too_low or (about.high is not None and not value <= about.high) or value != value:
+    if not _is_within(about, value):
         raise ConfigError(f"{where}{named.name}: got {value!r}, expected {span(about)}.")
+
+
+def _is_within(about: Setting, value: Any) -> bool:
+    # Asked this way round, NaN is in no range.
+    above = about.low is None or (value > about.low if about.low_open else value >= about.low)
+    below = about.high is None or (value < about.high if about.high_open else value <= about.high)
+    return bool(above and below)
 
 
 def span(about: Setting) -> str:
@@ -260,5 +271,7 @@ def span(about: Setting) -> str:
     'above 0 and at most 1'
     """
     low = "" if about.low is None else f"{'above' if about.low_open else 'at least'} {about.low:g}"
-    high = "" if about.high is None else f"at most {about.high:g}"
+    high = (
+        "" if about.high is None else f"{'below' if about.high_open else 'at most'} {about.high:g}"
+    )
     return " and ".join(part for part in (low, high) if part)

@@ -1,0 +1,1 @@
+"""The pipeline: stages, and the one place that puts them together."""

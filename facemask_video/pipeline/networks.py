@@ -15,6 +15,10 @@ from facemask_video.translate.device import pick_device, pick_precision
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
 
+# Of the threshold: a face that is already followed is followed on weaker scores than it takes to
+# begin, so that it does not flicker at the threshold.
+_WEAK_SCORE = 0.75
+
 # MTCNN's first network sees cells of this size; it can look for nothing smaller.
 _MTCNN_CELL_PX = 12.0
 
@@ -62,7 +66,7 @@ def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:
     scale = min(1.0, size_px / max(info.width_px, info.height_px))
     detector = MtcnnDetector(
         device=device,
-        threshold=config.detect.threshold,
+        threshold=_WEAK_SCORE * config.detect.threshold,
         min_face_px=max(_MTCNN_CELL_PX, config.detect.min_face_px * scale),
     )
     weights = {"path": str(path), **dataclasses.asdict(translator.card)}

@@ -1,8 +1,15 @@
 """What a conversion did: counts, timings and the options it ran with."""
 
+import dataclasses
+import json
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from facemask_video.errors import VideoWriteError
+from facemask_video.faces import BlendedFrame
+from facemask_video.frames import VideoInfo
 
 # Stages named in the closing line; the rest is in the report.
 _STAGES_NAMED = 4
@@ -17,6 +24,14 @@ class Tally:
     frames_with_faces: int = 0
     faces_changed: int = 0
     track_ids: set[int] = field(default_factory=set)
+
+    def add(self, result: BlendedFrame) -> None:
+        """Count one finished frame."""
+        self.frames += 1
+        self.faces += len(result.faces)
+        self.frames_with_faces += bool(result.faces)
+        self.faces_changed += len(result.pasted)
+        self.track_ids.update(face.track_id for face in result.faces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,19 @@ class ConversionReport:
         """Frames written a second of the whole run, loading included."""
         return self.frames / max(self.seconds["total"], 1e-9)
 
+    def write(self, path: Path) -> None:
+        """Write the report as JSON.
+
+        Raises:
+            VideoWriteError: The file cannot be written.
+        """
+        try:
+            path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+        except OSError as exc:
+            raise VideoWriteError(
+                f"{path}: the report cannot be written ({exc.strerror}); the video is complete."
+            ) from exc
+
     def closing_line(self) -> str:
         """Say in one line what was done and where the time went."""
         return f"{_count(self.frames, 'frame')}, {self._faces()}; {self._time()}"
@@ -101,3 +129,20 @@ def peak_rss_mb() -> float | None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Bytes on macOS, KiB elsewhere.
     return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
+
+
+def describe_input(info: VideoInfo) -> dict[str, object]:
+    """Return what a report says of the source, as plain data."""
+    return {
+        "path": str(info.path),
+        "container": info.container,
+        "codec": info.codec,
+        "width_px": info.width_px,
+        "height_px": info.height_px,
+        "pixel_format": info.pixel_format,
+        "frame_rate": None if info.frame_rate is None else str(info.frame_rate),
+        "duration_s": None if info.duration_s is None else float(info.duration_s),
+        "rotation_deg": info.rotation_deg,
+        "streams": [f"{stream.kind}:{stream.codec}" for stream in info.streams],
+        "bytes": info.path.stat().st_size,
+    }

@@ -50,17 +50,13 @@ class DetectFaces:
     Args:
         detector: What looks.
         max_side_px: Longer side of the small picture.
-        min_face_px: Faces whose box is smaller than this square in frame px are dropped.
         batch_frames: Frames given to the detector at once.
     """
 
-    def __init__(
-        self, detector: Detector, *, max_side_px: int, min_face_px: float, batch_frames: int = 8
-    ) -> None:
+    def __init__(self, detector: Detector, *, max_side_px: int, batch_frames: int = 8) -> None:
         """See the class."""
         self._detector = detector
         self._max_side_px = max_side_px
-        self._min_face_px = min_face_px
         self._batch_frames = batch_frames
 
     def __call__(self, items: Iterable[Frame], /) -> Iterator[DetectedFrame]:
@@ -83,9 +79,7 @@ class DetectFaces:
             return
         found = self._detector.detect([image for _, image, _ in held])
         for (frame, _, scale), detections in zip(held, found, strict=True):
-            faces = in_frame(detections, scale)
-            large = [face for face in faces if face.box.area_px2 >= self._min_face_px**2]
-            yield DetectedFrame(frame, tuple(large))
+            yield DetectedFrame(frame, in_frame(detections, scale))
 
 
 class AlignFaces:
@@ -202,19 +196,19 @@ class BlendFaces:
     def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[BlendedFrame]:
         """Yield each frame beside its source, and what was pasted where."""
         for item in items:
-            pasted = tuple(self._paste(item))
+            pasted, unchanged = [], []
+            for crop in item.crops:
+                patch = make_patch(
+                    crop,
+                    frame_width_px=item.frame.width_px,
+                    frame_height_px=item.frame.height_px,
+                    coverage=self._coverage,
+                )
+                if patch is None:
+                    unchanged.append(crop.source.face)
+                else:
+                    pasted.append(PastedFace(crop.source.face, patch))
             frame = item.frame
             if pasted:
                 frame = frame.with_patches([face.patch for face in pasted])
-            yield BlendedFrame(item.frame, frame, pasted)
-
-    def _paste(self, item: TranslatedFrame) -> Iterator[PastedFace]:
-        for crop in item.crops:
-            patch = make_patch(
-                crop,
-                frame_width_px=item.frame.width_px,
-                frame_height_px=item.frame.height_px,
-                coverage=self._coverage,
-            )
-            if patch is not None:
-                yield PastedFace(crop.source.face, patch)
+            yield BlendedFrame(item.frame, frame, tuple(pasted), tuple(unchanged))

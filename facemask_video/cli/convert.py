@@ -1,0 +1,123 @@
+"""``facemask-video convert``: translate the faces of one video."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import click
+
+from facemask_video.cli.options import (
+    SectionedCommand,
+    setting_options,
+    typed_settings,
+    verbosity_options,
+    video_path,
+)
+from facemask_video.cli.progress import show_progress, write_json_line
+from facemask_video.config import ConvertConfig
+from facemask_video.settings import build, read_toml
+
+if TYPE_CHECKING:
+    from facemask_video.pipeline.report import ConversionReport
+
+
+class ConvertCommand(SectionedCommand):
+    """`convert` with its options under headings."""
+
+    headings = {  # noqa: RUF012 - click copies nothing of a command's class
+        "": "Direction",
+        "translate": "Generator",
+        "detect": "Finding faces",
+        "track": "Following faces",
+        "composite": "Blending",
+        "video": "Reading and encoding",
+        "output": "Output",
+        "other": "Other",
+    }
+
+
+@click.command(
+    cls=ConvertCommand,
+    epilog="Each option can also be set in the environment, as FACEMASK_VIDEO_CONVERT_CRF for "
+    "--crf, or in a TOML file given with --config.",
+)
+@click.argument("source", metavar="IN", type=click.Path(path_type=Path), callback=video_path)
+@click.argument(
+    "target", metavar="[OUT]", required=False, type=click.Path(path_type=Path), callback=video_path
+)
+@setting_options(ConvertConfig)
+@click.option(
+    "--config",
+    "config_file",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path),
+    help="Read settings from a TOML file; what is typed wins over it.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@verbosity_options
+@click.pass_context
+def convert(
+    ctx: click.Context,
+    /,
+    source: Path,
+    target: Path | None,
+    config_file: Path | None,
+    dry_run: bool,
+    quiet: bool,
+    **_settings: object,
+) -> None:
+    r"""Translate every face of the video IN and write the video OUT.
+
+    Without OUT the result lies beside IN, with _masked or _unmasked in its name. Everything outside
+    the faces is kept: the pictures' samples as decoded, the times, and all audio, subtitle and data
+    streams.
+
+    \b
+    facemask-video in.mp4 out.mp4 --direction mask
+    facemask-video in.mov --direction unmask --start 00:01:00 --end 00:01:30
+    facemask-video in.mp4 exact.mkv -d mask --encoder ffv1
+    """
+    from facemask_video.pipeline.plan import make_plan
+
+    from_file = read_toml(config_file, ConvertConfig) if config_file else {}
+    config = build(ConvertConfig, from_file, typed_settings(ctx))
+    plan = make_plan(source, target, config)
+    if dry_run:
+        click.echo(plan.text())
+        return
+    progress = "none" if quiet and config.output.progress == "auto" else config.output.progress
+    with _terminated_like_interrupted(), show_progress(progress) as on_progress:
+        # Loads torch, which takes seconds: not before the plan is known to be sound.
+        from facemask_video.pipeline.convert import convert as run
+
+        report = run(source, plan.target, config, on_progress=on_progress)
+    if config.output.report is not None:
+        report.write(config.output.report)
+    if not quiet:
+        _say_what_was_done(report, as_json=progress == "json")
+
+
+def _say_what_was_done(report: "ConversionReport", *, as_json: bool) -> None:
+    for note in report.notes:
+        if as_json:
+            write_json_line({"note": note})
+        else:
+            click.echo(f"Note: {note}", err=True)
+    click.echo(f"{report.output['path']}: {report.closing_line()}")
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM unwind the stack as Ctrl-C does, so that no part of a file stays behind."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,78 @@
+"""``facemask-video inspect``: what a file holds, and whether it says that it is synthetic."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from facemask_video.cli.options import verbosity_options, video_path
+
+if TYPE_CHECKING:
+    from facemask_video.frames import StreamInfo, VideoInfo
+
+
+@click.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path), callback=video_path)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@verbosity_options
+def inspect(file: Path, as_json: bool, **_verbosity: object) -> None:
+    r"""Show the streams of FILE and what it says about how it was made.
+
+    \b
+    facemask-video inspect out.mp4
+    """
+    from facemask_video import provenance
+    from facemask_video.video import probe
+
+    info = probe(file)
+    made_by = provenance.read(info.metadata)
+    if as_json:
+        content = dataclasses.asdict(info)
+        content["provenance"] = None if made_by is None else dataclasses.asdict(made_by)
+        click.echo(json.dumps(content, indent=2, default=str))
+        return
+    for name, value in _rows(info):
+        click.echo(f"{name:<12}{value}")
+    if made_by is None:
+        click.echo("provenance  none: the file does not say that this program made it")
+        return
+    click.echo("provenance  SYNTHETIC: faces in this file were made by a generator")
+    for name, value in dataclasses.asdict(made_by).items():
+        click.echo(f"  {name.replace('_', ' ')}: {value}")
+
+
+def _rows(info: "VideoInfo") -> list[tuple[str, str]]:
+    from facemask_video.pipeline.plan import picture_text
+
+    count = info.frame_count_from_header
+    rows = [
+        ("file", f"{info.path} ({info.container}, {info.path.stat().st_size:,} bytes)"),
+        ("pictures", picture_text(info)),
+        ("frames", "not in the header" if count is None else f"{count} by the header"),
+        (
+            "colour",
+            f"matrix {info.matrix}, range {info.color_range}, primaries {info.primaries}, "
+            f"transfer {info.transfer}, {info.bit_depth} bit",
+        ),
+        ("time base", f"{info.time_base} s"),
+    ]
+    if info.rotation_deg or info.mirrored:
+        rows.append(
+            ("rotation", f"{info.rotation_deg} degrees{', mirrored' if info.mirrored else ''}")
+        )
+    if info.sample_aspect not in (None, 1):
+        rows.append(("aspect", f"{info.sample_aspect} of a pixel"))
+    rows += [("stream", _stream_text(stream)) for stream in info.streams]
+    if info.chapters:
+        rows.append(("chapters", str(len(info.chapters))))
+    return rows
+
+
+def _stream_text(stream: "StreamInfo") -> str:
+    about = [stream.kind, stream.codec or "unknown codec"]
+    about += [f"'{stream.title}'"] if stream.title else []
+    about += [stream.language] if stream.language else []
+    about += [f"({', '.join(stream.dispositions)})"] if stream.dispositions else []
+    return f"{stream.index}: {' '.join(about)}"

@@ -1,0 +1,75 @@
+"""Show how far a conversion is, on stderr: a bar, or one JSON object a line, or nothing."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+OnProgress = Callable[[int, int | None], None]
+
+# Often enough for a display, seldom enough for a log.
+_JSON_EVERY_S = 0.5
+
+
+@contextmanager
+def show_progress(mode: str) -> Iterator[OnProgress]:
+    """Yield what is to be called after each frame; the display ends with the block.
+
+    Args:
+        mode: ``bar``, ``json``, ``none``, or ``auto``: a bar where stderr is a terminal.
+    """
+    if mode == "bar" or (mode == "auto" and sys.stderr.isatty()):
+        with _bar() as on_progress:
+            yield on_progress
+    elif mode == "json":
+        yield _JsonLines()
+    else:
+        yield lambda done, total: None
+
+
+@contextmanager
+def _bar() -> Iterator[OnProgress]:
+    from tqdm import tqdm
+
+    # No thread to watch the bar: it moves with the frames.
+    tqdm.monitor_interval = 0
+    bar: Any = tqdm(
+        total=None, unit=" frames", file=sys.stderr, dynamic_ncols=True, desc="loading", leave=False
+    )
+
+    def on_progress(done: int, total: int | None) -> None:
+        if bar.desc:
+            # The clock starts with the first frame: loading is no part of the frame rate.
+            bar.set_description_str("", refresh=False)
+            bar.reset(total=total)
+        if bar.total is not None:
+            # The header may promise too few frames.
+            bar.total = max(bar.total, done)
+        bar.update(done - bar.n)
+
+    with bar:
+        yield on_progress
+
+
+class _JsonLines:
+    """Writes one object a line: frame, frames, fps, eta_s."""
+
+    def __init__(self) -> None:
+        self._started = self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if now - self._last < _JSON_EVERY_S and done not in (1, total):
+            return
+        self._last = now
+        fps = done / max(now - self._started, 1e-9)
+        eta_s = None if total is None else round(max(0, total - done) / fps, 1)
+        write_json_line({"frame": done, "frames": total, "fps": round(fps, 2), "eta_s": eta_s})
+
+
+def write_json_line(content: dict[str, object]) -> None:
+    """Write one JSON object and a line's end to stderr."""
+    sys.stderr.write(json.dumps(content) + "\n")
+    sys.stderr.flush()

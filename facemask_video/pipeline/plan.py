@@ -1,0 +1,76 @@
+"""Say what a conversion would do, without loading a network or writing a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facemask_video.config import ConvertConfig, to_json
+from facemask_video.frames import VideoInfo
+from facemask_video.pipeline.targets import check_targets, default_target
+from facemask_video.video import probe
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A conversion that can be tried: its input opens and its outputs may be written."""
+
+    info: VideoInfo
+    target: Path
+    config: ConvertConfig
+
+    def text(self) -> str:
+        """Describe the plan for a person, the resolved settings as JSON."""
+        frames = expected_frames(self.info, self.config)
+        return "\n".join(
+            [
+                f"Would read   {self.info.path}: {picture_text(self.info)}",
+                f"             {'an unknown number of' if frames is None else frames} frames",
+                f"Would write  {self.target}: {self.config.output.layout}, by "
+                f"{self.config.video.encoder}",
+                *(
+                    f"             {path}"
+                    for path in (self.config.output.report, self.config.output.tracks_out)
+                    if path is not None
+                ),
+                "Settings:",
+                to_json(self.config),
+            ]
+        )
+
+
+def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
+    """Check what can be checked quickly.
+
+    Args:
+        source: Video to read.
+        target: Video to write; beside the source where None.
+        config: Everything else.
+
+    Raises:
+        VideoReadError: The source cannot be opened.
+        VideoWriteError: An output must not be written.
+    """
+    info = probe(source)
+    target = target or default_target(source, config)
+    check_targets(source, target, config)
+    return Plan(info, target, config)
+
+
+def picture_text(info: VideoInfo) -> str:
+    """Describe the pictures of a file in a few words."""
+    rate = (
+        "variable or unknown rate" if info.frame_rate is None else f"{float(info.frame_rate):g} fps"
+    )
+    length = "" if info.duration_s is None else f", {float(info.duration_s):.2f} s"
+    return f"{info.width_px}x{info.height_px}, {info.codec}, {info.pixel_format}, {rate}{length}"
+
+
+def expected_frames(info: VideoInfo, config: ConvertConfig) -> int | None:
+    """Estimate how many frames will be read, from what the header says; None where it is silent."""
+    start_s, end_s = config.video.start_s, config.video.end_s
+    if start_s is None and end_s is None and info.frame_count_from_header:
+        return info.frame_count_from_header
+    if info.frame_rate is None or (info.duration_s is None and end_s is None):
+        return None
+    length_s = float("inf") if info.duration_s is None else float(info.duration_s)
+    read_s = min(length_s, length_s if end_s is None else end_s) - (start_s or 0.0)
+    return max(0, round(read_s * float(info.frame_rate)))

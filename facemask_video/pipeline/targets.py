@@ -1,0 +1,51 @@
+"""Which files a conversion may write, and what they are called."""
+
+from pathlib import Path
+
+from facemask_video.config import ConvertConfig
+from facemask_video.direction import Direction
+from facemask_video.errors import VideoWriteError
+
+# Containers that cannot hold H.264, which the default encoder writes. Matroska holds it and
+# whatever else the file carries.
+_NOT_FOR_H264 = {".gif", ".ogv", ".webm", ".wmv"}
+
+_SUFFIX = {Direction.MASK: "_masked", Direction.UNMASK: "_unmasked"}
+
+
+def default_target(source: Path, config: ConvertConfig) -> Path:
+    """Return where the result goes when nobody says: beside the source.
+
+    >>> default_target(Path("a/b.mov"), ConvertConfig(Direction.MASK)).as_posix()
+    'a/b_masked.mov'
+    """
+    extension = source.suffix
+    if config.video.encoder == "libx264" and extension.lower() in _NOT_FOR_H264:
+        extension = ".mkv"
+    return source.with_name(f"{source.stem}{_SUFFIX[config.direction]}{extension}")
+
+
+def check_targets(source: Path, target: Path, config: ConvertConfig) -> None:
+    """Refuse, before anything is written, files that must not or cannot be.
+
+    Args:
+        source: An existing file.
+        target: The video to write.
+        config: Names the further files to write.
+
+    Raises:
+        VideoWriteError: A file to write is the source, exists, or has no directory.
+    """
+    named = [target, config.output.report, config.output.tracks_out]
+    targets = [path for path in named if path is not None]
+    if len({path.resolve() for path in targets}) < len(targets):
+        raise VideoWriteError(f"{target}: two outputs have the same path; give each its own.")
+    for path in targets:
+        if path.exists() and path.samefile(source):
+            raise VideoWriteError(f"{path}: is the input; give the output another name.")
+        if path.is_dir():
+            raise VideoWriteError(f"{path}: is a directory; name a file to write.")
+        if path.exists() and not config.output.overwrite:
+            raise VideoWriteError(f"{path}: exists; pass --overwrite (-y) to replace it.")
+        if not path.parent.is_dir():
+            raise VideoWriteError(f"{path}: its directory is not there; make {path.parent} first.")

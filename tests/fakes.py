@@ -1,0 +1,148 @@
+"""Stand-ins for the slow or trained parts: frames of plain RGB, a detector that reads a script, and
+generators that need no weights."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from facemask_video.align.template import TEMPLATE
+from facemask_video.faces import Crop, Detection, TrackedFace, TranslatedCrop
+from facemask_video.frames import ImageU8, Patch
+from facemask_video.geometry import Box
+from facemask_video.pipeline.networks import Networks
+
+FACE_IN_CROP = 0.55
+"""Width of a detector's box, as a fraction of the aligned crop that belongs to it."""
+
+
+@dataclass(frozen=True, eq=False)
+class FakeFrame:
+    """A `Frame` on an RGB array."""
+
+    image: ImageU8
+    index: int = 0
+    pts: int = 0
+    time_base: Fraction = Fraction(1, 25)
+
+    @property
+    def width_px(self) -> int:
+        return int(self.image.shape[1])
+
+    @property
+    def height_px(self) -> int:
+        return int(self.image.shape[0])
+
+    def thumbnail(self, max_side_px: int) -> tuple[ImageU8, float]:
+        scale = min(1.0, max_side_px / max(self.width_px, self.height_px))
+        size = (round(self.width_px * scale), round(self.height_px * scale))
+        small = cv2.resize(self.image, size, interpolation=cv2.INTER_AREA)
+        return np.asarray(small, dtype=np.uint8), scale
+
+    def read_region(self, box: Box) -> ImageU8:
+        rows = np.clip(np.arange(int(box.y0), int(box.y1)), 0, self.height_px - 1)
+        columns = np.clip(np.arange(int(box.x0), int(box.x1)), 0, self.width_px - 1)
+        return np.ascontiguousarray(self.image[np.ix_(rows, columns)])
+
+    def with_patches(self, patches: Sequence[Patch]) -> "FakeFrame":
+        image = self.image.copy()
+        for patch in patches:
+            box, alpha = patch.box, patch.alpha[:, :, None]
+            part = image[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)]
+            part[:] = np.rint(part * (1 - alpha) + patch.image * alpha).astype(np.uint8)
+        return FakeFrame(image, self.index, self.pts, self.time_base)
+
+
+def fake_frames(n_frames: int, *, width_px: int = 160, height_px: int = 120) -> Iterator[FakeFrame]:
+    """Yield frames of seeded noise, each different."""
+    for index in range(n_frames):
+        rng = np.random.default_rng(index)
+        image = rng.integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
+        yield FakeFrame(image, index, pts=index)
+
+
+def detection_at(
+    center_x_px: float, center_y_px: float, side_px: float, *, score: float = 0.99
+) -> Detection:
+    """Return an upright face whose box has its centre and side as said."""
+    half = side_px / 2
+    box = Box(center_x_px - half, center_y_px - half, center_x_px + half, center_y_px + half)
+    crop_side_px = side_px / FACE_IN_CROP
+    landmarks = (TEMPLATE - 0.5) * crop_side_px + (center_x_px, center_y_px)
+    return Detection(box, landmarks.astype(np.float32), score)
+
+
+def tracked_at(
+    center_x_px: float, center_y_px: float, side_px: float, *, track_id: int = 0
+) -> TrackedFace:
+    """Return `detection_at` as a followed face."""
+    seen = detection_at(center_x_px, center_y_px, side_px)
+    return TrackedFace(track_id, seen.box, seen.landmarks, seen.score, observed=True)
+
+
+@dataclass
+class ScriptedDetector:
+    """Finds what a script says, by the order in which pictures come.
+
+    Attributes:
+        script: Detections in frame px by frame index; one list for all where it is no mapping.
+        frame_width_px: Width of the frames, to scale by.
+        batch_sizes: Pictures of each call so far.
+    """
+
+    script: Mapping[int, Sequence[Detection]] | Sequence[Detection]
+    frame_width_px: int
+    batch_sizes: list[int] = field(default_factory=list)
+
+    def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
+        first = sum(self.batch_sizes)
+        self.batch_sizes.append(len(images))
+        return [
+            [self._scaled(each, image) for each in self._script_of(first + offset)]
+            for offset, image in enumerate(images)
+        ]
+
+    def _script_of(self, index: int) -> Sequence[Detection]:
+        return self.script.get(index, ()) if isinstance(self.script, Mapping) else self.script
+
+    def _scaled(self, seen: Detection, image: ImageU8) -> Detection:
+        scale = image.shape[1] / self.frame_width_px
+        edges = (seen.box.x0, seen.box.y0, seen.box.x1, seen.box.y1)
+        landmarks = (seen.landmarks * scale).astype(np.float32)
+        return Detection(Box(*(edge * scale for edge in edges)), landmarks, seen.score)
+
+
+@dataclass
+class InvertTranslator:
+    """Turns every crop into its negative, under one alpha.
+
+    Attributes:
+        crop_size_px: Side of the crops.
+        alpha: Of every pixel; 0 changes nothing.
+        batch_sizes: Crops of each call so far.
+    """
+
+    crop_size_px: int = 32
+    alpha: float = 1.0
+    batch_sizes: list[int] = field(default_factory=list)
+
+    def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
+        self.batch_sizes.append(len(crops))
+        shape = (self.crop_size_px, self.crop_size_px)
+        alpha = np.full(shape, self.alpha, dtype=np.float32)
+        return [TranslatedCrop(crop, 255 - crop.image, alpha) for crop in crops]
+
+
+def fake_networks(
+    detector: ScriptedDetector, translator: InvertTranslator | None = None
+) -> Networks:
+    """Put fakes where a conversion expects its networks."""
+    return Networks(
+        detector=detector,
+        detect_size_px=detector.frame_width_px,
+        translator=translator or InvertTranslator(),
+        weights={"path": "fake", "sha256": "0" * 64},
+        device={"device": "cpu", "precision": "fp32"},
+    )

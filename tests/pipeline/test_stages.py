@@ -1,0 +1,294 @@
+"""Every stage keeps the law of stages."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facemask_video.align.crop import cut_crop
+from facemask_video.faces import (
+    CroppedFrame,
+    DetectedFrame,
+    TrackedFrame,
+    TranslatedCrop,
+    TranslatedFrame,
+)
+from facemask_video.pipeline.prefetch import prefetch
+from facemask_video.pipeline.stage import Stage
+from facemask_video.pipeline.stages import (
+    AlignFaces,
+    BlendFaces,
+    DetectFaces,
+    MatchColours,
+    TranslateFaces,
+)
+from facemask_video.track import Tracker, TrackFaces
+from tests.fakes import (
+    FakeFrame,
+    InvertTranslator,
+    ScriptedDetector,
+    detection_at,
+    fake_frames,
+    tracked_at,
+)
+
+_CROP_PX = 32
+
+
+class StageContract:
+    """Subclass it for a stage: say how to make one, what it eats, and how far it runs ahead."""
+
+    held_frames: int
+    """Frames that the stage may hold when it yields one, that one not counted."""
+
+    def make_stage(self) -> Stage[Any, Any]:
+        raise NotImplementedError
+
+    def make_item(self, frame: FakeFrame) -> Any:
+        raise NotImplementedError
+
+    def items(self, n_frames: int) -> list[Any]:
+        return [self.make_item(frame) for frame in fake_frames(n_frames)]
+
+    @pytest.mark.parametrize("n_frames", [1, 2, 7, 20])
+    def test_one_item_out_for_one_in_in_order(self, n_frames: int) -> None:
+        out = [_frame_of(item) for item in self.make_stage()(self.items(n_frames))]
+
+        assert [frame.index for frame in out] == list(range(n_frames))
+        assert [frame.pts for frame in out] == list(range(n_frames))
+
+    def test_inputs_are_left_as_they_were(self) -> None:
+        items = self.items(5)
+        before = [_frame_of(item).image.copy() for item in items]
+
+        for _ in self.make_stage()(items):
+            pass
+
+        for item, image in zip(items, before, strict=True):
+            np.testing.assert_array_equal(_frame_of(item).image, image)
+
+    def test_an_empty_source_gives_nothing(self) -> None:
+        assert list(self.make_stage()([])) == []
+
+    def test_closing_early_closes_upstream(self) -> None:
+        closed = []
+
+        def upstream() -> Iterator[Any]:
+            try:
+                yield from self.items(20)
+            finally:
+                closed.append(True)
+
+        out = self.make_stage()(upstream())
+        next(out)
+        out.close()  # type: ignore[attr-defined]
+        del out
+
+        assert closed == [True]
+
+    def test_an_error_upstream_comes_through(self) -> None:
+        def upstream() -> Iterator[Any]:
+            yield from self.items(3)
+            raise OSError("the disk is gone")
+
+        with pytest.raises(OSError, match="the disk is gone"):
+            list(self.make_stage()(upstream()))
+
+    def test_no_more_frames_are_held_than_stated(self) -> None:
+        taken = 0
+
+        def upstream() -> Iterator[Any]:
+            nonlocal taken
+            for item in self.items(60):
+                taken += 1
+                yield item
+
+        most_held = 0
+        for given, _ in enumerate(self.make_stage()(upstream()), start=1):
+            most_held = max(most_held, taken - given)
+
+        assert most_held <= self.held_frames
+
+
+def _frame_of(item: Any) -> FakeFrame:
+    frame = item if isinstance(item, FakeFrame) else item.frame
+    assert isinstance(frame, FakeFrame)
+    return frame
+
+
+class TestDetectFaces(StageContract):
+    held_frames = 3
+
+    def make_stage(self) -> Stage[Any, Any]:
+        detector = ScriptedDetector([detection_at(80, 60, 50)], frame_width_px=160)
+        return DetectFaces(detector, max_side_px=80, batch_frames=4)
+
+    def make_item(self, frame: FakeFrame) -> FakeFrame:
+        return frame
+
+    def test_detections_are_in_frame_px(self) -> None:
+        (found, *_) = self.make_stage()(self.items(1))
+
+        face = found.detections[0]
+        assert face.box.center == pytest.approx((80, 60))
+        assert face.box.width_px == pytest.approx(50)
+        np.testing.assert_allclose(
+            face.landmarks, detection_at(80, 60, 50).landmarks, rtol=1e-5, atol=1e-4
+        )
+
+    def test_a_change_of_frame_size_begins_a_new_batch(self) -> None:
+        detector = ScriptedDetector([], frame_width_px=160)
+        frames = [*fake_frames(3), *fake_frames(2, width_px=90)]
+
+        list(DetectFaces(detector, max_side_px=80, batch_frames=4)(frames))
+
+        assert detector.batch_sizes == [3, 2]
+
+
+class TestTrackFaces(StageContract):
+    held_frames = 5
+
+    def make_stage(self) -> Stage[Any, Any]:
+        return TrackFaces(Tracker(look_ahead=5))
+
+    def make_item(self, frame: FakeFrame) -> DetectedFrame:
+        return DetectedFrame(frame, (detection_at(80, 60, 50),))
+
+
+class TestAlignFaces(StageContract):
+    held_frames = 0
+
+    def make_stage(self) -> Stage[Any, Any]:
+        return AlignFaces(crop_size_px=_CROP_PX)
+
+    def make_item(self, frame: FakeFrame) -> TrackedFrame:
+        return TrackedFrame(frame, (tracked_at(80, 60, 50),))
+
+    def test_a_face_whose_landmarks_coincide_is_passed_over(self) -> None:
+        good = tracked_at(80, 60, 50)
+        flat = type(good)(1, good.box, np.full((5, 2), 7, np.float32), 0.9, observed=True)
+        (frame,) = fake_frames(1)
+
+        (out,) = AlignFaces(crop_size_px=_CROP_PX)([TrackedFrame(frame, (flat, good))])
+
+        assert [crop.face.track_id for crop in out.crops] == [0]
+
+
+def _cropped(frame: FakeFrame, n_faces: int = 1) -> CroppedFrame:
+    faces = [tracked_at(60 + 20 * index, 60, 40, track_id=index) for index in range(n_faces)]
+    return CroppedFrame(frame, tuple(cut_crop(frame, face, _CROP_PX) for face in faces))
+
+
+class TestTranslateFaces(StageContract):
+    held_frames = 8
+
+    def make_stage(self) -> Stage[Any, Any]:
+        return TranslateFaces(InvertTranslator(_CROP_PX), batch_size=4)
+
+    def make_item(self, frame: FakeFrame) -> CroppedFrame:
+        # Frames without a face among them, and one with more faces than a batch holds.
+        return _cropped(frame, n_faces=(0, 1, 6, 0, 2)[frame.index % 5])
+
+    def test_batches_are_filled_over_frames(self) -> None:
+        translator = InvertTranslator(_CROP_PX)
+        items = [_cropped(frame, n_faces=3) for frame in fake_frames(6)]
+
+        list(TranslateFaces(translator, batch_size=4)(items))
+
+        assert translator.batch_sizes == [4, 4, 4, 4, 2]
+
+    def test_each_crop_comes_back_to_its_frame(self) -> None:
+        items = self.items(20)
+
+        out = list(self.make_stage()(items))
+
+        for item, result in zip(items, out, strict=True):
+            assert [crop.source for crop in result.crops] == list(item.crops)
+
+    def test_frames_without_faces_are_not_held_for_a_full_batch(self) -> None:
+        translator = InvertTranslator(_CROP_PX)
+        items: Iterable[CroppedFrame] = (
+            _cropped(frame, n_faces=int(frame.index == 0)) for frame in fake_frames(50)
+        )
+        stage = TranslateFaces(translator, batch_size=8, max_held_frames=4)
+
+        out = stage(items)
+        next(out)
+
+        assert translator.batch_sizes == [1]
+        assert next(items).frame.index == 4  # type: ignore[call-overload]
+
+
+def _translated(frame: FakeFrame, alpha: float = 1.0) -> TranslatedFrame:
+    crops = InvertTranslator(_CROP_PX, alpha).translate(_cropped(frame).crops)
+    return TranslatedFrame(frame, tuple(crops))
+
+
+class TestMatchColours(StageContract):
+    held_frames = 0
+
+    def make_stage(self) -> Stage[Any, Any]:
+        return MatchColours(mode="histogram")
+
+    def make_item(self, frame: FakeFrame) -> TranslatedFrame:
+        return _translated(frame)
+
+    def test_none_leaves_the_crops_alone(self) -> None:
+        (item,) = self.items(1)
+
+        (out,) = MatchColours(mode="none")([item])
+
+        np.testing.assert_array_equal(out.crops[0].image, item.crops[0].image)
+
+
+class TestBlendFaces(StageContract):
+    held_frames = 0
+
+    def make_stage(self) -> Stage[Any, Any]:
+        return BlendFaces(coverage=0.9)
+
+    def make_item(self, frame: FakeFrame) -> TranslatedFrame:
+        return _translated(frame)
+
+    def test_only_the_region_changes(self) -> None:
+        (item,) = self.items(1)
+
+        (out,) = self.make_stage()([item])
+
+        box = out.pasted[0].patch.box
+        changed = (out.frame.image != out.source.image).any(axis=2)
+        assert changed.any()
+        changed[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)] = False
+        assert not changed.any()
+
+    def test_a_face_that_the_generator_leaves_alone_passes_the_frame_on(self) -> None:
+        (frame,) = fake_frames(1)
+
+        (out,) = self.make_stage()([_translated(frame, alpha=0.0)])
+
+        assert out.frame is frame
+        assert out.pasted == ()
+        assert [face.track_id for face in out.unchanged] == [0]
+
+    def test_a_face_outside_the_frame_changes_nothing(self) -> None:
+        (frame,) = fake_frames(1)
+        crop = cut_crop(frame, tracked_at(-500, 60, 40), _CROP_PX)
+        alpha = np.ones((_CROP_PX, _CROP_PX), np.float32)
+
+        (out,) = self.make_stage()(
+            [TranslatedFrame(frame, (TranslatedCrop(crop, 255 - crop.image, alpha),))]
+        )
+
+        assert out.frame is frame
+
+
+class TestPrefetch(StageContract):
+    # Two in the queue, and one in the worker's hand.
+    held_frames = 3
+
+    def make_stage(self) -> Stage[Any, Any]:
+        return lambda items, /: prefetch(iter(items), depth=2, name="test")
+
+    def make_item(self, frame: FakeFrame) -> FakeFrame:
+        return frame
