@@ -9,13 +9,14 @@ Each correction is bounded in shift and in gain, and fades out where the generat
 kept part has too few pixels, is flat, or does not resemble the source at all.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.composite.alpha import smoothstep
+from facemask_video.composite.alpha import clean, smoothstep
 from facemask_video.faces import TranslatedCrop
 from facemask_video.frames import AlphaF32, ImageU8
 
@@ -38,7 +39,8 @@ MAX_GAIN = 1.25
 _LEVELS = np.arange(256, dtype=np.float64)
 _MIN_PIXELS = 64.0  # An 8 by 8 patch; with fewer a mean is one texture's, not the light's.
 _MIN_STD = 3.0  # Below three levels of contrast a ratio of contrasts is a ratio of noises.
-_SMOOTHING_LEVELS = 8.0
+_SMOOTHING_LEVELS = 8.0  # Of the curve; narrower than the tones of one skin.
+_DETAIL = 1 / 64  # Finer than this share of the crop's side counts as sharpness, not colour.
 _CLIPPED = (3, 252)  # Levels beyond these stand for any brighter or darker light.
 
 
@@ -57,20 +59,36 @@ def match_colour(crop: TranslatedCrop, mode: str) -> TranslatedCrop:
         raise ValueError(f"colour: got {mode!r}, expected one of {', '.join(MODES)}.")
     if mode == "none":
         return crop
-    weights = _kept_weights(crop)
-    trust = _trust(crop, weights)
+    kept = _kept_part(crop)
+    trust = _trust(kept)
     if trust == 0.0:
         return crop
     curve = _histogram_curve if mode == "histogram" else _mean_std_curve
-    image = np.empty_like(crop.image)
+    tables = np.empty((1, 256, 3), dtype=np.uint8)
     for channel in range(3):
-        histogram = _histogram(crop.image[:, :, channel], weights)
-        target = _histogram(crop.source.image[:, :, channel], weights)
+        histogram = _histogram(kept.ours[:, :, channel], kept.weights)
+        target = _histogram(kept.theirs[:, :, channel], kept.weights)
         shifts = _bounded(curve(histogram, target) - _LEVELS, _mean_std(histogram)[0])
-        bounded = _LEVELS + trust * shifts
-        table = np.clip(np.rint(bounded), 0, 255).astype(np.uint8)
-        image[:, :, channel] = table[crop.image[:, :, channel]]
+        tables[0, :, channel] = np.clip(np.rint(_LEVELS + trust * shifts), 0, 255)
+    image = np.asarray(cv2.LUT(crop.image, tables), dtype=np.uint8)
     return TranslatedCrop(crop.source, image, crop.alpha)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """The rectangle around `KEPT_REGION`, detail removed.
+
+    Attributes:
+        ours: The generator's picture of it, shape (h, w, 3).
+        theirs: The source's.
+        weights: How far each pixel counts, shape (h, w), in [0, 1].
+        crop_size_px: Side of the crop it is of.
+    """
+
+    ours: ImageU8
+    theirs: ImageU8
+    weights: AlphaF32
+    crop_size_px: int
 
 
 def transfer_levels(
@@ -142,12 +160,17 @@ def _histogram(channel: NDArray[np.uint8], weights: AlphaF32) -> NDArray[np.floa
     return np.asarray(counts, dtype=np.float64)
 
 
-def _kept_weights(crop: TranslatedCrop) -> AlphaF32:
-    """Weight each pixel by how much of it is kept, and by 0 where either picture is clipped."""
-    weights = kept_region(crop.source.size_px) * (1.0 - np.clip(crop.alpha, 0.0, 1.0))
-    both = np.concatenate([crop.image, crop.source.image], axis=2)
+def _kept_part(crop: TranslatedCrop) -> _Kept:
+    """Cut out what is compared; a pixel counts 0 where either picture is clipped."""
+    size_px = crop.source.size_px
+    x0, y0, x1, y1 = (round(edge * size_px) for edge in KEPT_REGION)
+    place = (slice(y0, y1), slice(x0, x1))
+    ours, theirs = crop.image[place], crop.source.image[place]
+    both = np.concatenate([ours, theirs], axis=2)
     fine = (both.min(axis=2) >= _CLIPPED[0]) & (both.max(axis=2) <= _CLIPPED[1])
-    return np.where(fine, weights, 0.0).astype(np.float32)
+    weights = kept_region(size_px)[place] * (1.0 - clean(crop.alpha[place])) * fine
+    sigma_px = _DETAIL * size_px
+    return _Kept(_soft(ours, weights, sigma_px), _soft(theirs, weights, sigma_px), weights, size_px)
 
 
 @lru_cache(maxsize=8)
@@ -167,26 +190,46 @@ def kept_region(crop_size_px: int) -> AlphaF32:
     return region
 
 
-def _trust(crop: TranslatedCrop, weights: AlphaF32) -> float:
+def _soft(image: ImageU8, weights: AlphaF32, sigma_px: float) -> ImageU8:
+    """Blur within the weighted pixels.
+
+    A generator paints lashes and pupils softer than they are. Compared in detail, that would pass
+    for a lack of contrast, and the skin would pay for it.
+    """
+    near = np.maximum(cv2.GaussianBlur(weights, (0, 0), sigma_px), 1e-6)
+    total = cv2.GaussianBlur(image * weights[:, :, None], (0, 0), sigma_px)
+    return np.clip(np.rint(total / near[:, :, None]), 0, 255).astype(np.uint8)
+
+
+def _trust(kept: _Kept) -> float:
     """Say in [0, 1] how far the generator's picture of the kept part may be compared.
 
     Nothing forces a generator to redraw what its alpha hides. Where its picture does not follow the
-    source's light and dark, a difference of colour says nothing about the part that shows.
+    source's light and dark, or is of quite another colour, the difference says nothing about the
+    part that shows.
     """
-    total = float(weights.sum())
+    total = float(kept.weights.sum())
     # The region is measured at 128 px, where it holds about 1,000 px.
-    enough = total * (128 / crop.source.size_px) ** 2
+    enough = total * (128 / kept.crop_size_px) ** 2
     if enough < _MIN_PIXELS:
         return 0.0
-    shares = weights.ravel() / total
-    ours, theirs = (_luma(image).ravel() for image in (crop.image, crop.source.image))
+    shares = kept.weights.ravel() / total
+    tint = shares @ (kept.ours.astype(np.float64) - kept.theirs).reshape(-1, 3)
+    off = float(np.abs(tint).max()) / MAX_SHIFT
+    ours, theirs = _luma(kept.ours).ravel(), _luma(kept.theirs).ravel()
     ours, theirs = ours - shares @ ours, theirs - shares @ theirs
     spread = float(np.sqrt((shares @ ours**2) * (shares @ theirs**2)))
     if spread < _MIN_STD**2:
         return 0.0
     likeness = float(shares @ (ours * theirs)) / spread
     fullness = min(1.0, enough / (4 * _MIN_PIXELS))
-    return fullness * float(smoothstep(np.array((likeness - 0.5) / 0.35)))
+    # From half likeness on, fully from 0.85; up to the largest shift, not at all at half as much
+    # again.
+    return fullness * _fade((likeness - 0.5) / 0.35) * _fade((1.5 - off) / 0.5)
+
+
+def _fade(at: float) -> float:
+    return float(smoothstep(np.array(at)).item())
 
 
 def _luma(image: ImageU8) -> NDArray[np.float64]:

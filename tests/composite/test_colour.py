@@ -138,6 +138,21 @@ def test_a_picture_that_does_not_resemble_the_source_is_not_compared(
 
 
 @pytest.mark.parametrize("mode", MATCHING)
+def test_another_colour_altogether_is_not_a_tint(mode: str) -> None:
+    crop = translated(picture() * 0.5 + np.array([0.0, 0.0, 110.0]), lower_half())
+    assert match_colour(crop, mode) is crop
+
+
+@pytest.mark.parametrize("mode", MATCHING)
+def test_a_softer_picture_does_not_gain_contrast(mode: str) -> None:
+    detail = np.random.default_rng(6).normal(0, 30, (SIZE_PX, SIZE_PX, 1))
+    source = np.clip(picture() + detail, 5, 250).astype(np.uint8)
+    crop = translated(picture(), lower_half(), source=source)
+    change = match_colour(crop, mode).image.astype(int) - crop.image
+    assert np.abs(change).mean() < 2
+
+
+@pytest.mark.parametrize("mode", MATCHING)
 def test_nothing_kept_means_nothing_corrected(mode: str) -> None:
     crop = translated(picture() * 0.8, np.ones((SIZE_PX, SIZE_PX)))
     assert match_colour(crop, mode) is crop
