@@ -1,0 +1,188 @@
+"""A face's path through time: a Kalman filter forward, Rauch-Tung-Striebel backward.
+
+The only file that imports filterpy.
+"""
+
+import math
+
+import numpy as np
+from filterpy.kalman import KalmanFilter
+from numpy.typing import NDArray
+
+from facemask_video.track.pose import Pose, PosedFace, Shape, nearest_turn
+
+NOISE_TIME_S = 0.1
+"""``kf_noise`` is the variance, in squared face sizes, by which an unforeseen push moves a face
+within this time."""
+
+MEASURED_SIGMA = np.array([0.012, 0.012, 0.015, 0.015])
+"""Noise of a detection's centre x and y (face sizes), log size and roll (radians): MTCNN on still
+faces, whose crops it cuts at whole pixels."""
+
+SHAPE_SIGMA = 0.02
+SHAPE_DRIFT = 0.12
+"""Noise of the shape's numbers, and how far they wander in a second as a head turns, in sizes."""
+
+_PUSH_SCALE = np.array([1.0, 1.0, 0.35, 1.0])
+# Centre moves freely, size changes slowly: a face needs a second to walk up to the camera.
+
+_OUTLIER_SIGMAS = 4.0
+_FASTEST = np.array([4.0, 4.0, 1.0, 3.0])
+# Standard deviation of a new face's speed: face sizes, log sizes and radians a second.
+
+
+class Node:
+    """One moment of a path: what was foretold, and what is known after looking.
+
+    Attributes:
+        time_s: Presentation time.
+        prior, posterior: State (8,): the pose's four numbers, each followed by its speed.
+        shape_prior, shape_posterior: Shape (14,).
+        gain: (8, 8), takes a correction of the next moment back to this one.
+        shape_gain: The same for the shape.
+    """
+
+    __slots__ = (
+        "gain",
+        "posterior",
+        "prior",
+        "shape_gain",
+        "shape_posterior",
+        "shape_prior",
+        "time_s",
+    )
+
+    def __init__(self, time_s: float, prior: NDArray[np.float64], shape_prior: Shape) -> None:
+        """Begin with what was foretold; the path fills in the rest."""
+        self.time_s = time_s
+        self.prior = self.posterior = prior
+        self.shape_prior = self.shape_posterior = shape_prior
+        self.gain = np.zeros((8, 8))
+        self.shape_gain = 0.0
+
+
+class Path:
+    """The path of one face. Call `advance` once a frame, and `observe` where it was seen.
+
+    Centre, log size and roll each move at a speed that random pushes change (the discrete
+    white-noise model with the real time between frames); noise and pushes scale with the face's
+    size. The shape drifts as a random walk. A single measurement far from the foretold pose weighs
+    little; a second one in a row is believed.
+
+    Args:
+        first: The face where it was first seen.
+        time_s: When.
+        kf_noise: Variance of the pushes, > 0; see `NOISE_TIME_S`. Ten times more follows faster, a
+            tenth jitters less.
+    """
+
+    def __init__(self, first: PosedFace, time_s: float, *, kf_noise: float) -> None:
+        """Begin with a first sight."""
+        if not kf_noise > 0:
+            raise ValueError(f"kf_noise: got {kf_noise}, expected a number above 0.")
+        self._density = kf_noise / NOISE_TIME_S**3
+        self._size_px = math.exp(first.pose[2])
+        self._doubts = 0
+        self._filter = KalmanFilter(dim_x=8, dim_z=4)
+        self._filter.H = np.zeros((4, 8))
+        self._filter.H[range(4), range(0, 8, 2)] = 1.0
+        state = np.zeros(8)
+        state[0::2] = first.pose
+        self._filter.x = state.copy()
+        self._filter.P = np.diag(
+            np.stack([self._sigma() ** 2, (_FASTEST * self._scale()) ** 2], axis=1).ravel()
+        )
+        self._shape_variance = SHAPE_SIGMA**2
+        self._before: Node | None = None
+        self.newest = Node(time_s, state, first.shape)
+
+    def _scale(self) -> NDArray[np.float64]:
+        return np.array([self._size_px, self._size_px, 1.0, 1.0])
+
+    def _sigma(self) -> NDArray[np.float64]:
+        return MEASURED_SIGMA * self._scale()
+
+    @property
+    def pose(self) -> Pose:
+        """The pose of the newest moment, from the past alone."""
+        return np.asarray(self.newest.posterior[0::2], dtype=np.float64)
+
+    def advance(self, time_s: float) -> Node:
+        """Go on to a later moment and foretell the face there.
+
+        A time that does not grow (damaged timestamps) counts as one millisecond.
+        """
+        previous = self._before = self.newest
+        step_s = max(time_s - previous.time_s, 1e-3)
+        transition, noise = np.eye(8), np.zeros((8, 8))
+        push = self._density * (_PUSH_SCALE * self._scale()) ** 2
+        for axis in range(4):
+            at = 2 * axis
+            transition[at, at + 1] = step_s
+            noise[at, at] = push[axis] * step_s**3 / 3
+            noise[at, at + 1] = noise[at + 1, at] = push[axis] * step_s**2 / 2
+            noise[at + 1, at + 1] = push[axis] * step_s
+        before = self._filter.P
+        self._filter.predict(F=transition, Q=noise)
+        previous.gain = before @ transition.T @ np.linalg.inv(self._filter.P)
+        drifted = self._shape_variance + SHAPE_DRIFT**2 * step_s
+        previous.shape_gain = self._shape_variance / drifted
+        self._shape_variance = drifted
+        self.newest = Node(time_s, self._filter.x.copy(), previous.shape_posterior)
+        return self.newest
+
+    def observe(self, face: PosedFace, *, trust: float = 1.0) -> None:
+        """Correct the newest moment by what was seen there.
+
+        Args:
+            face: The detection.
+            trust: In (0, 1]; half the trust is twice the standard deviation.
+        """
+        measured = face.pose.copy()
+        measured[3] = nearest_turn(float(measured[3]), to=float(self.newest.prior[6]))
+        sigma = self._sigma() / trust
+        foretold = np.sqrt(np.diag(self._filter.P)[0::2] + sigma**2)
+        surprise = float(np.abs((measured - self.newest.prior[0::2]) / foretold).max())
+        if surprise > _OUTLIER_SIGMAS and self._doubts == 0:
+            sigma = sigma * (surprise / _OUTLIER_SIGMAS) ** 2
+            self._doubts = 1
+        elif surprise > _OUTLIER_SIGMAS:
+            # It moves as nobody foretold: doubt the forecast rather than lag behind.
+            doubt = (surprise / _OUTLIER_SIGMAS) ** 2
+            self._filter.P = self._filter.P * doubt
+            if self._before is not None:
+                self._before.gain = self._before.gain / doubt
+        else:
+            self._doubts = 0
+        self._filter.update(measured, R=np.diag(sigma**2))
+        self.newest.posterior = self._filter.x.copy()
+        self._size_px = math.exp(float(np.clip(self.newest.posterior[4], 0.0, 12.0)))
+        shape_sigma = SHAPE_SIGMA / trust
+        pull = self._shape_variance / (self._shape_variance + shape_sigma**2)
+        self.newest.shape_posterior = self.newest.shape_prior + pull * (
+            face.shape - self.newest.shape_prior
+        )
+        self._shape_variance *= 1 - pull
+
+
+def smooth(first: int, nodes: list[Node]) -> tuple[Pose, Shape]:
+    """Return pose and shape of one moment, knowing everything up to the last.
+
+    The Rauch-Tung-Striebel recursion on the means; the gains were kept on the way forward.
+
+    Args:
+        first: Index of the moment asked for.
+        nodes: Consecutive moments of one path.
+    """
+    correction: NDArray[np.float64] = np.zeros(8)
+    shape_correction: Shape = np.zeros(14)
+    for index in range(len(nodes) - 1, first - 1, -1):
+        node = nodes[index]
+        if index < len(nodes) - 1:
+            later = nodes[index + 1]
+            correction = node.gain @ (later.posterior + correction - later.prior)
+            shape_correction = node.shape_gain * (
+                later.shape_posterior + shape_correction - later.shape_prior
+            )
+    state = nodes[first].posterior + correction
+    return np.asarray(state[0::2]), nodes[first].shape_posterior + shape_correction

@@ -1,0 +1,227 @@
+"""``facemask-tracks/1``: the faces of a video as JSON lines.
+
+The first line describes the file that the tracks belong to:
+``{"format": "facemask-tracks/1", "source": {...}}``. Then comes a line a frame:
+``{"frame": i, "pts": p, "faces": [...]}``; a face is
+``{"track": id, "box": [x0, y0, x1, y1], "region": [x0, y0, x1, y1] or null,
+"landmarks": [[x, y] x 5], "score": s, "observed": bool}``.
+
+Convention: px of the displayed frame, origin at the outer corner of the top-left pixel, half-open.
+``region`` is the rectangle outside which this face changed nothing; null where it changed nothing
+at all. Keys that a reader does not know are ignored.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from facemask_video.errors import TracksError, VideoWriteError
+from facemask_video.faces import TrackedFace
+from facemask_video.frames import Frame
+from facemask_video.geometry import Box
+
+FORMAT = "facemask-tracks/1"
+
+_DIGITS = 3
+# A thousandth of a px is far below what a detector or an eye resolves, and halves the file.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SidecarFace:
+    """One face of one line: the face, and the rectangle it changed."""
+
+    face: TrackedFace
+    region: Box | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SidecarFrame:
+    """One line: position, time in ticks of the video's time base, and faces."""
+
+    frame: int
+    pts: int
+    faces: tuple[SidecarFace, ...]
+
+
+class SidecarWriter:
+    """Write a sidecar beside its target and rename it at the end.
+
+    Use it as a context manager and call `finish`; leaving without, or by an exception, leaves no
+    file behind.
+
+    Args:
+        path: File to write.
+        source: What the header says of the video, as plain data.
+    """
+
+    def __init__(self, path: Path, *, source: Mapping[str, Any]) -> None:
+        """Open the part file and write the header."""
+        self._path = path
+        self._part = path.with_name(f".{path.name}.part")
+        try:
+            self._file = self._part.open("w", encoding="utf-8", newline="\n")
+        except OSError as exc:
+            raise VideoWriteError(
+                f"{path}: the tracks file cannot be written ({exc.strerror}); choose another place."
+            ) from exc
+        self._put({"format": FORMAT, "source": dict(source)})
+
+    def write(
+        self, frame: Frame, faces: Mapping[int, SidecarFace] | tuple[SidecarFace, ...]
+    ) -> None:
+        """Write one frame's line."""
+        each = faces.values() if isinstance(faces, Mapping) else faces
+        lines = [_plain(face) for face in each]
+        self._put({"frame": frame.index, "pts": frame.pts, "faces": lines})
+
+    def finish(self) -> None:
+        """Complete the file under its own name."""
+        try:
+            self._file.close()
+            self._part.replace(self._path)
+        except OSError as exc:
+            raise VideoWriteError(
+                f"{self._path}: the tracks file cannot be completed ({exc.strerror}); "
+                "check the space left."
+            ) from exc
+
+    def __enter__(self) -> "SidecarWriter":
+        """Return the writer."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Delete the part file where `finish` was not reached."""
+        # Closing writes out what is buffered, which fails again where the disk is full.
+        with suppress(OSError):
+            self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def _put(self, line: Mapping[str, Any]) -> None:
+        try:
+            self._file.write(json.dumps(line, separators=(", ", ": ")) + "\n")
+        except OSError as exc:
+            raise VideoWriteError(
+                f"{self._path}: the tracks file cannot be written ({exc.strerror}); "
+                "check the space left."
+            ) from exc
+
+
+def _plain(entry: SidecarFace) -> dict[str, Any]:
+    face = entry.face
+    return {
+        "track": face.track_id,
+        "box": _edges(face.box),
+        "region": None if entry.region is None else _edges(entry.region),
+        "landmarks": [
+            [round(float(x), _DIGITS), round(float(y), _DIGITS)] for x, y in face.landmarks
+        ],
+        "score": round(face.score, 4),
+        "observed": face.observed,
+    }
+
+
+def _rounded(values: Iterable[float]) -> list[float]:
+    return [round(float(value), _DIGITS) for value in values]
+
+
+def _edges(box: Box) -> list[float]:
+    return _rounded((box.x0, box.y0, box.x1, box.y1))
+
+
+class Sidecar:
+    """A sidecar file opened for reading; iterate over it for its frames, as often as needed.
+
+    Attributes:
+        path: The file.
+        source: What the header says of the video.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the header.
+
+        Raises:
+            TracksError: It cannot be read, or is not of this format.
+        """
+        self.path = path
+        for _, header in _lines(path):
+            if header.get("format") != FORMAT:
+                raise TracksError(
+                    f"{path}: line 1: got format {header.get('format')!r}, expected {FORMAT!r}; "
+                    "write the file with --tracks-out."
+                )
+            self.source: dict[str, Any] = dict(header.get("source", {}))
+            return
+        raise TracksError(f"{path}: the file is empty; write one with --tracks-out.")
+
+    def __iter__(self) -> Iterator[SidecarFrame]:
+        """Yield the frames in the file's order.
+
+        Raises:
+            TracksError: A line is damaged; the message names it.
+        """
+        for number, line in _lines(self.path):
+            if number > 1:
+                yield _frame(self.path, number, line)
+
+
+def read_sidecar(path: Path) -> Sidecar:
+    """Open a sidecar; see `Sidecar`."""
+    return Sidecar(path)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, text in enumerate(file, start=1):
+                if not text.strip():
+                    continue
+                line = json.loads(text)
+                if not isinstance(line, dict):
+                    raise TracksError(f"{path}: line {number}: expected a JSON object.")
+                yield number, line
+    except OSError as exc:
+        raise TracksError(f"{path}: cannot be read ({exc.strerror}); check --tracks.") from exc
+    except ValueError as exc:
+        raise TracksError(
+            f"{path}: is not JSON lines ({exc}); write it with --tracks-out."
+        ) from exc
+
+
+def _frame(path: Path, number: int, line: Mapping[str, Any]) -> SidecarFrame:
+    try:
+        faces = tuple(_face(entry) for entry in line["faces"])
+        return SidecarFrame(int(line["frame"]), int(line["pts"]), faces)
+    except (KeyError, TypeError, ValueError) as exc:
+        raise TracksError(
+            f"{path}: line {number}: {type(exc).__name__}: {exc}; see the format in the README."
+        ) from exc
+
+
+def _face(entry: Mapping[str, Any]) -> SidecarFace:
+    region = entry.get("region")
+    face = TrackedFace(
+        track_id=int(entry["track"]),
+        box=Box(*(float(edge) for edge in entry["box"])),
+        landmarks=np.asarray(entry["landmarks"], dtype=np.float32),
+        score=float(entry["score"]),
+        observed=bool(entry["observed"]),
+    )
+    return SidecarFace(face, None if region is None else Box(*(float(edge) for edge in region)))
+
+
+def digest(path: Path) -> str:
+    """Return a file's SHA-256 in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,216 @@
+"""Detections into persons: who is who, and where each was at every frame."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facemask_video.faces import DetectedFrame, Detection, TrackedFace, TrackedFrame
+from facemask_video.frames import Frame, time_s
+from facemask_video.track.association import assign, costs
+from facemask_video.track.history import SMOOTHINGS, UNNAMED, Track
+from facemask_video.track.pose import PosedFace, take_apart
+
+_GOES_ON_AT = 0.8
+# A person keeps the track down to this part of the smallest face, so that nobody flickers there.
+
+_SAME_FACE = 0.35
+# Two detections nearer than this, in face sizes, lie on one face.
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sight:
+    detection: Detection
+    face: PosedFace
+    side_px: float
+
+
+class Tracker:
+    """Follows faces through one video; give it each frame's detections, take faces out later.
+
+    Holds at most ``look_ahead`` frames' worth of numbers (about 2 kB a face and frame) ahead of the
+    frame given out last; no pictures.
+
+    Args:
+        smoothing: ``kalman`` (two-sided), ``ema`` (moving average of the past) or ``none``.
+        kf_noise: Process noise, > 0; see `facemask_video.track.kalman.NOISE_TIME_S`.
+        ema_coef: Weight of the past in the moving average, [0, 1).
+        min_face_px: Smallest face that begins a track: side of the square of the box's area.
+        threshold: Least score that begins a track; weaker detections only continue one.
+        look_ahead: Frames seen beyond the one given out, >= 0. 0 smooths from the past alone and
+            fills no gap.
+        bridge_s: Longest time without a sight after which a face is still the same person. A gap of
+            up to this time and up to ``look_ahead`` frames is filled.
+        min_track_s: A track that lasts shorter is dropped, unless it lasts as long as its shot.
+    """
+
+    def __init__(
+        self,
+        *,
+        smoothing: str = "kalman",
+        kf_noise: float = 1e-3,
+        ema_coef: float = 0.65,
+        min_face_px: float = 35.0,
+        threshold: float = 0.8,
+        look_ahead: int = 30,
+        bridge_s: float = 1.0,
+        min_track_s: float = 0.2,
+    ) -> None:
+        """See the class."""
+        if smoothing not in SMOOTHINGS:
+            raise ValueError(f"smoothing: got {smoothing!r}, expected one of {SMOOTHINGS}.")
+        if not 0 <= ema_coef < 1:
+            raise ValueError(f"ema_coef: got {ema_coef}, expected [0, 1).")
+        if look_ahead < 0:
+            raise ValueError(f"look_ahead: got {look_ahead}, expected 0 frames or more.")
+        self.look_ahead = look_ahead
+        self._smoothing = smoothing
+        self._kf_noise = kf_noise
+        self._ema_coef = ema_coef
+        self._min_face_px = min_face_px
+        self._threshold = threshold
+        self._bridge_s = bridge_s
+        self._min_track_s = min_track_s
+        self._tracks: list[Track] = []
+        self._next_id = 0
+        self._newest = -1
+        self._newest_s = 0.0
+        self._step_s = 0.0
+        self._shot_start = 0
+
+    def push(self, time_s: float, detections: Sequence[Detection], *, cut: bool = False) -> None:
+        """Take the next frame's detections.
+
+        Args:
+            time_s: Presentation time.
+            detections: In frame px.
+            cut: The frame begins a new shot: nobody in it is anybody seen before.
+        """
+        index = self._newest + 1
+        if cut:
+            self._end_shot()
+            self._shot_start = index
+        if index > 0:
+            self._step_s = max(time_s - self._newest_s, 1e-3)
+        self._newest, self._newest_s = index, time_s
+        for track in self._alive():
+            if time_s - track.last_seen_s > self._bridge_s + 1e-9:
+                track.ended = True
+            else:
+                track.advance(index, time_s)
+        sights = [sight for each in detections if (sight := self._sight(each)) is not None]
+        strong = [each for each in sights if each.detection.score >= self._threshold]
+        weak = [each for each in sights if each.detection.score < self._threshold]
+        unmatched = self._match(strong, time_s)
+        self._match(weak, time_s)
+        for sight in unmatched:
+            self._begin(sight, index, time_s, sights)
+
+    def finish(self) -> None:
+        """Say that no frame follows."""
+        self._end_shot()
+
+    def faces(self, index: int) -> tuple[TrackedFace, ...]:
+        """Return the persons in a frame; asked for once, in order. Forgets what lies before."""
+        found = []
+        for track in self._tracks:
+            track.forget_before(index)
+            if track.track_id == UNNAMED and self._is_believed(track):
+                track.track_id = self._next_id
+                self._next_id += 1
+            if track.track_id != UNNAMED:
+                face = track.face_at(
+                    index, smoothing=self._smoothing, longest_gap=max(1, self.look_ahead)
+                )
+                if face is not None:
+                    found.append(face)
+        self._tracks = [
+            track for track in self._tracks if not track.ended or track.last_seen_index > index
+        ]
+        return tuple(found)
+
+    def _alive(self) -> list[Track]:
+        return [track for track in self._tracks if not track.ended]
+
+    def _end_shot(self) -> None:
+        for track in self._alive():
+            track.ended = True
+            track.fills_shot = (
+                track.first_index == self._shot_start and track.last_seen_index == self._newest
+            )
+
+    def _sight(self, detection: Detection) -> _Sight | None:
+        face = take_apart(detection.box, detection.landmarks)
+        side_px = float(np.sqrt(detection.box.area_px2))
+        if face is None or side_px < _GOES_ON_AT * self._min_face_px:
+            return None
+        return _Sight(detection, face, side_px)
+
+    def _match(self, sights: list[_Sight], time_s: float) -> list[_Sight]:
+        """Continue tracks not yet seen in this frame; return the sights left over."""
+        waiting = [track for track in self._alive() if track.last_seen_index < self._newest]
+        table = costs(
+            [track.pose for track in waiting],
+            [sight.face.pose for sight in sights],
+            [time_s - track.last_seen_s for track in waiting],
+        )
+        taken = set()
+        for row, column in assign(table):
+            sight = sights[column]
+            waiting[row].observe(sight.detection, sight.face, time_s)
+            taken.add(column)
+        return [sight for column, sight in enumerate(sights) if column not in taken]
+
+    def _begin(self, sight: _Sight, index: int, time_s: float, sights: Iterable[_Sight]) -> None:
+        if sight.side_px < self._min_face_px:
+            return
+        for other in sights:
+            if other is not sight and other.detection.score >= sight.detection.score:
+                apart = sight.face.pose - other.face.pose
+                size_px = np.exp(max(sight.face.pose[2], other.face.pose[2]))
+                if np.hypot(apart[0], apart[1]) < _SAME_FACE * size_px:
+                    return
+        self._tracks.append(
+            Track(
+                index,
+                time_s,
+                sight.face,
+                sight.detection.score,
+                kf_noise=self._kf_noise,
+                ema_coef=self._ema_coef,
+            )
+        )
+
+    def _is_believed(self, track: Track) -> bool:
+        lasted_s = track.last_seen_s - track.first_seen_s + self._step_s
+        return track.fills_shot or lasted_s >= self._min_track_s - 1e-9
+
+
+class TrackFaces:
+    """Give every face a person's number and a smoothed path.
+
+    Holds up to ``look_ahead`` frames of the tracker.
+
+    Args:
+        tracker: A fresh one; it is used up.
+    """
+
+    def __init__(self, tracker: Tracker) -> None:
+        """Take the tracker."""
+        self._tracker = tracker
+
+    def __call__(self, items: Iterable[DetectedFrame], /) -> Iterator[TrackedFrame]:
+        """Yield each frame with the persons in it."""
+        held: deque[Frame] = deque()
+        n_given = 0
+        for item in items:
+            self._tracker.push(time_s(item.frame), item.detections)
+            held.append(item.frame)
+            if len(held) > self._tracker.look_ahead:
+                yield TrackedFrame(held.popleft(), self._tracker.faces(n_given))
+                n_given += 1
+        self._tracker.finish()
+        while held:
+            yield TrackedFrame(held.popleft(), self._tracker.faces(n_given))
+            n_given += 1
