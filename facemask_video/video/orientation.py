@@ -44,9 +44,9 @@ class Orientation:
 
     @property
     def rotation_deg(self) -> int:
-        """Clockwise turn from storage to display; a mirrored picture is flipped sideways first."""
+        """Clockwise turn from storage to display; a mirrored picture is then flipped sideways."""
         if self.transpose:
-            return 90 if self.flip_x else 270
+            return 90 if self.flip_x != self.mirrored else 270
         return 180 if self.flip_y else 0
 
     def display_size(self, width_px: int, height_px: int) -> tuple[int, int]:

@@ -15,10 +15,16 @@ import av
 import av.error
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Discard, Stream
+from av.stream import Stream
 
 from facemask_video.errors import VideoReadError, VideoWriteError
-from facemask_video.video.probe import describe_error, open_source, stream_time_base
+from facemask_video.video.probe import (
+    codec_name,
+    describe_error,
+    is_chapter_track,
+    open_source,
+    stream_time_base,
+)
 
 # Written afresh by every muxer; the source's would describe another file.
 _MUXERS_OWN_TAGS = {
@@ -114,14 +120,13 @@ class Passthrough:
         for stream in self._container.streams:
             if stream.index == self._video_index or (stream.type == "audio" and not self._audio):
                 continue
-            if stream.discard == Discard.all and stream.type == "data":
-                # The demuxer marks its own chapter track so; chapters are carried as chapters.
+            if is_chapter_track(stream):
                 continue
             reason = _why_not_held(stream, format_name)
             if reason is None:
                 held.append(stream.index)
                 continue
-            text = f"{stream.type} stream {stream.index} ({_codec_name(stream)})"
+            text = f"{stream.type} stream {stream.index} ({codec_name(stream) or stream.name or "no codec"})"
             if self._strict:
                 raise VideoWriteError(
                     f"{self._path}: {text} cannot be kept: {reason}; choose another container "
@@ -233,13 +238,6 @@ class Passthrough:
             chapters.append(moved)
         if chapters:
             output.set_chapters(chapters)  # type: ignore[arg-type]
-
-
-def _codec_name(stream: Stream) -> str:
-    context = stream.codec_context
-    if context is not None:
-        return context.codec.canonical_name
-    return stream.name or "no codec"
 
 
 def _add_like(output: OutputContainer, stream: Stream) -> Stream:

@@ -16,7 +16,7 @@ from typing import Any
 import av
 import av.error
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from facemask_video.errors import VideoReadError
@@ -134,9 +134,17 @@ def fraction(value: Any) -> Fraction | None:
     return Fraction(value.numerator, value.denominator)
 
 
-def stream_time_base(stream: av.stream.Stream) -> Fraction:
+def stream_time_base(stream: Stream) -> Fraction:
     """Return a stream's seconds a tick; a microsecond where the demuxer sets none."""
     return fraction(stream.time_base) or _TIME_BASE_OF_CONTAINER
+
+
+def sample_aspect_of(stream: VideoStream) -> Fraction | None:
+    """Return width to height of a stored pixel: the container's word, or else the codec's.
+
+    The codec's is known only once a picture has been decoded.
+    """
+    return fraction(stream.sample_aspect_ratio) or fraction(stream.codec_context.sample_aspect_ratio)
 
 
 def orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[int, ...] | None]:
@@ -158,7 +166,7 @@ def describe(
     """Describe an open file whose first picture has been decoded."""
     orientation, _ = orientation_of(picture)
     width_px, height_px = orientation.display_size(picture.width, picture.height)
-    sample_aspect = fraction(stream.sample_aspect_ratio)
+    sample_aspect = sample_aspect_of(stream)
     if sample_aspect is not None and orientation.transpose:
         sample_aspect = 1 / sample_aspect
     time_base = stream_time_base(stream)
@@ -189,27 +197,41 @@ def describe(
         primaries=_name(PRIMARIES_NAMES, picture.color_primaries),
         transfer=_name(TRANSFER_NAMES, picture.color_trc),
         video_index=stream.index,
-        streams=tuple(describe_stream(other) for other in container.streams),
+        streams=tuple(
+            describe_stream(other) for other in container.streams if not is_chapter_track(other)
+        ),
         metadata=dict(container.metadata),
         chapters=tuple(_describe_chapters(container)),
     )
 
 
-def describe_stream(stream: av.stream.Stream) -> StreamInfo:
+def is_chapter_track(stream: Stream) -> bool:
+    """Return whether a stream is mp4's second home of the chapters, which the demuxer hides."""
+    return stream.type == "data" and stream.discard == Discard.all
+
+
+def describe_stream(stream: Stream) -> StreamInfo:
     """Describe one stream from its header."""
     tags = dict(stream.metadata)
     lowered = {key.lower(): value for key, value in tags.items()}
-    context = stream.codec_context
     return StreamInfo(
         index=stream.index,
         kind=stream.type,
-        codec=context.codec.canonical_name if context is not None else stream.name,
+        codec=codec_name(stream),
         language=lowered.get("language"),
-        title=lowered.get("title"),
+        title=lowered.get("title") or lowered.get("filename"),
         dispositions=tuple(flag.name for flag in Disposition if flag & stream.disposition),  # type: ignore[misc]
         time_base=fraction(stream.time_base),
         metadata=tags,
     )
+
+
+def codec_name(stream: Stream) -> str | None:
+    """Return FFmpeg's name of a stream's codec, or None where it has none."""
+    if stream.codec_context is not None:
+        return stream.codec_context.codec.canonical_name
+    # An attachment's name is its file name.
+    return None if stream.type == "attachment" else stream.name
 
 
 def _describe_chapters(container: InputContainer) -> Iterator[ChapterInfo]:

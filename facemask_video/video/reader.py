@@ -23,10 +23,10 @@ from facemask_video.video.probe import (
     describe,
     describe_error,
     first_picture,
-    fraction,
     main_video,
     open_source,
     orientation_of,
+    sample_aspect_of,
     stream_time_base,
 )
 
@@ -97,7 +97,7 @@ class VideoReader:
             self.first_picture_tags = PictureTags(
                 picture.width,
                 picture.height,
-                fraction(stream.sample_aspect_ratio),
+                sample_aspect_of(stream),
                 int(picture.colorspace),
                 int(picture.color_range),
                 int(picture.color_primaries),

@@ -231,6 +231,10 @@ class VideoWriter:
             part.unlink(missing_ok=True)
 
     def _container_options(self) -> dict[str, str]:
+        if self._format in ("matroska", "webm"):
+            # Left to itself the muxer moves every stream so that audio priming, which lies before
+            # 0, begins at 0; Matroska holds times before 0 well enough.
+            return {"avoid_negative_ts": "disabled"}
         if self._format not in ("mp4", "mov"):
             return {}
         time_base = self._plan.time_base
