@@ -126,7 +126,8 @@ class Passthrough:
             if reason is None:
                 held.append(stream.index)
                 continue
-            text = f"{stream.type} stream {stream.index} ({codec_name(stream) or stream.name or "no codec"})"
+            name = codec_name(stream) or stream.name or "no codec"
+            text = f"{stream.type} stream {stream.index} ({name})"
             if self._strict:
                 raise VideoWriteError(
                     f"{self._path}: {text} cannot be kept: {reason}; choose another container "
