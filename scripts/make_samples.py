@@ -83,7 +83,7 @@ def load_picture(path: Path | None) -> ImageU8:
         picture = cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)
     else:
         try:
-            from skimage.data import astronaut
+            from skimage.data import astronaut  # type: ignore[import-not-found]
         except ImportError:
             raise SystemExit(
                 "scikit-image is not installed; `pip install scikit-image`, or pass --picture."
@@ -162,7 +162,8 @@ def folds(shape: tuple[int, int]) -> NDArray[np.float32]:
         light += 0.09 * shifted(line, 0, -1.3)[:, :, 0] - 0.20 * line
     wire = np.array([[208, 115.5], [217, 112], [225.5, 110.8], [234, 113], [243, 117]])
     pressed = blurred(stroke(shape, wire, width_px=2.2), 0.8)
-    return light + 0.10 * pressed - 0.12 * shifted(pressed, 0, 2.6)[:, :, 0]
+    light += 0.10 * pressed - 0.12 * shifted(pressed, 0, 2.6)[:, :, 0]
+    return light
 
 
 def smooth_curve(points: NDArray[np.float64], *, closed: bool) -> NDArray[np.float64]:
@@ -184,7 +185,7 @@ def fill(shape: tuple[int, int], outline: NDArray[np.float64]) -> NDArray[np.flo
     """Return 1 inside a closed smooth outline given in picture px, 0 outside."""
     canvas = np.zeros(shape, dtype=np.uint8)
     cv2.fillPoly(canvas, [fixed_point(smooth_curve(outline, closed=True))], 255, cv2.LINE_AA, 4)
-    return canvas.astype(np.float32) / 255
+    return canvas.astype(np.float32) / np.float32(255)
 
 
 def stroke(
@@ -195,7 +196,7 @@ def stroke(
     line = fixed_point(smooth_curve(points, closed=False))
     thickness = max(1, round(width_px * DRAWING_SCALE))
     cv2.polylines(canvas, [line], False, 255, thickness, cv2.LINE_AA, 4)
-    return canvas.astype(np.float32) / 255
+    return canvas.astype(np.float32) / np.float32(255)
 
 
 def fixed_point(points: NDArray[np.float64]) -> NDArray[np.int32]:
