@@ -19,6 +19,10 @@ gain is lost again."""
 # Width of the blur that cutting a crop and enlarging it leave behind, in crop px.
 _RESAMPLING_SIGMA_PX = 0.7
 
+# Levels by which sharpening may leave the range of a pixel's neighbours. Without a bound the rim of
+# a mask gets a halo; 0 costs a third of the gain, 4 a tenth.
+_HALO = 4.0
+
 # Under this alpha a generator has little reason to get its colours right.
 _TRUSTED_ALPHA = 0.1
 
@@ -94,5 +98,11 @@ def _tamed(crop: TranslatedCrop) -> NDArray[np.float32]:
 
 def _sharpened(image: NDArray[np.float32], sharpness: float) -> ImageU8:
     if sharpness > 0:
-        image = image + sharpness * (image - cv2.GaussianBlur(image, (0, 0), _RESAMPLING_SIGMA_PX))
+        blurred = cv2.GaussianBlur(image, (0, 0), _RESAMPLING_SIGMA_PX)
+        near = np.ones((3, 3), dtype=np.uint8)
+        image = np.clip(
+            image + sharpness * (image - blurred),
+            cv2.erode(image, near) - _HALO,
+            cv2.dilate(image, near) + _HALO,
+        )
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)

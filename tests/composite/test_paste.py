@@ -183,6 +183,15 @@ def test_sharpness_brings_a_crop_closer_to_the_pixels_it_was_cut_from(scale: flo
     assert errors[1] < 0.95 * errors[0]
 
 
+def test_sharpening_draws_no_halo_around_an_edge() -> None:
+    edge = np.full((SIZE_PX, SIZE_PX, 3), 200.0)
+    edge[:, :64] = 80
+    there = geometry.translation(0, 0)
+    patch = pasted(translated(edge, np.ones((SIZE_PX, SIZE_PX)), frame_to_crop=there))
+    assert patch.image.min() >= 76
+    assert patch.image.max() <= 204
+
+
 def test_colours_hidden_by_the_alpha_do_not_leak_into_its_edge() -> None:
     """Outside its alpha a generator may draw what it likes; enlarging must not mix that in."""
     grey = np.full((SIZE_PX, SIZE_PX, 3), 120, dtype=np.uint8)
