@@ -1,0 +1,72 @@
+"""What an output says about how it was made, and how to read it back.
+
+Every output is tagged as synthetic: the IPTC digital source type and a comment that names tool,
+version, direction and weights. The comment holds everything, since some containers (AVI among
+them) keep no other tag; it is one line that a person can read and `read` can take apart.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from facemask_video.direction import Direction
+
+DIGITAL_SOURCE_TYPE = (
+    "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+)
+TOOL = "facemask-video"
+
+_COMMENT = re.compile(
+    r"Synthetic faces: (?P<tool>\S+) (?P<version>\S+), direction (?P<direction>\w+), "
+    r"weights sha256 (?P<weights_sha256>\w+), digital source type (?P<digital_source_type>[^\s|]+)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How a file was made.
+
+    Attributes:
+        tool: Program that made it.
+        version: Its version.
+        direction: ``mask`` or ``unmask``.
+        weights_sha256: Hash of the generator's weights file.
+        digital_source_type: IPTC's URI of the kind of synthesis.
+    """
+
+    tool: str
+    version: str
+    direction: str
+    weights_sha256: str
+    digital_source_type: str
+
+
+def describe(direction: Direction, version: str, weights_sha256: str) -> dict[str, str]:
+    """Return the container tags that say how an output is made.
+
+    Args:
+        direction: Which way faces were translated.
+        version: This program's version.
+        weights_sha256: Hash of the generator's weights file; ``none`` is written where empty.
+
+    >>> made = describe(Direction.MASK, "1.0", "ab12")
+    >>> read(made).direction, read({"COMMENT": "Mine. | " + made["comment"]}).weights_sha256
+    ('mask', 'ab12')
+    """
+    return {
+        "comment": (
+            f"Synthetic faces: {TOOL} {version}, direction {direction.value}, "
+            f"weights sha256 {weights_sha256 or 'none'}, digital source type {DIGITAL_SOURCE_TYPE}"
+        ),
+        "digital_source_type": DIGITAL_SOURCE_TYPE,
+    }
+
+
+def read(metadata: Mapping[str, str]) -> Provenance | None:
+    """Find in a container's tags how the file was made; None where they do not say.
+
+    Where a file went through this program more than once, the last time counts.
+    """
+    comments = [value for key, value in metadata.items() if key.lower() == "comment"]
+    found = [match for comment in comments for match in _COMMENT.finditer(comment)]
+    return Provenance(**found[-1].groupdict()) if found else None
