@@ -294,11 +294,36 @@ class OneStageGenerator(nn.Module):
         return Translation(painted, alpha)
 
 
+def fill_smoothly(image: Tensor, known: Tensor) -> Tensor:
+    """Fill the unknown parts of an image from their surround.
+
+    The push-pull scheme (Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4): known pixels
+    are averaged down a pyramid, and holes take the colour of the next coarser level.
+
+    Args:
+        image: Shape (n, c, S, S).
+        known: Shape (n, 1, S, S), 1 where the image holds, 0 where it must not be seen.
+    """
+    pixels, weight = image * known, known
+    pushed = []
+    while pixels.shape[-1] > 1 and pixels.shape[-1] % 2 == 0:
+        pushed.append((pixels, weight))
+        pixels, weight = functional.avg_pool2d(pixels, 2), functional.avg_pool2d(weight, 2)
+    filled = pixels / weight.clamp(min=1e-3)
+    for pixels, weight in reversed(pushed):
+        coarse = functional.interpolate(
+            filled, scale_factor=2, mode="bilinear", align_corners=False
+        )
+        filled = pixels + (1 - weight) * coarse
+    return filled
+
+
 class TwoStageGenerator(nn.Module):
     """For unmask: draw the mask's outline, then complete the picture without seeing under it.
 
-    The completion network's input is the image with the (slightly grown) outline blanked, and the
-    outline itself; so no colour of the fabric can leak into the skin.
+    The completion network sees the image with a smooth filling of what surrounds the (slightly
+    grown) outline in place of what lies under it, and the outline itself; so no colour of the fabric
+    can leak into the skin. It paints what the filling lacks.
     """
 
     GROW_PX_AT_128 = 3
@@ -332,8 +357,11 @@ class TwoStageGenerator(nn.Module):
         return functional.avg_pool2d(soft, 2 * reach + 1, stride=1)
 
     def complete(self, image: Tensor, outline: Tensor) -> Tensor:
-        """Paint what lies under an outline; the image is blanked (0) there first."""
-        return torch.tanh(self.completion(torch.cat([image * (1 - outline), outline], dim=1)))
+        """Paint what lies under an outline, which hides the image where it is 1."""
+        filled = fill_smoothly(image, 1 - outline)
+        painted = filled + self.completion(torch.cat([filled, outline], dim=1))
+        # In training the range is left open: a clamp would stop gradients that lead back into it.
+        return painted if self.training else painted.clamp(-1, 1)
 
     def forward(self, image: Tensor) -> Translation:
         outline = torch.sigmoid(self.draw_outline(image))

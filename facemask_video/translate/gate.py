@@ -1,0 +1,121 @@
+"""Tell a masked face from a bare one.
+
+A small classifier of aligned crops, trained by ``facemask-train gate``. The converter lets it vote
+over a track, so that ``unmask`` touches only masked faces and ``mask`` only bare ones.
+"""
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facemask_video.align.template import ALIGNMENT_ID
+from facemask_video.errors import WeightsError
+from facemask_video.frames import ImageU8
+from facemask_video.translate.pixels import to_network
+
+FORMAT = "facemask-gate/1"
+SEEN_SIZE_PX = 64
+"""Crops are reduced to this side first: what tells a mask is coarse."""
+
+
+class MaskClassifier(nn.Module):
+    """Logit that a crop shows a masked face: (n, 3, S, S) in [-1, 1] to (n,)."""
+
+    def __init__(self, width: int = 24) -> None:
+        super().__init__()
+        widths = [3, width, 2 * width, 4 * width, 4 * width]
+        layers: list[nn.Module] = []
+        for narrow, wide in zip(widths[:-1], widths[1:], strict=True):
+            layers += [
+                nn.Conv2d(narrow, wide, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(wide),
+                nn.ReLU(inplace=True),
+            ]
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(widths[-1] * (SEEN_SIZE_PX // 16) ** 2, 1)
+        self.width = width
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits, shape (n,)."""
+        if image.shape[-1] != SEEN_SIZE_PX:
+            image = functional.interpolate(
+                image,
+                size=(SEEN_SIZE_PX, SEEN_SIZE_PX),
+                mode="bilinear",
+                antialias=True,
+                align_corners=False,
+            )
+        features = functional.dropout(self.body(image).flatten(1), 0.3, self.training)
+        return self.head(features)[:, 0]  # type: ignore[no-any-return]
+
+
+class Gate:
+    """A trained classifier on a device."""
+
+    def __init__(self, network: MaskClassifier, *, device: torch.device) -> None:
+        """Take a trained network."""
+        self._network = network.to(device).eval().requires_grad_(False)
+        self._device = device
+
+    @classmethod
+    def load(cls, path: Path, *, device: torch.device) -> "Gate":
+        """Read a classifier.
+
+        Raises:
+            WeightsError: No file, damaged, or trained under another alignment.
+        """
+        if not path.is_file():
+            raise WeightsError(f"{path}: no such gate weights; use --gate off.")
+        try:
+            with safe_open(str(path), framework="pt") as stored:
+                card = stored.metadata() or {}
+                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as exc:
+            raise WeightsError(f"{path}: not a safetensors file ({exc}).") from exc
+        found = (card.get("format"), card.get("alignment_id"))
+        if found != (FORMAT, ALIGNMENT_ID):
+            raise WeightsError(
+                f"{path}: gate weights are for {found}, expected {(FORMAT, ALIGNMENT_ID)}."
+            )
+        network = MaskClassifier(int(card["width"]))
+        try:
+            network.load_state_dict(
+                {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+            )
+        except RuntimeError as exc:
+            raise WeightsError(f"{path}: tensors do not fit ({str(exc).splitlines()[0]}).") from exc
+        return cls(network, device=device)
+
+    @torch.inference_mode()
+    def masked_scores(self, images: Sequence[ImageU8]) -> list[float]:
+        """Return, for each aligned RGB crop (S, S, 3), how surely it is masked, in [0, 1]."""
+        if not images:
+            return []
+        logits = self._network(to_network(images, self._device))
+        return [float(p) for p in torch.sigmoid(logits)]
+
+
+def default_gate() -> Path:
+    """Return the shipped classifier's path."""
+    return Path(str(resources.files("facemask_video") / "weights" / "gate.safetensors"))
+
+
+def save_gate(path: Path, network: MaskClassifier, *, images_seen: int) -> None:
+    """Write a classifier in half precision."""
+    tensors = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
+        for name, tensor in network.state_dict().items()
+    }
+    card = {
+        "format": FORMAT,
+        "alignment_id": ALIGNMENT_ID,
+        "width": str(network.width),
+        "images_seen": str(images_seen),
+    }
+    save_file(tensors, str(path), metadata=card)
