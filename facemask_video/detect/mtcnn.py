@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from facenet_pytorch import MTCNN
+from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
+from torch import nn
 
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
@@ -20,6 +22,18 @@ OFFSET_PX = 0.5
 """What MTCNN adds to every coordinate: it counts pixels from 1 and calls a pixel's centre whole,
 which is one px too far where the first centre is 0, and half a px in our convention. Mirrored
 pictures of 48 to 256 px show a mean of 0.49-0.60 px, so it does not grow with the face."""
+
+
+def load_networks(device: torch.device) -> tuple[nn.Module, nn.Module, nn.Module]:
+    """Return the three networks with their weights, for running only.
+
+    They read RGB scaled to [-1, 1) and return regressions and probabilities (the third: box,
+    landmarks, probabilities).
+    """
+    networks = (PNet(), RNet(), ONet())
+    for network in networks:
+        network.eval().requires_grad_(False).to(device)
+    return networks
 
 
 class MtcnnDetector:

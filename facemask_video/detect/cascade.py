@@ -1,0 +1,270 @@
+"""MTCNN's three networks over a whole batch of pictures at once.
+
+The networks, their weights and their arithmetic are those of `facemask_video.detect.mtcnn`; what
+differs is the work between them. All candidates of all pictures of a batch are cut in one step and
+go through the second and the third network together, and they stay on the device until the end.
+
+Boxes inside this file count pixels from 1 and include both edges, as MTCNN's networks learnt them.
+Detections that leave it are in our convention.
+
+Cutting: facenet-pytorch resizes each candidate by area averaging, so a cut of any size is a grid of
+means over whole-pixel rectangles. A table of sums gives each mean from four numbers, in one gather
+for all candidates, and the same value to the last bit but the rounding of one division.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torchvision.ops import batched_nms
+
+from facemask_video.detect.mtcnn import OFFSET_PX, STAGE_THRESHOLDS, load_networks
+from facemask_video.faces import Detection
+from facemask_video.frames import ImageU8
+from facemask_video.geometry import Box
+
+CELL_PX = 12
+"""Field of view of the first network: the smallest face it can be asked for."""
+
+_STRIDE = 2
+_PYRAMID_STEP = 0.709
+# Half the area a level, MTCNN's own.
+
+_CUT_2_PX, _CUT_3_PX = 24, 48
+_CANDIDATES_AT_ONCE = 2048
+# Bounds the memory of one pass of the second and third network: 2048 x 3 x 48 x 48 floats, 57 MB.
+
+
+@dataclass(slots=True)
+class _Candidates:
+    """Boxes of several pictures: corners (n, 4), score (n,), picture (n,)."""
+
+    corners: Tensor
+    score: Tensor
+    picture: Tensor
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    def at(self, pick: Tensor) -> "_Candidates":
+        return _Candidates(self.corners[pick], self.score[pick], self.picture[pick])
+
+
+class CascadeDetector:
+    """MTCNN, batched; same faces as `facemask_video.detect.mtcnn.MtcnnDetector`.
+
+    Args:
+        device: Where the networks run.
+        threshold: Least score of a face in the third network, [0, 1].
+        min_face_px: Smallest face looked for, in px of the pictures shown, >= 12.
+        precision: Of the networks; boxes are always computed in single precision.
+        stage_thresholds: Least scores in the first and the second network.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: torch.device,
+        threshold: float,
+        min_face_px: float,
+        precision: torch.dtype = torch.float32,
+        stage_thresholds: tuple[float, float] = STAGE_THRESHOLDS,
+    ) -> None:
+        """Load the networks."""
+        if not all(0.0 <= value <= 1.0 for value in (threshold, *stage_thresholds)):
+            raise ValueError(
+                f"thresholds: got {(*stage_thresholds, threshold)}, expected scores in [0, 1]."
+            )
+        if min_face_px < CELL_PX:
+            raise ValueError(f"min_face_px: got {min_face_px}, expected {CELL_PX} or more.")
+        self._device = device
+        self._precision = precision
+        self._thresholds = (*stage_thresholds, threshold)
+        self._min_face_px = min_face_px
+        networks = load_networks(device)
+        self._first, self._second, self._third = (each.to(precision) for each in networks)
+
+    @torch.inference_mode()
+    def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
+        """Find the faces of each image; see `facemask_video.detect.detector.Detector`."""
+        if not images or min(images[0].shape[:2]) < self._min_face_px:
+            return [[] for _ in images]
+        pictures = torch.from_numpy(np.stack(images)).to(self._device)
+        found = self._propose(pictures)
+        sums = _Sums(pictures)
+        found = self._check(found, sums)
+        found, landmarks = self._finish(found, sums)
+        return _detections(found, landmarks, len(images))
+
+    def _propose(self, pictures: Tensor) -> _Candidates:
+        """Run the first network over the pyramid of all pictures."""
+        height, width = pictures.shape[1:3]
+        planes = pictures.permute(0, 3, 1, 2).to(torch.float32)
+        scale = CELL_PX / self._min_face_px
+        corners, scores, picture, level, push = [], [], [], [], []
+        n_levels = 0
+        while min(height, width) * scale >= CELL_PX:
+            size = (int(height * scale + 1), int(width * scale + 1))
+            small = nn.functional.interpolate(planes, size=size, mode="area")
+            regression, score = self._run(self._first, _normalised(small))
+            at = (score[:, 1] >= self._thresholds[0]).nonzero()
+            cell = at[:, 1:].flip(1).to(torch.float32) * _STRIDE
+            corners.append(
+                torch.cat([(cell + 1) / scale, (cell + CELL_PX) / scale], dim=1).floor()
+            )
+            scores.append(score[at[:, 0], 1, at[:, 1], at[:, 2]])
+            push.append(regression[at[:, 0], :, at[:, 1], at[:, 2]])
+            picture.append(at[:, 0])
+            level.append(torch.full_like(at[:, 0], n_levels))
+            n_levels += 1
+            scale *= _PYRAMID_STEP
+        found = _Candidates(torch.cat(corners), torch.cat(scores), torch.cat(picture))
+        pushes = torch.cat(push)
+        # Within each level of each picture, then within each picture.
+        group = found.picture * n_levels + torch.cat(level)
+        pick = batched_nms(found.corners, found.score, group, 0.5)
+        found, pushes = found.at(pick), pushes[pick]
+        pick = batched_nms(found.corners, found.score, found.picture, 0.7)
+        found, pushes = found.at(pick), pushes[pick]
+        sides = found.corners[:, 2:] - found.corners[:, :2]
+        found.corners = _squared(found.corners + pushes * sides.repeat(1, 2))
+        return found
+
+    def _check(self, found: _Candidates, sums: "_Sums") -> _Candidates:
+        """Keep what the second network takes for a face, and let it move the boxes."""
+        found, cuts = sums.cut(found, _CUT_2_PX)
+        regression, score = self._run(self._second, _normalised(cuts))
+        found.score = score[:, 1]
+        pick = (found.score > self._thresholds[1]).nonzero()[:, 0]
+        found, regression = found.at(pick), regression[pick]
+        pick = batched_nms(found.corners, found.score, found.picture, 0.7)
+        found, regression = found.at(pick), regression[pick]
+        found.corners = _squared(_moved(found.corners, regression))
+        return found
+
+    def _finish(self, found: _Candidates, sums: "_Sums") -> tuple[_Candidates, Tensor]:
+        """Keep what the third network takes for a face; also returns landmarks (n, 5, 2)."""
+        found, cuts = sums.cut(found, _CUT_3_PX)
+        regression, points, score = self._run(self._third, _normalised(cuts))
+        found.score = score[:, 1]
+        pick = (found.score > self._thresholds[2]).nonzero()[:, 0]
+        found, regression, points = found.at(pick), regression[pick], points[pick]
+        landmarks = _landmarks(found.corners, points)
+        found.corners = _moved(found.corners, regression)
+        pick = _not_inside_a_better_one(found)
+        return found.at(pick), landmarks[pick]
+
+    def _run(self, network: nn.Module, batch: Tensor) -> tuple[Tensor, ...]:
+        """Run a network, a bounded number of cuts at a time; results in single precision."""
+        parts = [
+            network(part.to(self._precision)) for part in batch.split(_CANDIDATES_AT_ONCE)
+        ] or [network(batch.to(self._precision))]
+        return tuple(torch.cat(each).to(torch.float32) for each in zip(*parts, strict=True))
+
+
+class _Sums:
+    """Tables of sums of a batch of pictures, and cuts out of them."""
+
+    def __init__(self, pictures: Tensor) -> None:
+        n, self._height, self._width = pictures.shape[:3]
+        # 32 bits hold 255 x 8 million px, more than any thumbnail has.
+        down = pictures.to(torch.int32).cumsum(dim=1, dtype=torch.int32)
+        table = down.cumsum(dim=2, dtype=torch.int32)
+        self._table = nn.functional.pad(table, (0, 0, 1, 0, 1, 0)).reshape(-1, 3)
+        self._stride_y = self._width + 1
+        self._stride_picture = self._stride_y * (self._height + 1)
+        assert len(self._table) == n * self._stride_picture
+
+    def cut(self, found: _Candidates, size_px: int) -> tuple[_Candidates, Tensor]:
+        """Return the candidates that touch their picture, and their cuts (n, 3, size, size).
+
+        A cut is what of the box lies inside the picture, stretched to a square.
+        """
+        whole = found.corners.trunc().to(torch.int64)
+        x0, y0 = whole[:, 0].clamp(min=1) - 1, whole[:, 1].clamp(min=1) - 1
+        x1, y1 = whole[:, 2].clamp(max=self._width), whole[:, 3].clamp(max=self._height)
+        pick = ((x1 > x0) & (y1 > y0)).nonzero()[:, 0]
+        found, x0, y0, x1, y1 = found.at(pick), x0[pick], y0[pick], x1[pick], y1[pick]
+        left, right = _bins(x0, x1, size_px)
+        top, bottom = _bins(y0, y1, size_px)
+        base = (found.picture * self._stride_picture)[:, None, None]
+
+        def sums_at(y: Tensor, x: Tensor) -> Tensor:
+            index = base + (y * self._stride_y)[:, :, None] + x[:, None, :]
+            return nn.functional.embedding(index, self._table)
+
+        total = (
+            sums_at(bottom, right) - sums_at(top, right) - sums_at(bottom, left) + sums_at(top, left)
+        )
+        area = (bottom - top)[:, :, None] * (right - left)[:, None, :]
+        cuts = total.to(torch.float32) / area[..., None].to(torch.float32)
+        return found, cuts.permute(0, 3, 1, 2)
+
+
+def _bins(low: Tensor, high: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
+    """Return first and past-the-last pixel of each bin, shape (n, bins), as area resizing has it."""
+    step = torch.arange(n_bins, device=low.device)
+    span = (high - low)[:, None]
+    first = step * span // n_bins
+    past = -(-(step + 1) * span // n_bins)
+    return low[:, None] + first, low[:, None] + past
+
+
+def _normalised(planes: Tensor) -> Tensor:
+    return (planes - 127.5) * 0.0078125
+
+
+def _moved(corners: Tensor, regression: Tensor) -> Tensor:
+    sides = corners[:, 2:] - corners[:, :2] + 1
+    return corners + regression * sides.repeat(1, 2)
+
+
+def _squared(corners: Tensor) -> Tensor:
+    sides = corners[:, 2:] - corners[:, :2]
+    longest = sides.max(dim=1, keepdim=True).values
+    first = corners[:, :2] + (sides - longest) * 0.5
+    return torch.cat([first, first + longest], dim=1)
+
+
+def _landmarks(corners: Tensor, points: Tensor) -> Tensor:
+    sides = corners[:, 2:] - corners[:, :2] + 1
+    as_fractions = torch.stack([points[:, :5], points[:, 5:]], dim=2)
+    return as_fractions * sides[:, None] + corners[:, None, :2] - 1
+
+
+def _not_inside_a_better_one(found: _Candidates, share: float = 0.7) -> Tensor:
+    """Return which boxes to keep: none whose overlap with a better one covers most of the smaller.
+
+    Whether a box falls depends on whether those above it stand. All are decided at once and again
+    until nothing changes, which takes as many rounds as the longest chain of such boxes.
+    """
+    order = found.score.argsort(descending=True)
+    corners, picture = found.corners[order], found.picture[order]
+    area = (corners[:, 2] - corners[:, 0] + 1) * (corners[:, 3] - corners[:, 1] + 1)
+    low = torch.maximum(corners[:, None, :2], corners[None, :, :2])
+    high = torch.minimum(corners[:, None, 2:], corners[None, :, 2:])
+    shared = (high - low + 1).clamp(min=0).prod(dim=2)
+    covers = shared / torch.minimum(area[:, None], area[None, :]) > share
+    covers &= picture[:, None] == picture[None, :]
+    covers = covers.triu(diagonal=1)
+    keep = torch.ones(len(order), dtype=torch.bool, device=order.device)
+    while True:
+        stands = ~(covers & keep[:, None]).any(dim=0)
+        if bool((stands == keep).all()):
+            return order[keep]
+        keep = stands
+
+
+def _detections(found: _Candidates, landmarks: Tensor, n_pictures: int) -> list[list[Detection]]:
+    corners = (found.corners - OFFSET_PX).cpu().numpy().astype(np.float64)
+    points = (landmarks - OFFSET_PX).cpu().numpy().astype(np.float32)
+    scores = found.score.clamp(0, 1).cpu().numpy()
+    faces: list[list[Detection]] = [[] for _ in range(n_pictures)]
+    for index, picture in enumerate(found.picture.cpu().tolist()):
+        x0, y0, x1, y1 = (float(edge) for edge in corners[index])
+        if x1 > x0 and y1 > y0:
+            face = Detection(Box(x0, y0, x1, y1), points[index], float(scores[index]))
+            faces[picture].append(face)
+    return faces
