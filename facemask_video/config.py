@@ -40,7 +40,7 @@ class VideoConfig:
         None,
         low=0,
         high=63,
-        default_text="the encoder's own",
+        default_text="18 where the encoder has it",
         help="Quality of the encoder, lower is better",
     )
     preset: str | None = setting(

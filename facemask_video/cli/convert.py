@@ -69,7 +69,7 @@ def convert(
     quiet: bool,
     **_settings: object,
 ) -> None:
-    r"""Translate every face of the video IN and write the video OUT.
+    """Translate every face of the video IN and write the video OUT.
 
     Without OUT the result lies beside IN, with _masked or _unmasked in its name. Everything outside
     the faces is kept: the pictures' samples as decoded, the times, and all audio, subtitle and data

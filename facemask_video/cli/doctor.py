@@ -44,7 +44,7 @@ _ENCODERS = (
 @verbosity_options
 @click.pass_context
 def doctor(ctx: click.Context, /, as_json: bool, **_verbosity: object) -> None:
-    r"""Show device, precision, codecs, weights and versions.
+    """Show device, precision, codecs, weights and versions.
 
     Exits 1 where something that a conversion needs is missing.
 

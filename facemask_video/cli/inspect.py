@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @verbosity_options
 def inspect(file: Path, as_json: bool, **_verbosity: object) -> None:
-    r"""Show the streams of FILE and what it says about how it was made.
+    """Show the streams of FILE and what it says about how it was made.
 
     \b
     facemask-video inspect out.mp4

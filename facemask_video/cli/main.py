@@ -56,7 +56,7 @@ class _Program(DefaultGroup):  # type: ignore[misc]
 )
 @click.version_option(__version__, "--version", prog_name="facemask-video")
 def main() -> None:
-    r"""Put synthetic face masks on faces in a video, or take masks off, and change nothing else.
+    """Put synthetic face masks on faces in a video, or take masks off, and change nothing else.
 
     \b
     facemask-video in.mp4 out.mp4 --direction mask

@@ -30,7 +30,7 @@ def verify(
     as_json: bool,
     **_verbosity: object,
 ) -> None:
-    r"""Check that OUT is IN with nothing changed but faces.
+    """Check that OUT is IN with nothing changed but faces.
 
     Frame count, times, streams, the packets of copied streams, colour tags, rotation; and, for a
     lossless OUT and with --tracks, the largest difference of a sample outside the faces' regions.

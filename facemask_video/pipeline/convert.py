@@ -1,7 +1,7 @@
 """Convert one video: the composition root. Reading `convert` is reading the pipeline."""
 
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TypeVar
@@ -35,6 +35,23 @@ from facemask_video.video import VideoReader, VideoWriter
 
 OnProgress = Callable[[int, int | None], None]
 """Called with frames done, and frames in all where that is known."""
+
+STEPS = (
+    "load",
+    "decode",
+    "wait",
+    "detect",
+    "track",
+    "align",
+    "translate",
+    "match_colours",
+    "blend",
+    "encode",
+)
+"""Names in a report's ``seconds``, in the order of the pipeline.
+
+``wait`` is the time for which finding faces had to wait for decoded frames.
+"""
 
 Item = TypeVar("Item")
 
@@ -83,10 +100,7 @@ def convert(
                 stack.enter_context(sidecar)
             writer = stack.enter_context(_open_writer(target, reader, config, networks))
 
-        detect = DetectFaces(
-            networks.detector,
-            max_side_px=networks.detect_size_px,
-        )
+        detect = DetectFaces(networks.detector, max_side_px=networks.detect_size_px)
         track = TrackFaces(
             Tracker(
                 smoothing=config.track.smoothing,
@@ -122,11 +136,11 @@ def convert(
             if on_progress is not None:
                 on_progress(tally.frames, frames_total)
         with clock.span("encode"):
+            writer.finish()
             if sidecar is not None:
                 sidecar.finish()
-            writer.finish()
 
-    clock.seconds["total"] = time.perf_counter() - started
+    total_s = time.perf_counter() - started
     return ConversionReport(
         input=describe_input(reader.info),
         output=_describe_output(target, config),
@@ -136,13 +150,17 @@ def convert(
         frames_with_faces=tally.frames_with_faces,
         faces_changed=tally.faces_changed,
         corrupt_packets=reader.corrupt_packets,
-        seconds={name: round(seconds, 4) for name, seconds in sorted(clock.seconds.items())},
+        seconds={"total": round(total_s, 4), **_in_order(clock.seconds)},
         peak_rss_mb=peak_rss_mb(),
         device=networks.device,
         weights=networks.weights,
         options=as_plain(config),
         notes=(*reader.notes, *writer.notes),
     )
+
+
+def _in_order(seconds: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(seconds[name], 4) for name in STEPS if name in seconds}
 
 
 def _describe_output(target: Path, config: ConvertConfig) -> dict[str, object]:

@@ -1,9 +1,12 @@
+import re
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import facemask_video
 from facemask_video.pipeline.prefetch import prefetch
 
 
@@ -67,3 +70,14 @@ def test_prefetches_nest() -> None:
 def test_a_depth_of_none_is_refused() -> None:
     with pytest.raises(ValueError, match="depth=0, expected at least 1"):
         next(prefetch([1], depth=0, name="none"))
+
+
+def test_no_other_file_starts_a_thread() -> None:
+    package = Path(facemask_video.__file__).parent
+    starters = [
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if re.search(r"\bThread\(|ThreadPool|\bProcess\(|ProcessPool", path.read_text("utf-8"))
+    ]
+
+    assert starters == ["pipeline/prefetch.py"]

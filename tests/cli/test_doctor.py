@@ -1,0 +1,43 @@
+import json
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from facemask_video.direction import Direction
+from facemask_video.errors import WeightsError
+from facemask_video.translate import weights as shipped
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def _all_weights(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "default_weights", lambda direction: weights)
+
+
+@pytest.mark.usefixtures("_all_weights")
+def test_what_a_conversion_needs_is_shown(run: Run) -> None:
+    result = run("doctor")
+
+    assert result.exit_code == 0, result.output
+    assert metadata.version("torch") in result.stdout
+    assert "libx264" in result.stdout
+    assert "--precision auto" in result.stdout
+    assert "Everything that a conversion needs is there." in result.stdout
+
+
+def test_missing_weights_are_a_problem(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(direction: Direction) -> Path:
+        raise WeightsError(f"no weights for {direction}; train some.")
+
+    monkeypatch.setattr(shipped, "default_weights", none)
+
+    result = run("doctor", "--json")
+
+    assert result.exit_code == 1
+    plain = json.loads(result.stdout)
+    assert plain["weights mask"] == "missing"
+    assert plain["problems"] == [
+        "no weights for mask; train some.",
+        "no weights for unmask; train some.",
+    ]

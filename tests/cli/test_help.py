@@ -1,0 +1,75 @@
+import subprocess
+import sys
+from dataclasses import MISSING
+
+import click
+import pytest
+
+from facemask_video import __version__
+from facemask_video.cli.convert import convert
+from facemask_video.cli.main import main
+from facemask_video.cli.options import SettingOption
+from facemask_video.config import ConvertConfig
+from facemask_video.settings import settings_of
+from tests.cli.conftest import Run
+
+_COMMANDS = ["convert", "doctor", "inspect", "verify"]
+
+
+def test_every_command_is_listed(run: Run) -> None:
+    result = run("--help")
+
+    assert result.exit_code == 0
+    assert sorted(main.commands) == _COMMANDS
+    for name in _COMMANDS:
+        assert f"  {name}" in result.output
+    assert "facemask-video convert --help" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_every_command_has_help_with_an_example(run: Run, name: str, flag: str) -> None:
+    result = run(name, flag)
+
+    assert result.exit_code == 0
+    assert "\n  facemask-video " in result.output
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_every_option_says_what_it_does(name: str) -> None:
+    for parameter in main.commands[name].params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, parameter.name
+            assert parameter.help.endswith("."), parameter.name
+
+
+def test_every_setting_is_an_option_and_shows_its_default(run: Run) -> None:
+    shown = " ".join(run("convert", "--help").output.split())
+    options = {
+        option.named.name: option for option in convert.params if isinstance(option, SettingOption)
+    }
+
+    assert list(options) == [named.name for named in settings_of(ConvertConfig)]
+    for named in settings_of(ConvertConfig):
+        assert options[named.name].opts[0] in shown
+        plain = named.default is not MISSING and named.default not in (None, False, True, {})
+        if plain and named.setting.default_text is None:
+            assert f"[default: {named.default}" in shown, named.name
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert __version__ in run("--version").output
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["convert", "--help"], ["--version"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from facemask_video.cli.main import main\n"
+        f"main({arguments!r}, standalone_mode=False)\n"
+        "print(sorted({'torch', 'av', 'cv2', 'numpy', 'scipy'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,221 @@
+"""A whole conversion of a real clip, with a detector that reads a script and no trained weights."""
+
+import dataclasses
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facemask_video.config import CompositeConfig, ConvertConfig, OutputConfig, VideoConfig
+from facemask_video.direction import Direction
+from facemask_video.errors import VideoReadError, VideoWriteError
+from facemask_video.faces import Crop, TranslatedCrop
+from facemask_video.geometry import Box
+from facemask_video.pipeline.convert import STEPS, convert
+from facemask_video.track.sidecar import read_sidecar
+from facemask_video.video import NativeFrame, VideoReader, probe
+from tests.fakes import InvertTranslator, ScriptedDetector, detection_at, fake_networks
+
+_SAMPLE = Path(__file__).parents[2] / "samples" / "astronaut_vfr.mp4"
+_WHOLE = Box(0, 0, 640, 360)
+
+
+@pytest.fixture
+def source() -> Path:
+    if not _SAMPLE.is_file():
+        pytest.skip(f"{_SAMPLE.name} is not there; scripts/make_samples.py makes it")
+    return _SAMPLE
+
+
+def _config(**parts: object) -> ConvertConfig:
+    """Return settings for an exact, short conversion."""
+    config = ConvertConfig(
+        Direction.MASK,
+        video=VideoConfig(encoder="ffv1", end_s=0.8),
+        composite=CompositeConfig(color="none"),
+    )
+    return dataclasses.replace(config, **parts)  # type: ignore[arg-type]
+
+
+def _detector() -> ScriptedDetector:
+    return ScriptedDetector([detection_at(320, 180, 120)], frame_width_px=640)
+
+
+def _read(path: Path, end_s: float | None = None) -> Iterator[NativeFrame]:
+    with VideoReader(path, end_s=end_s) as reader:
+        yield from reader
+
+
+def test_only_the_regions_change_and_every_time_is_kept(source: Path, tmp_path: Path) -> None:
+    out, tracks = tmp_path / "out.mkv", tmp_path / "tracks.jsonl"
+    config = _config(output=OutputConfig(tracks_out=tracks))
+
+    report = convert(source, out, config, networks=fake_networks(_detector()))
+
+    before, after = list(_read(source, 0.8)), list(_read(out))
+    start = before[0].pts * before[0].time_base
+    assert len(before) == len(after) == report.frames > 10
+    for first, second, line in zip(before, after, read_sidecar(tracks), strict=True):
+        moment = first.pts * first.time_base - start
+        # Matroska counts milliseconds.
+        assert abs(second.pts * second.time_base - moment) <= 0.0005
+        (face,) = line.faces
+        assert face.region is not None
+        changed = (first.read_region(_WHOLE) != second.read_region(_WHOLE)).any(axis=2)
+        assert changed.any()
+        # A sample of 4:2:0 chroma covers two px, and RGB is read through it.
+        x0, y0 = int(face.region.x0) - 2, int(face.region.y0) - 2
+        changed[y0 : int(face.region.y1) + 2, x0 : int(face.region.x1) + 2] = False
+        assert not changed.any()
+
+
+def test_a_report_counts_frames_faces_and_seconds(source: Path, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+
+    report = convert(source, tmp_path / "out.mkv", _config(), networks=fake_networks(_detector()))
+    report.write(path)
+
+    plain = json.loads(path.read_text("utf-8"))
+    assert plain["faces"] == plain["frames"] == plain["frames_with_faces"] > 10
+    assert plain["tracks"] == 1
+    assert set(plain["seconds"]) == {"total", *STEPS}
+    assert plain["input"]["path"] == str(source)
+    assert plain["output"]["bytes"] == (tmp_path / "out.mkv").stat().st_size
+    assert plain["options"]["video"]["encoder"] == "ffv1"
+    assert plain["weights"]["sha256"] == "0" * 64
+    assert report.closing_line().startswith(f"{report.frames} frames, {report.faces} faces of 1 ")
+
+
+def test_a_clip_without_faces_is_copied_through(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+
+    report = convert(
+        source, out, _config(), networks=fake_networks(ScriptedDetector([], frame_width_px=640))
+    )
+
+    assert "no face found" in report.closing_line()
+    for first, second in zip(_read(source, 0.8), _read(out), strict=True):
+        np.testing.assert_array_equal(first.read_region(_WHOLE), second.read_region(_WHOLE))
+
+
+def test_a_generator_that_changes_nothing_leaves_every_sample(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mkv"
+
+    report = convert(
+        source, out, _config(), networks=fake_networks(_detector(), InvertTranslator(alpha=0.0))
+    )
+
+    assert report.faces_changed == 0 < report.faces
+    for first, second in zip(_read(source, 0.8), _read(out), strict=True):
+        np.testing.assert_array_equal(first.read_region(_WHOLE), second.read_region(_WHOLE))
+
+
+@pytest.mark.parametrize(("layout", "columns"), [("side-by-side", 2), ("triple", 3)])
+def test_a_layout_shows_pictures_side_by_side(
+    source: Path, tmp_path: Path, layout: str, columns: int
+) -> None:
+    out = tmp_path / "out.mkv"
+    config = _config(output=OutputConfig(layout=layout))
+
+    convert(source, out, config, networks=fake_networks(_detector()))
+
+    assert (probe(out).width_px, probe(out).height_px) == (640 * columns, 360)
+    first, second = next(_read(source)), next(_read(out))
+    # RGB is read through chroma samples of both sides of the seam.
+    left_of_seam = Box(0, 0, 636, 360)
+    np.testing.assert_array_equal(first.read_region(left_of_seam), second.read_region(left_of_seam))
+    if layout == "triple":
+        alpha = second.read_region(Box(1280, 0, 1920, 360))
+        assert alpha[180, 320].min() > 200
+        assert alpha[10, 10].max() < 20
+
+
+def test_progress_is_told_of_every_frame(source: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int | None]] = []
+
+    report = convert(
+        source,
+        tmp_path / "out.mkv",
+        _config(),
+        networks=fake_networks(_detector()),
+        on_progress=lambda done, total: told.append((done, total)),
+    )
+
+    assert [done for done, _ in told] == list(range(1, report.frames + 1))
+    assert told[0][1] is not None
+
+
+class _Breaks:
+    """A generator that fails at its second batch."""
+
+    crop_size_px = 32
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+        self._working = InvertTranslator()
+
+    def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
+        if self._working.batch_sizes:
+            raise self._error
+        return self._working.translate(crops)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()])
+def test_a_failure_downstream_closes_everything_and_leaves_no_file(
+    source: Path, tmp_path: Path, error: BaseException
+) -> None:
+    networks = dataclasses.replace(fake_networks(_detector()), translator=_Breaks(error))
+    config = _config(output=OutputConfig(tracks_out=tmp_path / "tracks.jsonl"))
+
+    with pytest.raises(type(error)):
+        convert(source, tmp_path / "out.mkv", config, networks=networks)
+
+    assert list(tmp_path.iterdir()) == []
+    assert {thread.name for thread in threading.enumerate()}.isdisjoint({"decode", "faces"})
+
+
+def test_an_interrupt_between_two_frames_leaves_no_file(source: Path, tmp_path: Path) -> None:
+    def interrupt(done: int, _total: int | None) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert(
+            source,
+            tmp_path / "out.mkv",
+            _config(),
+            networks=fake_networks(_detector()),
+            on_progress=interrupt,
+        )
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_must_not_be_written_are_refused_first(source: Path, tmp_path: Path) -> None:
+    taken = tmp_path / "taken.mkv"
+    taken.write_bytes(b"mine")
+    both = OutputConfig(report=tmp_path / "a", tracks_out=tmp_path / "a")
+    networks = fake_networks(_detector())
+
+    with pytest.raises(VideoWriteError, match=r"taken\.mkv: exists; pass --overwrite"):
+        convert(source, taken, _config(), networks=networks)
+    with pytest.raises(VideoWriteError, match="is the input"):
+        convert(source, source, _config(), networks=networks)
+    with pytest.raises(VideoWriteError, match="two outputs have the same path"):
+        convert(source, tmp_path / "out.mkv", _config(output=both), networks=networks)
+    with pytest.raises(VideoWriteError, match="its directory is not there"):
+        convert(source, tmp_path / "no" / "out.mkv", _config(), networks=networks)
+
+    assert taken.read_bytes() == b"mine"
+
+
+def test_a_range_past_the_end_is_an_error(source: Path, tmp_path: Path) -> None:
+    config = _config(video=VideoConfig(encoder="ffv1", start_s=500.0))
+
+    with pytest.raises(VideoReadError, match="no frame lies in the range"):
+        convert(source, tmp_path / "out.mkv", config, networks=fake_networks(_detector()))
+
+    assert list(tmp_path.iterdir()) == []
