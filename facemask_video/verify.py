@@ -1,0 +1,264 @@
+"""Hold an output against its source: what was to stay has stayed."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from facemask_video.frames import VideoInfo
+from facemask_video.geometry import Box
+from facemask_video.track.sidecar import SidecarFrame, read_sidecar
+from facemask_video.video import NativeFrame, VideoReader
+from facemask_video.video.compare import (
+    StreamDigest,
+    always_lossless,
+    digest_streams,
+    largest_difference,
+    same_samples_possible,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRow:
+    """One comparison: what it is of, whether it holds, what was expected and found."""
+
+    name: str
+    ok: bool
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """All comparisons of an output with its source."""
+
+    rows: tuple[VerifyRow, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every comparison holds."""
+        return all(row.ok for row in self.rows)
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What one pass over both files' frames has found."""
+
+    source_frames: int = 0
+    output_frames: int = 0
+    largest_deviation_s: Fraction = Fraction(0)
+    first_late: int | None = None
+    largest_difference: int | None = None
+    compared: int = 0
+    tracked: int = 0
+    stray_line: int | None = None
+
+
+def verify(
+    source: Path, output: Path, *, tracks: Path | None = None, lossless: bool | None = None
+) -> VerifyReport:
+    """Compare an output with the source that it was made from.
+
+    Times count as equal where the output's clock could hold no nearer value (half of its tick).
+    An unspecified colour range counts as limited for YCbCr, which is how it is read. Samples are
+    compared outside the regions of a tracks sidecar.
+
+    Args:
+        source: The file that was converted, whole.
+        output: The result.
+        tracks: The sidecar of that conversion, or None to leave samples out.
+        lossless: Whether any difference outside the regions is a fault; None says so for codecs
+            that have no lossy mode.
+
+    Raises:
+        VideoReadError: One of the files cannot be read.
+        TracksError: The sidecar is damaged.
+    """
+    with VideoReader(source) as first, VideoReader(output) as second:
+        walk = _walk(first, second, tracks)
+        infos = first.info, second.info
+    rows = [
+        VerifyRow(
+            "frames",
+            walk.source_frames == walk.output_frames,
+            str(walk.source_frames),
+            str(walk.output_frames),
+        ),
+        _times_row(walk, infos[1]),
+    ]
+    rows += _tag_rows(*infos)
+    rows += _stream_rows(
+        digest_streams(source, but=infos[0].video_index),
+        digest_streams(output, but=infos[1].video_index),
+    )
+    if tracks is not None:
+        rows.append(_tracks_row(walk))
+    rows.append(_samples_row(walk, infos[1], tracks, lossless))
+    return VerifyReport(tuple(rows))
+
+
+def _walk(first: VideoReader, second: VideoReader, tracks: Path | None) -> _Walk:
+    walk = _Walk()
+    lines: Iterator[SidecarFrame] = iter(() if tracks is None else read_sidecar(tracks))
+    half_tick_s = second.info.time_base / 2
+    for index, (one, two) in enumerate(itertools.zip_longest(first, second)):
+        line = next(lines, None)
+        if one is not None:
+            walk.source_frames += 1
+            if line is not None:
+                walk.tracked += 1
+                if (line.frame, line.pts) != (one.index, one.pts) and walk.stray_line is None:
+                    walk.stray_line = index
+        if two is not None:
+            walk.output_frames += 1
+        if one is None or two is None:
+            continue
+        deviation_s = abs(one.pts * one.time_base - two.pts * two.time_base)
+        walk.largest_deviation_s = max(walk.largest_deviation_s, deviation_s)
+        if deviation_s > half_tick_s and walk.first_late is None:
+            walk.first_late = index
+        if line is not None:
+            _compare(walk, one, two, line)
+    walk.tracked += sum(1 for _ in lines)
+    return walk
+
+
+def _compare(walk: _Walk, one: NativeFrame, two: NativeFrame, line: SidecarFrame) -> None:
+    same_size = (one.width_px, one.height_px) == (two.width_px, two.height_px)
+    if same_size and same_samples_possible(one, two):
+        regions: list[Box] = [face.region for face in line.faces if face.region is not None]
+        found = largest_difference(one, two, regions)
+        walk.largest_difference = max(walk.largest_difference or 0, found)
+        walk.compared += 1
+
+
+def _times_row(walk: _Walk, output: VideoInfo) -> VerifyRow:
+    deviation = f"{float(walk.largest_deviation_s) * 1000:.3f} ms"
+    expected = f"the source's, on a clock of {output.time_base} s"
+    if walk.first_late is not None:
+        return VerifyRow(
+            "frame times",
+            False,
+            expected,
+            f"from frame {walk.first_late} they differ, by at most {deviation}",
+        )
+    found = "identical" if walk.largest_deviation_s == 0 else f"the same, rounded by {deviation}"
+    return VerifyRow("frame times", True, expected, found)
+
+
+def _tag_rows(source: VideoInfo, output: VideoInfo) -> list[VerifyRow]:
+    def row(name: str, expected: object, found: object) -> VerifyRow:
+        return VerifyRow(name, expected == found, str(expected), str(found))
+
+    rows = [
+        row("size", _size(source), _size(output)),
+        row("rotation", _turn(source), _turn(output)),
+        row("pixel aspect", source.sample_aspect or 1, output.sample_aspect or 1),
+        row("primaries", source.primaries, output.primaries),
+        row("transfer", source.transfer, output.transfer),
+        row("chapters", _chapters(source), _chapters(output)),
+    ]
+    if _is_rgb(source) == _is_rgb(output):
+        rows.insert(3, row("matrix", source.matrix, output.matrix))
+        rows.insert(4, row("range", _range(source), _range(output)))
+    return rows
+
+
+def _size(info: VideoInfo) -> str:
+    return f"{info.width_px}x{info.height_px}"
+
+
+def _turn(info: VideoInfo) -> str:
+    return f"{info.rotation_deg} degrees{', mirrored' if info.mirrored else ''}"
+
+
+def _is_rgb(info: VideoInfo) -> bool:
+    return not info.pixel_format.startswith(("yuv", "nv", "p0", "p2", "p4", "gray", "y"))
+
+
+def _range(info: VideoInfo) -> str:
+    if info.pixel_format.startswith("yuvj"):
+        return "full"
+    return "limited" if info.color_range == "unspecified" else info.color_range
+
+
+def _chapters(info: VideoInfo) -> str:
+    starts = ", ".join(f"{float(chapter.start_s):.3f}" for chapter in info.chapters)
+    return f"{len(info.chapters)} at {starts} s" if starts else "none"
+
+
+def _stream_rows(source: list[StreamDigest], output: list[StreamDigest]) -> list[VerifyRow]:
+    expected = [f"{digest.kind} {digest.codec or ''}".strip() for digest in source]
+    found = [f"{digest.kind} {digest.codec or ''}".strip() for digest in output]
+    rows = [
+        VerifyRow(
+            "other streams",
+            expected == found,
+            ", ".join(expected) or "none",
+            ", ".join(found) or "none",
+        )
+    ]
+    # Streams that the container could not hold are missing from the output's list; the others kept
+    # their order.
+    remaining = list(output)
+    for digest in source:
+        twin = next(
+            (d for d in remaining if (d.kind, d.codec) == (digest.kind, digest.codec)), None
+        )
+        if twin is not None:
+            remaining = remaining[remaining.index(twin) + 1 :]
+            rows.append(_packets_row(digest, twin))
+    return rows
+
+
+def _packets_row(source: StreamDigest, output: StreamDigest) -> VerifyRow:
+    # Times pass through the source's clock and the output's, and are rounded to the coarser.
+    tolerance_s = max(source.time_base, output.time_base) / 2
+    # Comparing ints is many times faster than making a Fraction a packet.
+    unit = Fraction(
+        1, source.time_base.denominator * output.time_base.denominator
+    )
+    a, b, most = (int(x / unit) for x in (source.time_base, output.time_base, tolerance_s * 2))
+    deviation = max(
+        (abs(x * a - y * b) for x, y in zip(source.pts, output.pts, strict=False)), default=0
+    )
+    same = source.sha256 == output.sha256 and len(source.pts) == len(output.pts)
+    in_time = deviation * 2 <= most
+    found = f"{len(output.pts)} packets, sha256 {output.sha256[:12]}"
+    if not in_time:
+        found += f", times off by {float(deviation * unit) * 1000:.3f} ms"
+    return VerifyRow(
+        f"{source.kind} stream {source.index}",
+        same and in_time,
+        f"{len(source.pts)} packets, sha256 {source.sha256[:12]}",
+        found,
+    )
+
+
+def _tracks_row(walk: _Walk) -> VerifyRow:
+    found = f"{walk.tracked} lines"
+    if walk.stray_line is not None:
+        found += f", line {walk.stray_line + 2} is of another frame"
+    return VerifyRow(
+        "tracks",
+        walk.tracked == walk.source_frames and walk.stray_line is None,
+        f"{walk.source_frames} lines",
+        found,
+    )
+
+
+def _samples_row(
+    walk: _Walk, output: VideoInfo, tracks: Path | None, lossless: bool | None
+) -> VerifyRow:
+    name = "samples outside the regions"
+    if tracks is None:
+        return VerifyRow(name, True, "not asked", "not compared; name the regions with --tracks")
+    must_be_equal = always_lossless(output.codec) if lossless is None else lossless
+    expected = "largest difference 0" if must_be_equal else f"{output.codec} may differ"
+    if walk.largest_difference is None:
+        return VerifyRow(
+            name, not must_be_equal, expected, f"not comparable as {output.pixel_format}"
+        )
+    found = f"largest difference {walk.largest_difference} in {walk.compared} frames"
+    return VerifyRow(name, walk.largest_difference == 0 or not must_be_equal, expected, found)

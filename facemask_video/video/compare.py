@@ -1,0 +1,130 @@
+"""Hold two files against each other: packets of copied streams, samples of frames."""
+
+import contextlib
+import hashlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av.error
+import cv2
+import numpy as np
+from av.codec import Codec
+from av.stream import AttachmentStream
+
+from facemask_video.errors import VideoReadError
+from facemask_video.geometry import Box
+from facemask_video.video.native import NativeFrame
+from facemask_video.video.probe import (
+    codec_name,
+    describe_error,
+    is_chapter_track,
+    open_source,
+    stream_time_base,
+)
+
+
+@dataclass(slots=True, eq=False)
+class StreamDigest:
+    """The packets of one stream: times in ticks and one hash over all their bytes.
+
+    Attributes:
+        index: Position in the file.
+        kind: ``audio``, ``subtitle`` and so on.
+        codec: FFmpeg's name of the codec, or None.
+        time_base: Seconds a tick.
+        pts: Presentation time of each packet; the decoding time where it has none.
+        sha256: Hash over the packets in order, in hexadecimal.
+    """
+
+    index: int
+    kind: str
+    codec: str | None
+    time_base: Fraction
+    pts: "array[int]" = field(default_factory=lambda: array("q"))
+    sha256: str = ""
+
+
+def digest_streams(path: Path, *, but: int) -> list[StreamDigest]:
+    """Hash the packets of every stream but one; an attachment counts as one packet.
+
+    Raises:
+        VideoReadError: The file cannot be read.
+    """
+    with contextlib.closing(open_source(path)) as container:
+        digests, hashes = {}, {}
+        for stream in container.streams:
+            if stream.index == but or is_chapter_track(stream):
+                continue
+            digests[stream.index] = StreamDigest(
+                stream.index, stream.type, codec_name(stream), stream_time_base(stream)
+            )
+            hashes[stream.index] = hashlib.sha256()
+            if isinstance(stream, AttachmentStream):
+                hashes[stream.index].update(stream.data)
+        timed = [s for s in container.streams if s.index in digests and s.type != "attachment"]
+        try:
+            for packet in container.demux(timed) if timed else ():
+                if packet.size:
+                    time = packet.pts if packet.pts is not None else packet.dts
+                    digests[packet.stream_index].pts.append(time or 0)
+                    # The length keeps bytes from moving over a packet's border unseen.
+                    hashes[packet.stream_index].update(packet.size.to_bytes(8, "little"))
+                    hashes[packet.stream_index].update(packet)
+        except av.error.FFmpegError as exc:
+            raise VideoReadError(f"{path}: cannot be read on ({describe_error(exc)}).") from exc
+    for index, digest in digests.items():
+        digest.sha256 = hashes[index].hexdigest()
+    return list(digests.values())
+
+
+def always_lossless(codec: str) -> bool:
+    """Return whether a codec has no lossy mode, by FFmpeg's word.
+
+    >>> always_lossless("ffv1"), always_lossless("h264")
+    (True, False)
+    """
+    found = Codec(codec, "r")
+    return found.lossless and not found.lossy
+
+
+def same_samples_possible(first: NativeFrame, second: NativeFrame) -> bool:
+    """Return whether two frames store the same samples, so that a difference means something."""
+    one, two = first.layout, second.layout
+    return (one.model, one.bits, one.subsample) == (two.model, two.bits, two.subsample)
+
+
+def largest_difference(first: NativeFrame, second: NativeFrame, outside: Sequence[Box]) -> int:
+    """Return the largest difference of two frames' samples outside some boxes, in code values.
+
+    Convention: boxes are in display px and are rounded out to whole samples. A chroma sample lies
+    inside if it covers any luma position inside.
+
+    Args:
+        first: A frame.
+        second: A frame of the same size and kind of samples.
+        outside: Rectangles that may differ.
+    """
+    across, down = first.layout.subsample
+    boxes = [
+        first.orientation.box_to_storage(box, first.width_px, first.height_px) for box in outside
+    ]
+    largest = 0
+    pairs = zip(first.samples(), second.samples(), strict=True)
+    for index, (one, two) in enumerate(pairs):
+        if first.layout.shift:
+            one = one >> first.layout.shift
+        if second.layout.shift:
+            two = two >> second.layout.shift
+        if np.array_equal(one, two):
+            continue
+        difference = cv2.absdiff(np.ascontiguousarray(one), np.ascontiguousarray(two))
+        sx, sy = (across, down) if index and first.layout.model == "yuv" else (1, 1)
+        for box in boxes:
+            rows = slice(max(0, int(box.y0 // sy)), max(0, int(-(-box.y1 // sy))))
+            columns = slice(max(0, int(box.x0 // sx)), max(0, int(-(-box.x1 // sx))))
+            difference[rows, columns] = 0
+        largest = max(largest, int(difference.max()))
+    return largest
