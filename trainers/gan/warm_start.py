@@ -40,6 +40,7 @@ class WarmStartOptions:
         lambda_features: Feature matching.
         lambda_real: Adversary on real masked faces (``unmask``).
         gan_from: Images seen before the adversary joins.
+        directions: Which generators learn; the other one stands still.
     """
 
     lr: float = 2e-4
@@ -54,6 +55,7 @@ class WarmStartOptions:
     lambda_features: float = 3.0
     lambda_real: float = 0.3
     gan_from: int = 4000
+    directions: tuple[str, ...] = ("mask", "unmask")
 
 
 class WarmStart:
@@ -100,8 +102,11 @@ class WarmStart:
     def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
         """Take one step with every network; returns the losses by name, detached."""
         with_gan = images_seen >= self.options.gan_from
-        stats = self._step_unmask(batch, with_gan=with_gan)
-        stats.update(self._step_mask(batch, with_gan=with_gan))
+        stats: dict[str, Tensor] = {}
+        if "unmask" in self.options.directions:
+            stats |= self._step_unmask(batch, with_gan=with_gan)
+        if "mask" in self.options.directions:
+            stats |= self._step_mask(batch, with_gan=with_gan)
         return stats
 
     def _step_unmask(self, batch: Batch, *, with_gan: bool) -> dict[str, Tensor]:
