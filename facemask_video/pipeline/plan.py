@@ -19,22 +19,19 @@ class Plan:
 
     def text(self) -> str:
         """Describe the plan for a person, the resolved settings as JSON."""
-        frames = expected_frames(self.info, self.config)
-        return "\n".join(
-            [
-                f"Would read   {self.info.path}: {picture_text(self.info)}",
-                f"             {'an unknown number of' if frames is None else frames} frames",
-                f"Would write  {self.target}: {self.config.output.layout}, by "
-                f"{self.config.video.encoder}",
-                *(
-                    f"             {path}"
-                    for path in (self.config.output.report, self.config.output.tracks_out)
-                    if path is not None
-                ),
-                "Settings:",
-                to_json(self.config),
-            ]
-        )
+        config, frames = self.config, expected_frames(self.info, self.config)
+        further = [p for p in (config.output.report, config.output.tracks_out) if p is not None]
+        lines = [
+            f"Would read       {self.info.path}: {picture_text(self.info)}",
+            f"                 {'an unknown number of' if frames is None else frames} frames",
+            f"Would translate  {config.direction}, with "
+            f"{config.translate.weights or 'the shipped weights'}",
+            f"Would write      {self.target}: {config.output.layout}, by {config.video.encoder}",
+            *(f"                 {path}" for path in further),
+            "Settings:",
+            to_json(config),
+        ]
+        return "\n".join(lines)
 
 
 def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
