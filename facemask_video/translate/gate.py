@@ -6,6 +6,7 @@ over a track, so that ``unmask`` touches only masked faces and ``mask`` only bar
 
 from collections.abc import Sequence
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ class MaskClassifier(nn.Module):
         super().__init__()
         widths = [3, width, 2 * width, 4 * width, 4 * width]
         layers: list[nn.Module] = []
-        for narrow, wide in zip(widths[:-1], widths[1:], strict=True):
+        for narrow, wide in pairwise(widths):
             layers += [
                 nn.Conv2d(narrow, wide, 3, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(wide),

@@ -115,9 +115,14 @@ def _make_norm(kind: str, channels: int, *, inside_block: bool) -> nn.Module:
 def _conv(
     spec: GeneratorSpec, n_in: int, n_out: int, kernel: int, *, stride: int = 1, bias: bool = True
 ) -> nn.Conv2d:
-    mode = "reflect" if spec.padding == "reflect" else "zeros"
     return nn.Conv2d(
-        n_in, n_out, kernel, stride=stride, padding=kernel // 2, padding_mode=mode, bias=bias
+        n_in,
+        n_out,
+        kernel,
+        stride=stride,
+        padding=kernel // 2,
+        padding_mode="reflect" if spec.padding == "reflect" else "zeros",
+        bias=bias,
     )
 
 
@@ -171,7 +176,7 @@ class _Block(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        return features + self.body(features)
+        return features + self.body(features)  # type: ignore[no-any-return]
 
 
 class SelfAttention(nn.Module):
@@ -322,8 +327,8 @@ class TwoStageGenerator(nn.Module):
     """For unmask: draw the mask's outline, then complete the picture without seeing under it.
 
     The completion network sees the image with a smooth filling of what surrounds the (slightly
-    grown) outline in place of what lies under it, and the outline itself; so no colour of the fabric
-    can leak into the skin. It paints what the filling lacks.
+    grown) outline in place of what lies under it, and the outline itself; so no colour of the
+    fabric can leak into the skin. It paints what the filling lacks.
     """
 
     GROW_PX_AT_128 = 3
@@ -361,7 +366,7 @@ class TwoStageGenerator(nn.Module):
         filled = fill_smoothly(image, 1 - outline)
         painted = filled + self.completion(torch.cat([filled, outline], dim=1))
         # In training the range is left open: a clamp would stop gradients that lead back into it.
-        return painted if self.training else painted.clamp(-1, 1)
+        return painted if self.training else painted.clamp(-1, 1)  # type: ignore[no-any-return]
 
     def forward(self, image: Tensor) -> Translation:
         outline = torch.sigmoid(self.draw_outline(image))

@@ -168,31 +168,32 @@ def wear(
     """Age a pair as cameras and codecs do: both lose detail alike, the input alone gets noise."""
     side = masked.shape[0]
     if rng.random() < 0.6:
-        share = rng.uniform(0.3, 0.9)
-        small = (max(8, int(side * share)),) * 2
-        masked, bare = (
-            cv2.resize(
-                cv2.resize(p, small, interpolation=cv2.INTER_AREA),
-                (side, side),
-                interpolation=cv2.INTER_LINEAR,
-            )
-            for p in (masked, bare)
-        )
+        small = max(8, int(side * rng.uniform(0.3, 0.9)))
+        masked, bare = (_lose_detail(picture, small) for picture in (masked, bare))
     if rng.random() < 0.25:
         length = int(rng.integers(2, 6))
         kernel = np.zeros((length, length), np.float32)
         kernel[length // 2] = 1 / length
         if rng.random() < 0.5:
             kernel = kernel.T.copy()
-        masked, bare = (cv2.filter2D(p, -1, kernel) for p in (masked, bare))
+        masked, bare = (
+            np.asarray(cv2.filter2D(picture, -1, kernel), np.float32) for picture in (masked, bare)
+        )
     if rng.random() < 0.5:
         masked = masked + rng.normal(0, rng.uniform(0.005, 0.04), masked.shape).astype(np.float32)
     if rng.random() < 0.5:
         quality = int(rng.integers(35, 95))
         pixels = (np.clip(masked, 0, 1) * 255).astype(np.uint8)
         _, packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        masked = cv2.imdecode(packed, cv2.IMREAD_COLOR).astype(np.float32) / 255
+        unpacked = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
+        masked = np.asarray(unpacked.astype(np.float32) / 255, np.float32)
     return np.clip(masked, 0, 1).astype(np.float32), np.clip(bare, 0, 1).astype(np.float32)
+
+
+def _lose_detail(image: FloatImage, small_px: int) -> FloatImage:
+    side = image.shape[0]
+    small = cv2.resize(image, (small_px, small_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _planes(image: FloatImage) -> NDArray[np.float32]:

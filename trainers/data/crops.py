@@ -179,7 +179,7 @@ def _main_face(image: ImageU8, detector: Detector) -> Detection | None:
     def prominence(face: Detection) -> float:
         x, y = face.box.center
         off = abs(x / width - 0.5) + abs(y / height - 0.5)
-        return face.box.area_px2 * (1 - off)
+        return float(face.box.area_px2 * (1 - off))
 
     best = max(found, key=prominence)
     shifted = best.landmarks - np.float32(border)

@@ -150,7 +150,7 @@ class _Head:
 def _depth(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.floating]:
     cylinder = _HEAD_DEPTH * np.sqrt(np.maximum(1 - (x / _HEAD_HALF_WIDTH) ** 2, 0.0025))
     nose = _NOSE_LENGTH * np.exp(-((x / 0.26) ** 2)) * np.exp(-(((y - 0.62) / 0.42) ** 2))
-    return cylinder + nose
+    return np.asarray(cylinder + nose)
 
 
 def _place_head(landmarks: NDArray[np.floating], size_px: int) -> _Head:
@@ -323,7 +323,7 @@ def _shade(
     tent = 0.05 * np.exp(-((across / 0.35) ** 2)) * np.exp(-(((along - 0.2) / 0.25) ** 2))
     sideways = light.slope_x * np.clip(head.x, -1, 1) + light.slope_y * (head.y - 0.85)
     shade = 1 + style.fold * relief - style.hem * hem + round_off + under_chin + tent + sideways
-    return (light.level * np.clip(shade, 0.25, 1.35)).astype(np.float32)
+    return np.asarray(light.level * np.clip(shade, 0.25, 1.35), np.float32)
 
 
 def _fabric(
@@ -356,9 +356,9 @@ def _fabric(
             share = share * (place < 1)
     else:
         share = np.zeros(size, np.float32)
-    share = np.asarray(share, np.float32)[..., None]
-    fabric = np.array(style.color, np.float32) * (1 - share)
-    fabric = fabric + np.array(style.second_color, np.float32) * share
+    mixed = np.asarray(share, np.float32)[..., None]
+    fabric = np.array(style.color, np.float32) * (1 - mixed)
+    fabric = fabric + np.array(style.second_color, np.float32) * mixed
     grain = rng.normal(0, 0.010, size).astype(np.float32)
     return np.asarray(fabric + grain[..., None], np.float32)
 
@@ -400,7 +400,7 @@ def _straps(head: _Head, style: MaskStyle, size_px: int) -> Plane:
                 cv2.LINE_AA,
                 3,
             )
-    return canvas.astype(np.float32) / 255
+    return np.asarray(canvas.astype(np.float32) / 255, np.float32)
 
 
 def _shadow(cover: Plane, opacity: Plane, style: MaskStyle, head: _Head) -> Plane:

@@ -41,7 +41,9 @@ class PatchDiscriminator(nn.Module):
         layers = []
         for level, (narrow, wide) in enumerate(pairwise(widths)):
             last_stride = stride if level < max(spec.n_layers, 1) else 1
-            conv = nn.Conv2d(narrow, wide, side, stride=last_stride, padding=(side - 1) // 2)
+            conv: nn.Module = nn.Conv2d(
+                narrow, wide, side, stride=last_stride, padding=(side - 1) // 2
+            )
             norm: nn.Module = nn.Identity()
             if spec.spectral:
                 conv = spectral_norm(conv)
