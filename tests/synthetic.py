@@ -229,13 +229,13 @@ def move_index_to_front(path: Path, target: Path) -> Path:
 
 
 def corrupt(path: Path, target: Path, *, packet_index: int, keep_bytes: int = 0) -> Path:
-    """Copy a file with the bytes of one video packet overwritten by zeros."""
+    """Copy a file with the bytes of one video packet, past the first few, overwritten by zeros."""
     data = bytearray(path.read_bytes())
     with av.open(str(path)) as source:
         packets = [packet for packet in source.demux(video=0) if packet.size]
-        chosen = packets[packet_index]
-        assert chosen.pos is not None
-        start = chosen.pos + keep_bytes
-        data[start : chosen.pos + chosen.size] = bytes(chosen.size - keep_bytes)
+    chosen = packets[packet_index]
+    # Some demuxers give the place of a header before the packet's own bytes.
+    start = data.index(bytes(chosen), chosen.pos or 0)
+    data[start + keep_bytes : start + chosen.size] = bytes(chosen.size - keep_bytes)
     target.write_bytes(bytes(data))
     return target

@@ -91,7 +91,7 @@ def _why_not_opened(exc: Exception) -> str:
             "is not a video file, or is cut off before its index; check that it plays elsewhere."
         )
     if isinstance(exc, av.error.EOFError):
-        return "ends before its header is complete; check that it was copied whole."
+        return "holds no frames, or ends within its header; check that it was copied whole."
     return f"cannot be opened ({describe_error(exc)}); check that it plays elsewhere."
 
 
@@ -275,5 +275,5 @@ def first_picture(container: InputContainer, stream: VideoStream, path: Path) ->
             f"{path}: cannot be decoded ({describe_error(exc)}); check that it plays elsewhere."
         ) from exc
     raise VideoReadError(
-        f"{path}: not one frame can be decoded; the file is damaged or holds no frames."
+        f"{path}: holds no frames that can be decoded; check that it plays elsewhere."
     )

@@ -64,7 +64,6 @@ class VideoReader:
         path: The file.
         info: What it says about itself.
         start_s, end_s: The range asked for, or None.
-        corrupt_packets: Packets so far that the demuxer flagged or the decoder refused.
         notes: What could not be read as it stands, complete after the last frame.
     """
 
@@ -84,7 +83,6 @@ class VideoReader:
         self.path = path
         self.start_s = start_s
         self.end_s = end_s
-        self.corrupt_packets = 0
         self.notes: list[str] = []
         container = open_source(path)
         try:
@@ -118,6 +116,8 @@ class VideoReader:
         self._workshop = Workshop()
         self._video_packets = 0
         self._frames = 0
+        self._flagged_packets = 0
+        self._refused_packets = 0
         self._damaged_frames = 0
         self._untimed_frames = 0
         self._last_pts: int | None = None
@@ -142,6 +142,14 @@ class VideoReader:
         if not self._closed:
             self._closed = True
             self._container.close()
+
+    @property
+    def corrupt_packets(self) -> int:
+        """Video packets so far that the decoder refused or could only mend.
+
+        A packet that the demuxer flagged ends as one or the other, so it is not counted twice.
+        """
+        return max(self._flagged_packets, self._refused_packets + self._damaged_frames)
 
     @property
     def pixel_format(self) -> str:
@@ -203,8 +211,6 @@ class VideoReader:
                 continue
             if end_tick is not None and pts >= end_tick:
                 break
-            if picture.is_corrupt:
-                self._damaged_frames += 1
             yield self._wrap(picture, pts)
             self._frames += 1
         if self._frames == 0:
@@ -226,19 +232,21 @@ class VideoReader:
         for packet in self._packets():
             if packet.size:
                 self._video_packets += 1
-            refused = False
+            if packet.is_corrupt:
+                self._flagged_packets += 1
             try:
                 pictures = packet.decode()
             except av.error.InvalidDataError:
-                pictures, refused = [], True
+                self._refused_packets += 1
+                continue
             except (av.error.FFmpegError, ValueError) as exc:
                 raise VideoReadError(
                     f"{self.path}: decoding stopped after frame {self._frames} "
                     f"({describe_error(exc)}); the rest cannot be read."
                 ) from exc
-            if refused or packet.is_corrupt:
-                self.corrupt_packets += 1
-            yield from pictures
+            for picture in pictures:
+                self._damaged_frames += picture.is_corrupt
+                yield picture
 
     def _packets(self) -> "Iterator[Packet[VideoStream]]":
         failures = 0
@@ -250,7 +258,7 @@ class VideoReader:
                 return
             except av.error.InvalidDataError as exc:
                 failures += 1
-                self.corrupt_packets += 1
+                self._refused_packets += 1
                 if failures >= _DEMUX_FAILURES_IN_A_ROW:
                     raise VideoReadError(
                         f"{self.path}: unreadable after frame {self._frames} "
@@ -306,13 +314,15 @@ class VideoReader:
             )
         if self.corrupt_packets:
             self.notes.append(
-                f"{self.corrupt_packets} corrupt video packets; the frames that they held are "
-                "missing, all others keep their times"
+                f"{_count(self.corrupt_packets, 'corrupt video packet')}: "
+                f"{_count(self._damaged_frames, 'frame')} decoded with damage, the others are "
+                "missing; every frame that is there keeps its time"
             )
-        if self._damaged_frames:
-            self.notes.append(f"{self._damaged_frames} frames were decoded with concealed damage")
-        if not complete:
-            return
+        if complete:
+            self._note_early_end()
+
+    def _note_early_end(self) -> None:
+        """Note a file that holds less than its header promises."""
         promised = self.info.frame_count_from_header
         # AVI counts an empty frame at the end, which is no packet.
         spare = 1 if self.info.container == "avi" else 0
@@ -321,3 +331,31 @@ class VideoReader:
                 f"the file ends early: its header promises {promised} frames, "
                 f"{self._video_packets} packets were found and {self._frames} frames decoded"
             )
+        elif promised is None and self._last_pts is not None:
+            promised_end_s, spare_s = self._promised_end()
+            frame_s = 1 / self.info.frame_rate if self.info.frame_rate else Fraction(0)
+            end_s = self._last_pts * self._time_base + frame_s
+            if promised_end_s is not None and end_s + max(spare_s, 2 * frame_s) < promised_end_s:
+                self.notes.append(
+                    f"the file ends early: its header promises {float(promised_end_s):.3f} s, the "
+                    f"last of {self._frames} frames ends at {float(end_s):.3f} s"
+                )
+
+    def _promised_end(self) -> tuple[Fraction | None, Fraction]:
+        """Return where the header says that the video ends, and how loosely that is meant."""
+        tags = self.info.streams[self.info.video_index].metadata
+        for key, text in tags.items():
+            # Matroska's DURATION-eng and the like: where the stream ends, as hours:minutes:seconds.
+            if key.upper().startswith("DURATION") and text.count(":") == 2:
+                hours, minutes, seconds = (Fraction(part) for part in text.split(":"))
+                return hours * 3600 + minutes * 60 + seconds, Fraction(1, 10)
+        if self.info.duration_s is None:
+            return None, Fraction(0)
+        # The file's own duration is its longest stream's, and audio may well outlast the video.
+        alone = not any(stream.kind == "audio" for stream in self.info.streams)
+        end_s = self.info.start_s + self.info.duration_s
+        return end_s, Fraction(1, 10) if alone else Fraction(2)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,291 @@
+"""What goes wrong is one clear line, and leaves nothing behind."""
+
+import os
+import resource
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from facemask_video.errors import VideoReadError, VideoWriteError
+from facemask_video.video import VideoReader, VideoWriter, probe
+from tests.synthetic import (
+    corrupt,
+    encode_clip,
+    move_index_to_front,
+    moving_square_frames,
+    truncate,
+)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return encode_clip(tmp_path / "in.mp4", audio=True)
+
+
+def only_line(error: pytest.ExceptionInfo[Exception]) -> str:
+    text = str(error.value)
+    assert "\n" not in text
+    assert "Traceback" not in text
+    return text
+
+
+def audio_only(path: Path) -> Path:
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame(format="s16", layout="stereo", samples=1024)
+        frame.sample_rate = 8000
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    return path
+
+
+def no_frames(path: Path) -> Path:
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.codec_context.width, stream.codec_context.height = 64, 48
+        output.start_encoding()
+    return path
+
+
+def unknown_codec(path: Path) -> Path:
+    encode_clip(path, moving_square_frames(3), codec="ffv1")
+    path.write_bytes(path.read_bytes().replace(b"V_FFV1", b"V_FFVX"))
+    return path
+
+
+MAKERS = {
+    "missing": (lambda d: d / "none.mp4", "no such file"),
+    "directory": (lambda d: d, "is a directory"),
+    "empty": (lambda d: _written(d / "empty.mp4", b""), "is empty"),
+    "text": (lambda d: _written(d / "text.mp4", b"hello there\n" * 50), "not a"),
+    "audio": (lambda d: audio_only(d / "tone.wav"), "no video stream"),
+    "cut": (
+        lambda d: truncate(encode_clip(d / "whole.mp4"), d / "cut.mp4", keep=0.5),
+        "not a video file, or is cut off before its index",
+    ),
+    "no frames": (lambda d: no_frames(d / "none.mkv"), "holds no frames"),
+    "no frames in mp4": (lambda d: no_frames(d / "none.mp4"), "no"),
+    "unknown codec": (lambda d: unknown_codec(d / "odd.mkv"), "cannot decode"),
+    "playlist": (
+        lambda d: _written(d / "list.mp4", b"#EXTM3U\n#EXTINF:1,\nin.mp4\n#EXT-X-ENDLIST\n"),
+        "not a",
+    ),
+    "concat": (lambda d: _written(d / "list.mkv", b"ffconcat version 1.0\nfile in.mp4\n"), "not a"),
+    "session": (lambda d: _written(d / "s.mp4", b"v=0\nm=video 5004 RTP/AVP 96\n"), "not a"),
+}
+
+
+def _written(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_bad_input_is_one_clear_line(tmp_path, name):
+    make, reason = MAKERS[name]
+    path = make(tmp_path)
+    for opened in (VideoReader, probe):
+        with pytest.raises(VideoReadError) as error:
+            opened(path)
+        text = only_line(error)
+        assert str(path) in text
+        assert reason in text
+
+
+@pytest.mark.parametrize("name", ["http:x.mp4", "concat:a|b.mp4", "a:b.mp4", "%d.mp4", "-i.mp4"])
+def test_a_file_is_opened_by_its_name_alone(tmp_path, monkeypatch, name):
+    encode_clip(tmp_path / "plain.mp4", moving_square_frames(3)).rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    with (
+        VideoReader(Path(name)) as reader,
+        VideoWriter(Path(f"out {name}"), reader, preset="ultrafast") as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+        writer.finish()
+    assert probe(Path(f"out {name}")).frame_count_from_header == 3
+
+
+def test_an_image_sequence_pattern_is_refused(tmp_path):
+    (tmp_path / "1.png").write_bytes(b"\x89PNG")
+    (tmp_path / "%d.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    with pytest.raises(VideoReadError):
+        VideoReader(tmp_path / "%d.png")
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4", "mjpeg"])
+def test_a_corrupt_packet_is_counted_and_the_rest_keep_their_times(tmp_path, codec):
+    clip = encode_clip(
+        tmp_path / "in.mkv", codec=codec, pix_fmt="yuvj420p" if codec == "mjpeg" else "yuv420p"
+    )
+    broken = corrupt(clip, tmp_path / "broken.mkv", packet_index=12)
+    with VideoReader(clip) as reader:
+        whole = [frame.pts for frame in reader]
+    with VideoReader(broken) as reader:
+        left = [frame.pts for frame in reader]
+    assert reader.corrupt_packets == 1
+    assert set(left) <= set(whole)
+    assert len(left) >= len(whole) - 1
+    assert any("1 corrupt video packet" in note for note in reader.notes)
+
+
+@pytest.mark.parametrize("packet_index", [17, 18, 19])
+def test_a_corrupt_packet_near_the_end_costs_no_other_frame(tmp_path, packet_index):
+    clip = encode_clip(tmp_path / "in.mkv", codec="mjpeg", pix_fmt="yuvj420p")
+    broken = corrupt(clip, tmp_path / "broken.mkv", packet_index=packet_index)
+    with VideoReader(broken) as reader:
+        found = [frame.pts for frame in reader]
+    assert found == [40 * index for index in range(20) if index != packet_index]
+    assert reader.corrupt_packets == 1
+
+
+def test_a_file_cut_off_after_its_index_says_how_much_is_there(tmp_path, clip):
+    front = move_index_to_front(clip, tmp_path / "front.mp4")
+    cut = truncate(front, tmp_path / "cut.mp4", keep=0.7)
+    with VideoReader(cut) as reader:
+        count = len(list(reader))
+    assert 0 < count < 20
+    note = next(note for note in reader.notes if "ends early" in note)
+    assert "20 frames" in note
+
+
+def test_a_cut_matroska_says_how_much_is_there(tmp_path):
+    clip = encode_clip(tmp_path / "in.mkv", moving_square_frames(50), codec="ffv1")
+    cut = truncate(clip, tmp_path / "cut.mkv", keep=0.5)
+    with VideoReader(cut) as reader:
+        count = len(list(reader))
+    assert 0 < count < 50
+    assert any("ends early" in note for note in reader.notes)
+
+
+def test_output_equal_to_input_is_refused(tmp_path, clip):
+    (tmp_path / "soft.mp4").symlink_to(clip)
+    os.link(clip, tmp_path / "hard.mp4")
+    before = clip.read_bytes()
+    for target in (clip, tmp_path / "soft.mp4", tmp_path / "hard.mp4", tmp_path / "." / "in.mp4"):
+        with VideoReader(clip) as reader, pytest.raises(VideoWriteError, match="same file") as error:
+            VideoWriter(target, reader, overwrite=True)
+        only_line(error)
+    assert clip.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("there.mp4", {}, "exists"),
+        ("no/where.mp4", {}, "directory does not exist"),
+        ("out.xyz", {}, "names no container"),
+        ("out", {}, "names no container"),
+        ("out.mp4", {"encoder": "libx999"}, "none of that name"),
+        ("out.mp4", {"encoder": "aac"}, "not video"),
+        ("out.mp4", {"encoder_options": {"frobnicate": "1"}}, "no option 'frobnicate'"),
+        ("out.mp4", {"encoder_options": {"bf": "many"}}, "refuses"),
+        ("out.mp4", {"preset": "warp"}, "refuses"),
+        ("out.mp4", {"encoder": "mpeg4", "crf": 20}, "has no crf"),
+        ("out.mp4", {"pixel_format": "nosuch"}, "cannot take pixel format"),
+        ("out.webm", {}, "cannot hold video"),
+        ("out.mp4", {"encoder": "libvpx", "pixel_format": "rgb24"}, "cannot take pixel format"),
+    ],
+)
+def test_a_target_or_encoder_that_cannot_work_is_one_clear_line(
+    tmp_path, clip, name, options, reason
+):
+    (tmp_path / "there.mp4").write_bytes(b"kept")
+    before = sorted(os.listdir(tmp_path))
+    with VideoReader(clip) as reader, pytest.raises(VideoWriteError, match=reason) as error:
+        VideoWriter(tmp_path / name, reader, **options)
+    only_line(error)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_directory_is_one_clear_line(tmp_path, clip):
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=0o500)
+    with VideoReader(clip) as reader, pytest.raises(VideoWriteError, match="cannot be written"):
+        VideoWriter(locked / "out.mp4", reader)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_leaving_early_leaves_no_file(tmp_path, clip, error):
+    before = sorted(os.listdir(tmp_path))
+
+    def convert() -> None:
+        with VideoReader(clip) as reader, VideoWriter(tmp_path / "out.mp4", reader) as writer:
+            for frame in reader:
+                writer.write(frame)
+                if frame.index == 5:
+                    raise error
+
+    with pytest.raises(error):
+        convert()
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_leaving_without_finish_leaves_no_file_and_keeps_the_old_one(tmp_path, clip):
+    (tmp_path / "out.mp4").write_bytes(b"old")
+    before = sorted(os.listdir(tmp_path))
+    with (
+        VideoReader(clip) as reader,
+        VideoWriter(tmp_path / "out.mp4", reader, overwrite=True) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+    assert sorted(os.listdir(tmp_path)) == before
+    assert (tmp_path / "out.mp4").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path, clip, suffix):
+    """A limit on file size stands in for the full disk: writes fail the same way."""
+    before = sorted(os.listdir(tmp_path))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def convert() -> None:
+        frames = moving_square_frames(60, width_px=320, height_px=240)
+        source = encode_clip(tmp_path.parent / f"big{suffix}", frames)
+        with (
+            VideoReader(source) as reader,
+            VideoWriter(tmp_path / f"out{suffix}", reader, encoder_options={"qp": "1"}) as writer,
+        ):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+            for frame in reader:
+                writer.write(frame)
+            writer.finish()
+
+    try:
+        with pytest.raises(VideoWriteError, match="writing failed") as error:
+            convert()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    only_line(error)
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_a_frame_of_another_size_is_refused(tmp_path, clip):
+    other = encode_clip(tmp_path / "other.mp4", moving_square_frames(2, width_px=80))
+    with (
+        VideoReader(clip) as reader,
+        VideoReader(other) as wrong,
+        VideoWriter(tmp_path / "out.mp4", reader) as writer,
+        pytest.raises(VideoWriteError, match="80x48"),
+    ):
+        writer.write(next(iter(wrong)))
+
+
+def test_ranges_that_hold_nothing_are_refused(clip):
+    for bounds in ({"start_s": -1.0}, {"start_s": 2.0, "end_s": 2.0}, {"end_s": 0.0}):
+        with pytest.raises(ValueError, match=r"start_s|end_s"):
+            VideoReader(clip, **bounds)
+    with VideoReader(clip, start_s=100.0) as reader, pytest.raises(VideoReadError, match="no frame"):
+        list(reader)
+
+
+def test_a_reader_is_iterated_once(clip):
+    with VideoReader(clip) as reader:
+        list(reader)
+        with pytest.raises(RuntimeError):
+            iter(reader)
+    assert reader.info.time_base == Fraction(1, 12800)
