@@ -1,6 +1,10 @@
 """Read a video frame by frame, each on its own planes, at its own time."""
 
+import contextlib
 import logging
+import math
+import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -46,6 +50,8 @@ class PictureTags:
     transfer: int
 
 
+# 0 lets FFmpeg take as many as there are processors.
+DECODER_THREADS = 0
 # A demuxer that fails this often without one packet in between will not find its way back.
 _DEMUX_FAILURES_IN_A_ROW = 64
 
@@ -87,8 +93,6 @@ class VideoReader:
         container = open_source(path)
         try:
             stream = main_video(container, path)
-            # The default, SLICE, leaves most codecs on one core.
-            stream.thread_type = "AUTO"  # type: ignore[assignment]
             picture = first_picture(container, stream, path)
             self.info: VideoInfo = describe(container, stream, picture, path)
             self._orientation, self.display_matrix = orientation_of(picture)
@@ -105,7 +109,9 @@ class VideoReader:
             container.close()
             container = open_source(path)
             stream = main_video(container, path)
-            stream.thread_type = "AUTO"  # type: ignore[assignment]
+            # The default, SLICE, leaves most codecs on one core.
+            stream.codec_context.thread_type = "AUTO"  # type: ignore[assignment]
+            stream.codec_context.thread_count = DECODER_THREADS
         except BaseException:
             container.close()
             raise
@@ -229,24 +235,58 @@ class VideoReader:
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
         """Decode every packet; a damaged one is counted and passed over."""
+        # More than any decoder holds back, by reordering and by threads together.
+        sent: deque[int] = deque(maxlen=128)
+        delivered = -math.inf
         for packet in self._packets():
             if packet.size:
                 self._video_packets += 1
-            if packet.is_corrupt:
-                self._flagged_packets += 1
-            try:
-                pictures = packet.decode()
-            except av.error.InvalidDataError:
-                self._refused_packets += 1
-                continue
-            except (av.error.FFmpegError, ValueError) as exc:
-                raise VideoReadError(
-                    f"{self.path}: decoding stopped after frame {self._frames} "
-                    f"({describe_error(exc)}); the rest cannot be read."
-                ) from exc
-            for picture in pictures:
-                self._damaged_frames += picture.is_corrupt
+                self._flagged_packets += packet.is_corrupt
+                if packet.pts is not None and not packet.is_discard:
+                    sent.append(packet.pts)
+            for picture in self._decode(packet):
+                delivered = max(delivered, delivered if picture.pts is None else picture.pts)
                 yield picture
+        if any(pts > delivered for pts in sent):
+            yield from self._tail(delivered)
+
+    def _decode(self, packet: "Packet[VideoStream]") -> list[av.VideoFrame]:
+        try:
+            pictures = packet.decode()
+        except av.error.InvalidDataError:
+            # What a flush refuses is found again, and counted, by `_tail`.
+            self._refused_packets += packet.size > 0
+            return []
+        except (av.error.FFmpegError, ValueError) as exc:
+            raise VideoReadError(
+                f"{self.path}: decoding stopped after frame {self._frames} "
+                f"({describe_error(exc)}); the rest cannot be read."
+            ) from exc
+        self._damaged_frames += sum(picture.is_corrupt for picture in pictures)
+        return pictures
+
+    def _tail(self, delivered: float) -> Iterator[av.VideoFrame]:
+        """Decode what a damaged packet near the end kept a threaded decoder from handing out.
+
+        PyAV stops flushing a decoder at the first error, and the good frames that its other threads
+        hold are gone with it. One thread holds none back.
+        """
+        with contextlib.closing(open_source(self.path)) as container:
+            stream = container.streams[self.info.video_index]
+            assert isinstance(stream, VideoStream), "the stream that the first pass read"
+            stream.codec_context.thread_count = 1
+            if math.isfinite(delivered):
+                with contextlib.suppress(av.error.FFmpegError):
+                    container.seek(int(delivered), stream=stream, backward=True)
+            for packet in container.demux(stream):
+                refused, damaged = self._refused_packets, self._damaged_frames
+                pictures = self._decode(packet)
+                if packet.pts is not None and packet.pts <= delivered:
+                    # The first pass has counted this one.
+                    self._refused_packets, self._damaged_frames = refused, damaged
+                for picture in pictures:
+                    if picture.pts is not None and picture.pts > delivered:
+                        yield picture
 
     def _packets(self) -> "Iterator[Packet[VideoStream]]":
         failures = 0
@@ -346,8 +386,9 @@ class VideoReader:
         tags = self.info.streams[self.info.video_index].metadata
         for key, text in tags.items():
             # Matroska's DURATION-eng and the like: where the stream ends, as hours:minutes:seconds.
-            if key.upper().startswith("DURATION") and text.count(":") == 2:
-                hours, minutes, seconds = (Fraction(part) for part in text.split(":"))
+            clock = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", text)
+            if key.upper().startswith("DURATION") and clock is not None:
+                hours, minutes, seconds = (Fraction(part) for part in clock.groups())
                 return hours * 3600 + minutes * 60 + seconds, Fraction(1, 10)
         if self.info.duration_s is None:
             return None, Fraction(0)
