@@ -186,7 +186,9 @@ class VideoReader:
 
     def _tick_at(self, time_s: float) -> int:
         """Return the first tick at or after a time on the player's clock."""
-        ticks = (self.info.start_s + Fraction(time_s)) / self._time_base
+        # The microsecond that was meant: 0.4 as a float lies just above two fifths.
+        moment = Fraction(time_s).limit_denominator(1_000_000)
+        ticks = (self.info.start_s + moment) / self._time_base
         return -((-ticks.numerator) // ticks.denominator)
 
     def __iter__(self) -> Iterator[NativeFrame]:
