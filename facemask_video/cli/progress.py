@@ -24,7 +24,11 @@ def show_progress(mode: str) -> Iterator[OnProgress]:
         with _bar() as on_progress:
             yield on_progress
     elif mode == "json":
-        yield _JsonLines()
+        lines = _JsonLines()
+        try:
+            yield lines
+        finally:
+            lines.finish()
     else:
         yield lambda done, total: None
 
@@ -54,19 +58,39 @@ def _bar() -> Iterator[OnProgress]:
 
 
 class _JsonLines:
-    """Writes one object a line: frame, frames, fps, eta_s."""
+    """Writes one object a line: frame, frames, fps, eta_s; the first and the last frame always.
+
+    The clock starts with the first frame: loading is no part of the frame rate.
+    """
 
     def __init__(self) -> None:
-        self._started = self._last = time.monotonic()
+        self._started = self._written = 0.0
+        self._unwritten: tuple[int, int | None] | None = None
 
     def __call__(self, done: int, total: int | None) -> None:
         now = time.monotonic()
-        if now - self._last < _JSON_EVERY_S and done not in (1, total):
+        if done == 1:
+            self._started = now
+        self._unwritten = done, total
+        if done == 1 or now - self._written >= _JSON_EVERY_S:
+            self._write(now)
+
+    def finish(self) -> None:
+        """Write the last frame if it was passed over."""
+        self._write(time.monotonic())
+
+    def _write(self, now: float) -> None:
+        if self._unwritten is None:
             return
-        self._last = now
-        fps = done / max(now - self._started, 1e-9)
-        eta_s = None if total is None else round(max(0, total - done) / fps, 1)
-        write_json_line({"frame": done, "frames": total, "fps": round(fps, 2), "eta_s": eta_s})
+        (done, total), self._unwritten = self._unwritten, None
+        self._written = now
+        fps = (done - 1) / max(now - self._started, 1e-9)
+        line: dict[str, object] = {"frame": done, "frames": total, "fps": None, "eta_s": None}
+        if fps > 0:
+            line["fps"] = round(fps, 2)
+            if total is not None:
+                line["eta_s"] = round(max(0, total - done) / fps, 1)
+        write_json_line(line)
 
 
 def write_json_line(content: dict[str, object]) -> None:

@@ -96,8 +96,8 @@ class ConversionReport:
         if self.faces == 0:
             return "no face found, so the pictures are the source's"
         counts = (
-            f"{_count(self.faces, 'face')} of {_count(self.tracks, 'track')} "
-            f"in {_count(self.frames_with_faces, 'frame')}"
+            f"{_count(self.faces, 'face')} ({_count(self.tracks, 'track')}, "
+            f"in {_count(self.frames_with_faces, 'frame')})"
         )
         if self.faces_changed == 0:
             return f"{counts}, none of which the generator changed"

@@ -86,7 +86,9 @@ def test_a_report_counts_frames_faces_and_seconds(source: Path, tmp_path: Path) 
     assert plain["output"]["bytes"] == (tmp_path / "out.mkv").stat().st_size
     assert plain["options"]["video"]["encoder"] == "ffv1"
     assert plain["weights"]["sha256"] == "0" * 64
-    assert report.closing_line().startswith(f"{report.frames} frames, {report.faces} faces of 1 ")
+    assert report.closing_line().startswith(
+        f"{report.frames} frames, {report.faces} faces (1 track, "
+    )
 
 
 def test_a_clip_without_faces_is_copied_through(source: Path, tmp_path: Path) -> None:
