@@ -115,11 +115,19 @@ class PastedFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectedFrame:
-    """A frame and the faces found in it; ``looked`` is False where no detector ran."""
+    """A frame and the faces found in it.
+
+    Attributes:
+        frame: The frame.
+        detections: In frame px.
+        looked: False where only faces of neighbouring frames were followed, or nothing was done.
+        cut: The frame is the first of a new shot.
+    """
 
     frame: Frame
     detections: tuple[Detection, ...] = ()
     looked: bool = True
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

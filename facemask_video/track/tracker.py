@@ -205,7 +205,7 @@ class TrackFaces:
         held: deque[Frame] = deque()
         n_given = 0
         for item in items:
-            self._tracker.push(time_s(item.frame), item.detections)
+            self._tracker.push(time_s(item.frame), item.detections, cut=item.cut)
             held.append(item.frame)
             if len(held) > self._tracker.look_ahead:
                 yield TrackedFrame(held.popleft(), self._tracker.faces(n_given))

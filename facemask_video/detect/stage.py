@@ -1,0 +1,256 @@
+"""The stage that finds faces: a full look now and then, and each face followed in between."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from facemask_video.detect.cuts import CutFinder
+from facemask_video.detect.detector import Detector
+from facemask_video.detect.size import in_frame
+from facemask_video.faces import DetectedFrame, Detection
+from facemask_video.frames import Frame, ImageU8, time_s
+from facemask_video.geometry import Box, iou
+
+LONGEST_REST_S = 0.25
+"""Longest time from one full look to the next where ``detect_every`` is 0 (automatic). A face that
+comes and goes within it may be missed; a track as short as that is dropped anyway."""
+
+FOLLOW_AT = 0.6
+"""Least score at which a face is followed to the next frame. It is under the score that begins a
+track: a mask lowers the score of a face, and where a face was a moment ago one is likely."""
+
+NEVER = 1 << 30
+
+MISSES = 6
+"""A face that this many full looks in a row do not see is no longer followed."""
+
+_SAME = 0.4
+# Overlap (intersection over union) of two boxes of one face.
+_RUNS_AWAY = 0.5
+# Farthest, in face widths, that a followed face moves in a frame from where it was foretold.
+
+
+@runtime_checkable
+class NearDetector(Detector, Protocol):
+    """A detector that can also look at given places only."""
+
+    def look_near(
+        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
+    ) -> list[list[Detection]]:
+        """Return one detection a place, in order, whatever its score."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class _Sight:
+    """A face in one picture.
+
+    Attributes:
+        found: In px of the thumbnail.
+        step: How far (x, y) its box moved since the frame before, in px; of one found afresh, 0.
+        misses: Full looks in a row that did not see it.
+    """
+
+    found: Detection
+    step: tuple[float, float] = (0.0, 0.0)
+    misses: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A frame in work."""
+
+    frame: Frame
+    image: ImageU8
+    scale: float
+    cut: bool
+    looked: bool = False
+    sights: list[_Sight] = field(default_factory=list)
+
+
+class DetectFaces:
+    """Find the faces of every frame.
+
+    Frames are taken in groups. Some of a group are looked at in full, together; a face found there
+    is followed forward from frame to frame, and one that was not there before is also followed back
+    to where it first shows. So between two looks a face is seen in each frame, for a small part of
+    the cost, and where a full look fails (a mask, a turned head) the face is kept while a close
+    look still sees it.
+
+    Holds up to two groups of ``batch_frames`` frames and their thumbnails.
+
+    Args:
+        detector: What looks. One that is no `NearDetector` looks at every frame in full.
+        max_side_px: Longer side of the thumbnail that it is shown.
+        detect_every: Full look at every n-th frame, >= 1; 0 chooses: seldom (`LONGEST_REST_S`)
+            while nothing happens, four times as often while faces come and go.
+        batch_frames: Frames in a group, >= 1; a rest is never longer.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        *,
+        max_side_px: int,
+        detect_every: int = 0,
+        batch_frames: int = 16,
+    ) -> None:
+        """See the class."""
+        if detect_every < 0:
+            raise ValueError(
+                f"detect_every: got {detect_every}, expected 1 or more frames, or 0 for automatic."
+            )
+        self._detector = detector
+        self._near = detector if isinstance(detector, NearDetector) else None
+        self._max_side_px = max_side_px
+        self._detect_every = detect_every
+        self._batch_frames = max(batch_frames, detect_every, 1)
+        self._cuts = CutFinder()
+        self._since_look = NEVER
+        self._eventful = True
+
+    def __call__(self, items: Iterable[Frame], /) -> Iterator[DetectedFrame]:
+        """Yield each frame with its faces in frame px."""
+        before: list[_Held] = []
+        group: list[_Held] = []
+        for frame in items:
+            image, scale = frame.thumbnail(self._max_side_px)
+            resized = bool(before or group) and (group or before)[-1].image.shape != image.shape
+            if resized:
+                self._work(before, group)
+                yield from _given_out(before + group)
+                before, group, self._cuts = [], [], CutFinder()
+            cut = self._cuts.begins_shot(image) or resized
+            group.append(_Held(frame, image, scale, cut))
+            if len(group) == self._batch_frames:
+                self._work(before, group)
+                yield from _given_out(before)
+                before, group = group, []
+        self._work(before, group)
+        yield from _given_out(before + group)
+
+    def _work(self, before: list[_Held], group: list[_Held]) -> None:
+        """Find the faces of a group; may add faces to the group before it."""
+        if not group:
+            return
+        self._look(group)
+        fresh = {id(sight) for held in group for sight in held.sights}
+        window = before + group
+        self._eventful = False
+        for last, now in pairwise(window):
+            if not now.cut and now in group:
+                self._follow(last, now)
+        for last, now in zip(window[-2::-1], window[:0:-1], strict=True):
+            if not now.cut:
+                self._follow_back(now, last, fresh)
+
+    def _look(self, group: list[_Held]) -> None:
+        """Look at some frames of a group in full."""
+        every = (self._detect_every or self._chosen_step(group)) if self._near else 1
+        looks = []
+        for held in group:
+            self._since_look += 1
+            if held.cut or self._since_look >= every:
+                looks.append(held)
+                self._since_look = 0
+        found = self._detector.detect([held.image for held in looks])
+        places = [[face.box for face in faces] for faces in found]
+        images = [held.image for held in looks]
+        steady = self._near.look_near(images, places) if self._near else found
+        for held, faces, settled in zip(looks, found, steady, strict=True):
+            held.looked = True
+            for face, close in zip(faces, settled, strict=True):
+                # The close look places a face better; its being one is the full look's to say.
+                use = close if close.score >= FOLLOW_AT and _overlap(close, face) else face
+                held.sights.append(_Sight(Detection(use.box, use.landmarks, face.score)))
+
+    def _chosen_step(self, group: list[_Held]) -> int:
+        length_s = time_s(group[-1].frame) - time_s(group[0].frame)
+        step_s = length_s / max(1, len(group) - 1)
+        calm = max(1, min(self._batch_frames, int(LONGEST_REST_S / step_s))) if step_s > 0 else 1
+        return max(1, calm // 4) if self._eventful else calm
+
+    def _follow(self, last: _Held, now: _Held) -> None:
+        """Carry the faces of one frame into the next, where no full look saw them."""
+        lost = []
+        for sight in last.sights:
+            known = _match(sight, now.sights)
+            if known is not None:
+                known.step = _step(sight, known)
+                known.misses = 0
+            elif sight.misses + now.looked < MISSES:
+                lost.append(sight)
+        closes = self._close_look(lost, now)
+        for sight, close in zip(lost, closes, strict=bool(self._near)):
+            if self._accepts(sight, close, now):
+                carried = _Sight(close, misses=sight.misses + now.looked)
+                carried.step = _step(sight, carried)
+                now.sights.append(carried)
+            else:
+                self._eventful = True
+
+    def _follow_back(self, now: _Held, last: _Held, fresh: set[int]) -> None:
+        """Carry the faces that are new in a frame into the frame before it."""
+        new = [sight for sight in now.sights if id(sight) in fresh]
+        new = [sight for sight in new if _match(sight, last.sights, back=True) is None]
+        closes = self._close_look(new, last, back=True)
+        for sight, close in zip(new, closes, strict=bool(self._near)):
+            if self._accepts(sight, close, last):
+                carried = _Sight(close)
+                sight.step = _step(carried, sight)
+                carried.step = sight.step
+                last.sights.append(carried)
+                fresh.add(id(carried))
+                self._eventful = True
+
+    def _close_look(
+        self, sights: list[_Sight], held: _Held, *, back: bool = False
+    ) -> list[Detection]:
+        if not sights or self._near is None:
+            return []
+        places = [_foretold(sight, back=back) for sight in sights]
+        return self._near.look_near([held.image], [places])[0]
+
+    def _accepts(self, sight: _Sight, close: Detection, held: _Held) -> bool:
+        if close.score < FOLLOW_AT or _match(_Sight(close), held.sights) is not None:
+            return False
+        old, new = sight.found.box, close.box
+        width_px = max(old.width_px, 1.0)
+        apart = np.hypot(new.center[0] - old.center[0], new.center[1] - old.center[1])
+        grown = abs(np.log(max(new.width_px, 1.0) / width_px))
+        foretold = float(np.hypot(*sight.step))
+        return bool(apart < _RUNS_AWAY * width_px + foretold and grown < 0.3)
+
+
+def _foretold(sight: _Sight, *, back: bool = False) -> Box:
+    sign = -1.0 if back else 1.0
+    return _moved(sight.found.box, sign * sight.step[0], sign * sight.step[1])
+
+
+def _match(sight: _Sight, others: list[_Sight], *, back: bool = False) -> _Sight | None:
+    """Return the sight of a neighbouring frame that lies on the same face, if any."""
+    box = _foretold(sight, back=back)
+    best = max(others, key=lambda other: iou(box, other.found.box), default=None)
+    return best if best is not None and iou(box, best.found.box) > _SAME else None
+
+
+def _overlap(a: Detection, b: Detection) -> bool:
+    return iou(a.box, b.box) > _SAME
+
+
+def _step(last: _Sight, now: _Sight) -> tuple[float, float]:
+    (x0, y0), (x1, y1) = last.found.box.center, now.found.box.center
+    return x1 - x0, y1 - y0
+
+
+def _moved(box: Box, dx_px: float, dy_px: float) -> Box:
+    return Box(box.x0 + dx_px, box.y0 + dy_px, box.x1 + dx_px, box.y1 + dy_px)
+
+
+def _given_out(window: list[_Held]) -> Iterator[DetectedFrame]:
+    for held in window:
+        detections = in_frame((sight.found for sight in held.sights), held.scale)
+        yield DetectedFrame(held.frame, detections, looked=held.looked, cut=held.cut)
