@@ -13,16 +13,17 @@ _is_new_enough() {
 }
 
 _find_python() {
-    local candidate
+    local candidate tried=()
     for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
         if _is_new_enough "$candidate"; then
             echo "$candidate"
             return 0
         fi
+        tried+=("$candidate ($("$candidate" --version 2>/dev/null || echo "not there"))")
     done
     {
-        echo "facemask-video needs Python 3.11 or newer; found: $(python3 --version 2>&1 || true)."
-        echo "Install it, or name it: PYTHON=/path/to/python3.11 $0"
+        echo "facemask-video needs Python 3.11 or newer; tried: ${tried[*]}."
+        echo "Install one, or name it: PYTHON=/path/to/python3.11 $0"
     } >&2
     return 1
 }
