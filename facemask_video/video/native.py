@@ -15,15 +15,18 @@ import av
 import cv2
 import numpy as np
 from av.filter import Graph
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from facemask_video import geometry
 from facemask_video.frames import AlphaF32, Frame, ImageU8, Patch
 from facemask_video.geometry import Box
 from facemask_video.video.colour import Colour, Floats
-from facemask_video.video.layout import Layout, Samples
+from facemask_video.video.layout import Layout, Samples, nearest_layout
 from facemask_video.video.orientation import UPRIGHT, Orientation
+
+
+_PLANAR_RGB = nearest_layout("gbrp")
 
 
 class Workshop:
@@ -71,18 +74,17 @@ class Workshop:
                 frame,
                 width=width_px,
                 height=height_px,
-                format="rgb24",
+                # Its way to packed RGB is both slower and rounded down.
+                format="gbrp",
                 # swscale numbers its matrices as H.273 does, but for 6, which it calls 5.
                 src_colorspace={6: 5, 8: 5, 10: 9, 14: 9}.get(colour.matrix, colour.matrix),
                 dst_colorspace=5,
                 src_color_range="JPEG" if colour.full_range else "MPEG",
                 dst_color_range="JPEG",
-                interpolation="AREA",
+                interpolation=Interpolation.AREA,
                 threads=1,
             )
-        rows = np.frombuffer(small.planes[0], dtype=np.uint8)  # type: ignore[call-overload]
-        rows = rows.reshape(small.height, small.planes[0].line_size)
-        return np.ascontiguousarray(rows[:, : small.width * 3].reshape(height_px, width_px, 3))
+        return np.dstack(_PLANAR_RGB.views(small))
 
 
 class NativeFrame:

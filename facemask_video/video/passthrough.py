@@ -15,7 +15,7 @@ import av
 import av.error
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
 
 from facemask_video.errors import VideoReadError, VideoWriteError
 from facemask_video.video.probe import (
@@ -135,6 +135,11 @@ class Passthrough:
                 )
             self.notes.append(f"{text} is left out: {reason}")
         return held
+
+    def holds_cover_art(self, indices: list[int]) -> bool:
+        """Return whether one of these streams is a cover picture."""
+        streams = self._container.streams
+        return any(streams[index].disposition & Disposition.attached_pic for index in indices)
 
     def add(self, output: OutputContainer, index: int) -> None:
         """Give the output a stream like one of the source."""

@@ -19,34 +19,28 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from facemask_video.errors import VideoWriteError
+from facemask_video.errors import VideoReadError, VideoWriteError
 from facemask_video.frames import Frame
 from facemask_video.video.colour import effective_matrix
 from facemask_video.video.encoder import EncoderPlan, configure, plan_encoder
 from facemask_video.video.layout import layout_of
+from facemask_video.video.losses import losses
+from facemask_video.video.matroska import set_pixel_aspect
 from facemask_video.video.native import NativeFrame, native
 from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
-from facemask_video.video.probe import describe_error, fraction
+from facemask_video.video.probe import describe_error, fraction, probe
 from facemask_video.video.reader import VideoReader
+from facemask_video.video.target import (
+    FIXED_RATE,
+    check_target,
+    container_options,
+    make_part,
+    muxer_of,
+)
 
 logger = logging.getLogger(__name__)
 
-_MUXERS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-    ".avi": "avi",
-    ".gif": "gif",
-    ".ts": "mpegts",
-    ".nut": "nut",
-}
-# Containers that number frames instead of timing them.
-_FIXED_RATE = {"avi"}
 _FALLBACK_RATE = Fraction(25)
-# mp4's box for durations and edit lists has 32 bits; at this clock it lasts 13 hours.
-_LARGEST_MOVIE_TIMESCALE = 90_000
 
 
 class VideoWriter:
@@ -103,9 +97,10 @@ class VideoWriter:
         self._reader = reader
         self._metadata = dict(metadata or {})
         self._columns = columns
-        self._format = _muxer_of(path)
-        _check_target(path, reader.path, overwrite=overwrite)
+        self._format = muxer_of(path)
+        check_target(path, reader.path, overwrite=overwrite)
         self._overwrite = overwrite
+        self._strict_streams = strict_streams
         self._width_px, self._height_px = reader.stored_size(columns)
         self._plan: EncoderPlan = plan_encoder(
             encoder,
@@ -114,7 +109,7 @@ class VideoWriter:
             source_format=reader.pixel_format,
             time_base=reader.info.time_base,
             frame_rate=reader.info.frame_rate or _FALLBACK_RATE,
-            fixed_rate=self._format in _FIXED_RATE,
+            fixed_rate=self._format in FIXED_RATE,
             pixel_format=pixel_format,
             crf=crf,
             preset=preset,
@@ -134,12 +129,16 @@ class VideoWriter:
         try:
             self._held = self._passthrough.plan(self._format)
             self.notes.extend(self._passthrough.notes)
-            self._part = _make_part(path)
+            self._part = make_part(path)
             self._output = av.open(
                 f"file:{self._part}",
                 mode="w",
                 format=self._format,
-                container_options=self._container_options(),
+                container_options=container_options(
+                    self._format,
+                    self._plan.time_base,
+                    cover_art=self._passthrough.holds_cover_art(self._held),
+                ),
                 metadata_errors="surrogateescape",
             )
             self._stream = self._add_streams(self._output)
@@ -197,6 +196,8 @@ class VideoWriter:
                 for packet in self._passthrough.until(None):
                     output.mux_one(packet)
                 output.close()
+                self._set_aspect(part)
+            self.notes.extend(self._losses(part))
             if not self._overwrite and self.path.exists():
                 raise VideoWriteError(
                     f"{self.path}: appeared meanwhile; pass --overwrite to replace it."
@@ -218,6 +219,33 @@ class VideoWriter:
         finally:
             self.discard()
 
+    def _set_aspect(self, part: Path) -> None:
+        """Write the pixel aspect where PyAV cannot have the muxer do it."""
+        aspect = self._reader.first_picture_tags.sample_aspect
+        if self._format in ("matroska", "webm") and aspect not in (None, 1):
+            set_pixel_aspect(part, aspect, track=1 + self._stream.index)
+
+    def _losses(self, part: Path) -> list[str]:
+        """Read the written header back and say what did not come through.
+
+        Raises:
+            VideoWriteError: A stream did not, and ``strict_streams`` was asked for.
+        """
+        try:
+            written = probe(part)
+        except VideoReadError as exc:
+            raise VideoWriteError(
+                f"{self.path}: what was written cannot be read back ({exc}); choose another "
+                "encoder or container."
+            ) from exc
+        missing = 1 + len(self._held) - len(written.streams)
+        if missing > 0 and self._strict_streams:
+            raise VideoWriteError(
+                f"{self.path}: a {self._format} file did not take {missing} of the streams; "
+                "choose another container (.mkv holds most)."
+            )
+        return losses(self._reader.info, written, self._format, streams_missing=missing)
+
     def discard(self) -> None:
         """Close everything and delete an unfinished part; a second call does nothing."""
         self._passthrough.close()
@@ -229,22 +257,6 @@ class VideoWriter:
         part, self._part = self._part, None
         if part is not None:
             part.unlink(missing_ok=True)
-
-    def _container_options(self) -> dict[str, str]:
-        if self._format in ("matroska", "webm"):
-            # Left to itself the muxer moves every stream so that audio priming, which lies before
-            # 0, begins at 0; Matroska holds times before 0 well enough.
-            return {"avoid_negative_ts": "disabled"}
-        if self._format not in ("mp4", "mov"):
-            return {}
-        time_base = self._plan.time_base
-        options = {"movflags": "use_metadata_tags"}
-        if time_base.denominator <= 0x7FFFFFFF:
-            options["video_track_timescale"] = str(time_base.denominator)
-        if time_base.denominator <= _LARGEST_MOVIE_TIMESCALE:
-            # Edit lists, which hold a late start, are kept in this unit.
-            options["movie_timescale"] = str(time_base.denominator)
-        return options
 
     def _add_streams(self, output: OutputContainer) -> VideoStream:
         reader, plan = self._reader, self._plan
@@ -383,42 +395,3 @@ _EXACT = int(
     | av.video.reformatter.Interpolation.FULL_CHR_H_INT
     | av.video.reformatter.Interpolation.FULL_CHR_H_INP
 )
-
-
-def _muxer_of(path: Path) -> str:
-    try:
-        return _MUXERS[path.suffix.lower()]
-    except KeyError:
-        raise VideoWriteError(
-            f"{path}: the suffix names no container that is written here; "
-            f"use one of {', '.join(_MUXERS)}."
-        ) from None
-
-
-def _check_target(path: Path, source: Path, *, overwrite: bool) -> None:
-    if path.exists():
-        if path.is_dir():
-            raise VideoWriteError(f"{path}: is a directory; name a file in it.")
-        if path.samefile(source):
-            raise VideoWriteError(f"{path}: output and input are the same file; name another.")
-        if not overwrite:
-            raise VideoWriteError(f"{path}: exists; pass --overwrite to replace it.")
-    elif path.resolve() == source.resolve():
-        raise VideoWriteError(f"{path}: output and input are the same file; name another.")
-    if not path.parent.is_dir():
-        raise VideoWriteError(f"{path}: its directory does not exist; make it first.")
-
-
-def _make_part(path: Path) -> Path:
-    """Create the hidden file that grows beside the target."""
-    # Cut, as the name with its affixes must not exceed the file system's 255 bytes.
-    stem = path.name.encode()[:200].decode(errors="ignore")
-    part = path.with_name(f".{stem}.{os.getpid()}.part").absolute()
-    try:
-        part.unlink(missing_ok=True)
-        part.touch(exist_ok=False)
-    except OSError as exc:
-        raise VideoWriteError(
-            f"{path}: cannot be written there ({describe_error(exc)}); choose another directory."
-        ) from exc
-    return part
