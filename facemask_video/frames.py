@@ -39,7 +39,7 @@ class Patch:
         """Refuse a patch whose arrays do not fit its box."""
         edges = (self.box.x0, self.box.y0, self.box.x1, self.box.y1)
         if any(edge != int(edge) for edge in edges):
-            raise ValueError(f"Patch.box: got {self.box}, expected whole-pixel edges; round_out it.")
+            raise ValueError(f"Patch.box: got {self.box}, expected whole edges; round_out it.")
         height, width = int(self.box.height_px), int(self.box.width_px)
         if self.image.shape != (height, width, 3) or self.image.dtype != np.uint8:
             raise ValueError(

@@ -216,9 +216,7 @@ def _packets_row(source: StreamDigest, output: StreamDigest) -> VerifyRow:
     # Rounded to the coarser clock, and in Matroska once more where audio priming is taken off.
     tolerance_s = max(source.time_base, output.time_base)
     # Comparing ints is many times faster than making a Fraction a packet.
-    unit = Fraction(
-        1, source.time_base.denominator * output.time_base.denominator
-    )
+    unit = Fraction(1, source.time_base.denominator * output.time_base.denominator)
     a, b, most = (int(x / unit) for x in (source.time_base, output.time_base, tolerance_s * 2))
     deviation = max(
         (abs(x * a - y * b) for x, y in zip(source.pts, output.pts, strict=False)), default=0

@@ -25,7 +25,13 @@ def convert(source: Path, target: Path, direction: Direction, encoder: str = "mp
 
 @pytest.mark.parametrize(
     ("suffix", "encoder"),
-    [(".mp4", "mpeg4"), (".mov", "mpeg4"), (".mkv", "ffv1"), (".webm", "libvpx"), (".avi", "mpeg4")],
+    [
+        (".mp4", "mpeg4"),
+        (".mov", "mpeg4"),
+        (".mkv", "ffv1"),
+        (".webm", "libvpx"),
+        (".avi", "mpeg4"),
+    ],
 )
 def test_provenance_survives_beside_the_sources_comment(tmp_path, suffix, encoder):
     clip = encode_clip(

@@ -139,7 +139,8 @@ def _settings(
     rate_control = {"crf", "qp", "cq", "b", "q", "qscale", "global_quality", "lossless", "rc"}
     if "crf" in private and not rate_control & settings.keys():
         settings["crf"] = str(DEFAULT_CRF)
-    own_rate_control = bool(rate_control & settings.keys()) or codec.lossless and not codec.lossy
+    always_lossless = codec.lossless and not codec.lossy
+    own_rate_control = always_lossless or bool(rate_control & settings.keys())
     return settings, not own_rate_control and "crf" not in private
 
 
@@ -182,7 +183,8 @@ def _format_note(
         return [f"pixel format {source_format} is converted to {chosen}, as asked"]
     if chosen != wanted:
         return [
-            f"pixel format {source_format} becomes {chosen}: {encoder} takes no odd size in {wanted}"
+            f"pixel format {source_format} becomes {chosen}: {encoder} takes no odd size in "
+            f"{wanted}"
         ]
     return [f"pixel format {source_format} becomes {chosen}, the nearest that {encoder} takes"]
 
@@ -196,7 +198,7 @@ def configure(
     context.time_base = plan.time_base
     context.options = dict(plan.options)
     # SLICE, PyAV's default, makes x264 cut each picture into slices: larger files, no faster.
-    context.thread_type = "AUTO"  # type: ignore[assignment]
+    context.thread_type = "AUTO"
     if plan.constant_quantiser:
         context.qscale = True
         context.global_quality = _DEFAULT_QUANTISER

@@ -76,7 +76,8 @@ def plane_rows(frame: av.VideoFrame, plane_index: int, dtype: np.dtype[Any]) -> 
     lines = np.frombuffer(plane, dtype=np.uint8)  # type: ignore[call-overload]
     lines = lines.reshape(-1, abs(line_size)).view(dtype)
     # A negative line size stores the picture bottom up; the buffer starts at its last line.
-    return lines[::-1] if line_size < 0 else lines
+    upright: Samples = lines[::-1] if line_size < 0 else lines
+    return upright
 
 
 _SUBSAMPLES = {
@@ -123,8 +124,8 @@ def layout_of(name: str) -> Layout | None:
         return Layout(name, "yuv", 10, 0, (2, 1), _interleaved(0))
     if name in _PACKED_YUV:
         luma, blue, red = _PACKED_YUV[name]
-        places = (Component(0, luma, 2), Component(0, blue, 4), Component(0, red, 4))
-        return Layout(name, "yuv", 8, 0, (2, 1), places)
+        packed = (Component(0, luma, 2), Component(0, blue, 4), Component(0, red, 4))
+        return Layout(name, "yuv", 8, 0, (2, 1), packed)
     if match := _GRAY.match(name):
         step = 2 if name.startswith("ya") else 1
         bits = int(match[1] or match[2] or 8)

@@ -46,12 +46,12 @@ def set_pixel_aspect(path: Path, aspect: Fraction, *, track: int) -> bool:
 
 def _edit(head: bytes, aspect: Fraction, track: int) -> tuple[int, int, bytes]:
     """Return where the bytes to replace begin and end, and the new ones."""
-    start = 0
-    identity, size, start = _header(head, start)
+    _, size, start = _header(head, 0)
     identity, size, start = _header(head, start + size)
     if identity != _SEGMENT:
         raise ValueError("no segment after the file's header")
-    place, elements = start, []
+    place = start
+    elements: list[Element] = []
     while not elements or elements[-1][0] != _TRACKS:
         identity, size, place = _header(head, place)
         if identity == _CLUSTER or place + size > len(head):

@@ -3,7 +3,7 @@
 Convention: the public face is in display orientation (`facemask_video.geometry`); planes stay in
 storage orientation. In a 4:2:0 or 4:2:2 picture a chroma sample sits on the left luma column that
 it covers (MPEG siting) unless the format's name says JPEG, where it sits in the middle; down the
-picture it sits between its rows. The tag for rarer sitings is not read: they differ by a quarter px.
+picture it sits between its rows. PyAV does not tell rarer sitings; they differ by a quarter px.
 """
 
 import threading
@@ -12,7 +12,6 @@ from fractions import Fraction
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 from av.filter import Graph
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -24,7 +23,6 @@ from facemask_video.geometry import Box
 from facemask_video.video.colour import Colour, Floats
 from facemask_video.video.layout import Layout, Samples, nearest_layout
 from facemask_video.video.orientation import UPRIGHT, Orientation
-
 
 _PLANAR_RGB = nearest_layout("gbrp")
 
@@ -256,7 +254,8 @@ class NativeFrame:
                 continue
             first_row, first_column = y0 // down, x0 // across
             # One more column than is covered: the last luma columns lean on it.
-            needed = view[first_row : -(-y1 // down), first_column : (x1 - 1) // across + 2] >> shift
+            last_row, last_column = -(-y1 // down), (x1 - 1) // across + 2
+            needed = view[first_row:last_row, first_column:last_column] >> shift
             rows = np.arange(y0, y1) // down - first_row
             columns = np.arange(x0, x1) // across - first_column
             if self._layout.jpeg or across == 1:
@@ -288,11 +287,8 @@ class NativeFrame:
         height, width = alpha.shape
         left, top = x0 % across, y0 % down
         right, bottom = -(left + width) % across, -(top + height) % down
-        edges = (top, bottom, left, right)
-        rgb = cv2.copyMakeBorder(rgb, *edges, cv2.BORDER_REPLICATE)
-        alpha = cv2.copyMakeBorder(
-            np.ascontiguousarray(alpha), *edges, cv2.BORDER_CONSTANT, value=0.0
-        )
+        rgb = np.pad(rgb, ((top, bottom), (left, right), (0, 0)), mode="edge")
+        alpha = np.pad(alpha, ((top, bottom), (left, right)))
         # At an odd edge of the frame the last chroma sample covers fewer luma samples.
         beyond_right = max(0, x0 + width + right - self._picture.width)
         beyond_bottom = max(0, y0 + height + bottom - self._picture.height)

@@ -71,8 +71,8 @@ def join_tags(source: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
 class Passthrough:
     """The other streams of a source on their way into an output.
 
-    Times are kept; for a range each stream is cut at packet precision (a packet belongs to the range
-    that its presentation time lies in) and shifted with the video.
+    Times are kept; for a range each stream is cut at packet precision (a packet belongs to the
+    range that its presentation time lies in) and shifted with the video.
 
     Attributes:
         notes: Which streams the output's container cannot hold, and why.
@@ -95,8 +95,8 @@ class Passthrough:
         self._container: InputContainer = open_source(path)
         self._targets: dict[int, Stream] = {}
         self._last_dts: dict[int, int] = {}
-        self._pending: Packet | None = None
-        self._packets: Iterator[Packet] = iter(())
+        self._pending: Packet[Stream] | None = None
+        self._packets: Iterator[Packet[Stream]] = iter(())
         self._shift_s = Fraction(0)
         self._first_s: Fraction | None = None
         self._end_s: Fraction | None = None
@@ -150,9 +150,7 @@ class Passthrough:
         if stream.type != "attachment":
             self._targets[index] = target
 
-    def start(
-        self, *, shift_s: Fraction, first_s: Fraction | None, end_s: Fraction | None
-    ) -> None:
+    def start(self, *, shift_s: Fraction, first_s: Fraction | None, end_s: Fraction | None) -> None:
         """Begin to read packets.
 
         Args:
@@ -168,7 +166,7 @@ class Passthrough:
         if self._targets:
             self._packets = self._read()
 
-    def until(self, time_s: Fraction | None) -> Iterator[Packet]:
+    def until(self, time_s: Fraction | None) -> "Iterator[Packet[Stream]]":
         """Yield the packets due up to a time on the output's clock; all that remain for None."""
         while True:
             if self._pending is None:
@@ -184,7 +182,7 @@ class Passthrough:
             packet.stream = self._targets[packet.stream.index]
             yield packet
 
-    def _read(self) -> Iterator[Packet]:
+    def _read(self) -> "Iterator[Packet[Stream]]":
         streams = [self._container.streams[index] for index in self._targets]
         try:
             for packet in self._container.demux(streams):
@@ -205,7 +203,7 @@ class Passthrough:
                 f"({describe_error(exc)}); repair the file, or leave those streams out."
             ) from exc
 
-    def _timed(self, packet: Packet) -> Fraction:
+    def _timed(self, packet: "Packet[Stream]") -> Fraction:
         """Give a packet the times it lacks and return its presentation time in seconds."""
         index = packet.stream.index
         if packet.dts is None:
@@ -216,10 +214,11 @@ class Passthrough:
         self._last_dts[index] = packet.dts + (packet.duration or 0)
         return packet.pts * stream_time_base(packet.stream)
 
-    def _shift(self, packet: Packet) -> None:
+    def _shift(self, packet: "Packet[Stream]") -> None:
         if self._shift_s:
             ticks = round(self._shift_s / stream_time_base(packet.stream))
-            assert packet.pts is not None and packet.dts is not None, "_timed ran first"
+            assert packet.pts is not None, "_timed ran first"
+            assert packet.dts is not None, "_timed ran first"
             packet.pts -= ticks
             packet.dts -= ticks
 

@@ -87,9 +87,7 @@ def _why_not_opened(exc: Exception) -> str:
             "refused); name a video file."
         )
     if isinstance(exc, av.error.InvalidDataError):
-        return (
-            "is not a video file, or is cut off before its index; check that it plays elsewhere."
-        )
+        return "is not a video file, or is cut off before its index; check that it plays elsewhere."
     if isinstance(exc, av.error.EOFError):
         return "holds no frames, or ends within its header; check that it was copied whole."
     return f"cannot be opened ({describe_error(exc)}); check that it plays elsewhere."
@@ -144,7 +142,8 @@ def sample_aspect_of(stream: VideoStream) -> Fraction | None:
 
     The codec's is known only once a picture has been decoded.
     """
-    return fraction(stream.sample_aspect_ratio) or fraction(stream.codec_context.sample_aspect_ratio)
+    context = stream.codec_context
+    return fraction(stream.sample_aspect_ratio) or fraction(context.sample_aspect_ratio)
 
 
 def orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[int, ...] | None]:
@@ -153,8 +152,9 @@ def orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[int, ...]
     A matrix that is no multiple of a quarter turn is kept for the output, but the picture is worked
     on as stored.
     """
-    block = picture.side_data.get("DISPLAYMATRIX") if picture.side_data else None
-    matrix = display_matrix_of(bytes(block)) if block is not None else None
+    blocks: Any = picture.side_data  # a mapping in truth; its stub lists motion vectors only
+    block = blocks.get("DISPLAYMATRIX")
+    matrix = None if block is None else display_matrix_of(bytes(block))
     if matrix is None:
         return UPRIGHT, None
     return Orientation.from_matrix(matrix) or UPRIGHT, matrix
@@ -220,7 +220,7 @@ def describe_stream(stream: Stream) -> StreamInfo:
         codec=codec_name(stream),
         language=lowered.get("language"),
         title=lowered.get("title") or lowered.get("filename"),
-        dispositions=tuple(flag.name for flag in Disposition if flag & stream.disposition),  # type: ignore[misc]
+        dispositions=tuple(flag.name or "" for flag in Disposition if flag & stream.disposition),
         time_base=fraction(stream.time_base),
         metadata=tags,
     )
@@ -228,8 +228,9 @@ def describe_stream(stream: Stream) -> StreamInfo:
 
 def codec_name(stream: Stream) -> str | None:
     """Return FFmpeg's name of a stream's codec, or None where it has none."""
-    if stream.codec_context is not None:
-        return stream.codec_context.codec.canonical_name
+    context: Any = stream.codec_context  # None without a decoder, which its stub does not say
+    if context is not None:
+        return str(context.codec.canonical_name)
     # An attachment's name is its file name.
     return None if stream.type == "attachment" else stream.name
 
@@ -255,7 +256,7 @@ def probe(path: Path) -> VideoInfo:
     """
     with contextlib.closing(open_source(path)) as container:
         stream = main_video(container, path)
-        stream.thread_type = "AUTO"  # type: ignore[assignment]
+        stream.thread_type = "AUTO"
         return describe(container, stream, first_picture(container, stream, path), path)
 
 

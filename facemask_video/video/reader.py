@@ -110,7 +110,7 @@ class VideoReader:
             container = open_source(path)
             stream = main_video(container, path)
             # The default, SLICE, leaves most codecs on one core.
-            stream.codec_context.thread_type = "AUTO"  # type: ignore[assignment]
+            stream.codec_context.thread_type = "AUTO"
             stream.codec_context.thread_count = DECODER_THREADS
         except BaseException:
             container.close()
@@ -188,7 +188,8 @@ class VideoReader:
         """Return the first tick at or after a time on the player's clock."""
         # The microsecond that was meant: 0.4 as a float lies just above two fifths.
         moment = Fraction(time_s).limit_denominator(1_000_000)
-        ticks = (self.info.start_s + moment) / self._time_base
+        # Audio priming may lie before 0, where no player's clock begins.
+        ticks = (max(self.info.start_s, Fraction(0)) + moment) / self._time_base
         return -((-ticks.numerator) // ticks.denominator)
 
     def __iter__(self) -> Iterator[NativeFrame]:
@@ -206,8 +207,8 @@ class VideoReader:
     def _read(self) -> Iterator[NativeFrame]:
         if self._layout.name != self.info.pixel_format:
             self.notes.append(
-                f"pixel format {self.info.pixel_format} is read as {self._layout.name}, the nearest "
-                "whose samples can be written one by one"
+                f"pixel format {self.info.pixel_format} is read as {self._layout.name}, the "
+                "nearest whose samples can be written one by one"
             )
         first_tick, end_tick = self.first_tick, self.end_tick
         if first_tick is not None:

@@ -187,7 +187,8 @@ class VideoWriter:
             VideoWriteError: It cannot be completed; nothing is left behind.
         """
         output, part = self._output, self._part
-        assert output is not None and part is not None, "finish after finish or discard"
+        assert output is not None, "finish after finish or discard"
+        assert part is not None, "a part for every output"
         try:
             if self._frames == 0:
                 raise VideoWriteError(f"{self.path}: no frame was written; nothing to finish.")
@@ -281,9 +282,7 @@ class VideoWriter:
                 "choose another --encoder or suffix (.mkv holds all)."
             ) from exc
         assert video is not None, "the source's main stream is among its streams"
-        configure(
-            video.codec_context, plan, width_px=self._width_px, height_px=self._height_px
-        )
+        configure(video.codec_context, plan, width_px=self._width_px, height_px=self._height_px)
         video.time_base = plan.time_base
         self._set_tags(video)
         return video

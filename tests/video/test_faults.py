@@ -172,7 +172,10 @@ def test_output_equal_to_input_is_refused(tmp_path, clip):
     os.link(clip, tmp_path / "hard.mp4")
     before = clip.read_bytes()
     for target in (clip, tmp_path / "soft.mp4", tmp_path / "hard.mp4", tmp_path / "." / "in.mp4"):
-        with VideoReader(clip) as reader, pytest.raises(VideoWriteError, match="same file") as error:
+        with (
+            VideoReader(clip) as reader,
+            pytest.raises(VideoWriteError, match="same file") as error,
+        ):
             VideoWriter(target, reader, overwrite=True)
         only_line(error)
     assert clip.read_bytes() == before
@@ -200,11 +203,11 @@ def test_a_target_or_encoder_that_cannot_work_is_one_clear_line(
     tmp_path, clip, name, options, reason
 ):
     (tmp_path / "there.mp4").write_bytes(b"kept")
-    before = sorted(os.listdir(tmp_path))
+    before = sorted(tmp_path.iterdir())
     with VideoReader(clip) as reader, pytest.raises(VideoWriteError, match=reason) as error:
         VideoWriter(tmp_path / name, reader, **options)
     only_line(error)
-    assert sorted(os.listdir(tmp_path)) == before
+    assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -217,7 +220,7 @@ def test_an_unwritable_directory_is_one_clear_line(tmp_path, clip):
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_leaving_early_leaves_no_file(tmp_path, clip, error):
-    before = sorted(os.listdir(tmp_path))
+    before = sorted(tmp_path.iterdir())
 
     def convert() -> None:
         with VideoReader(clip) as reader, VideoWriter(tmp_path / "out.mp4", reader) as writer:
@@ -228,26 +231,26 @@ def test_leaving_early_leaves_no_file(tmp_path, clip, error):
 
     with pytest.raises(error):
         convert()
-    assert sorted(os.listdir(tmp_path)) == before
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_leaving_without_finish_leaves_no_file_and_keeps_the_old_one(tmp_path, clip):
     (tmp_path / "out.mp4").write_bytes(b"old")
-    before = sorted(os.listdir(tmp_path))
+    before = sorted(tmp_path.iterdir())
     with (
         VideoReader(clip) as reader,
         VideoWriter(tmp_path / "out.mp4", reader, overwrite=True) as writer,
     ):
         for frame in reader:
             writer.write(frame)
-    assert sorted(os.listdir(tmp_path)) == before
+    assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "out.mp4").read_bytes() == b"old"
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path, clip, suffix):
     """A limit on file size stands in for the full disk: writes fail the same way."""
-    before = sorted(os.listdir(tmp_path))
+    before = sorted(tmp_path.iterdir())
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def convert() -> None:
@@ -268,7 +271,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path, clip, suffix
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     only_line(error)
-    assert sorted(os.listdir(tmp_path)) == before
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_a_frame_of_another_size_is_refused(tmp_path, clip):
@@ -286,7 +289,10 @@ def test_ranges_that_hold_nothing_are_refused(clip):
     for bounds in ({"start_s": -1.0}, {"start_s": 2.0, "end_s": 2.0}, {"end_s": 0.0}):
         with pytest.raises(ValueError, match=r"start_s|end_s"):
             VideoReader(clip, **bounds)
-    with VideoReader(clip, start_s=100.0) as reader, pytest.raises(VideoReadError, match="no frame"):
+    with (
+        VideoReader(clip, start_s=100.0) as reader,
+        pytest.raises(VideoReadError, match="no frame"),
+    ):
         list(reader)
 
 

@@ -162,9 +162,7 @@ def test_what_was_read_can_be_put_back_unchanged(name):
             codes = np.rint((view >> frame.layout.shift) * 0.05 + middle * 0.95)
             view[...] = codes.astype(view.dtype) << frame.layout.shift
     box = Box(4, 6, 30, 24)
-    back = frame.with_patches(
-        [Patch(box, frame.read_region(box), np.ones((18, 26), np.float32))]
-    )
+    back = frame.with_patches([Patch(box, frame.read_region(box), np.ones((18, 26), np.float32))])
     step = max(1, (1 << frame.layout.bits) // 256)
     for old, new in zip(frame.samples(), back.samples(), strict=True):
         shift = frame.layout.shift
@@ -174,7 +172,12 @@ def test_what_was_read_can_be_put_back_unchanged(name):
 
 @pytest.mark.parametrize(
     ("matrix", "color_range", "expected"),
-    [(1, 1, (81, 121, 197)), (6, 1, (93, 113, 197)), (1, 2, (75, 120, 207)), (9, 1, (87, 117, 198))],
+    [
+        (1, 1, (81, 121, 197)),
+        (6, 1, (93, 113, 197)),
+        (1, 2, (75, 120, 207)),
+        (9, 1, (87, 117, 198)),
+    ],
 )
 def test_a_region_is_read_through_the_frames_own_matrix_and_range(matrix, color_range, expected):
     """One red, (200, 40, 60), as each matrix and range encodes it."""
@@ -318,7 +321,10 @@ def test_orientation_maps_there_and_back(rotation_deg, mirrored):
     found = [
         o
         for o in (
-            Orientation(t, x, y) for t in (False, True) for x in (False, True) for y in (False, True)
+            Orientation(t, x, y)
+            for t in (False, True)
+            for x in (False, True)
+            for y in (False, True)
         )
         if (o.rotation_deg, o.mirrored) == (rotation_deg, mirrored)
     ]

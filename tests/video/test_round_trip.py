@@ -123,7 +123,9 @@ def test_decoding_times_before_zero_move_no_frame(tmp_path, suffix):
     assert times(tmp_path / f"out{suffix}") == times(source)
 
 
-@pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(24), Fraction(50), Fraction(15, 2)])
+@pytest.mark.parametrize(
+    "rate", [Fraction(30000, 1001), Fraction(24), Fraction(50), Fraction(15, 2)]
+)
 def test_writer_keeps_time_base_and_rate(tmp_path, rate):
     source = encode_clip(tmp_path / "in.mp4", rate=rate, b_frames=2)
     convert(source, tmp_path / "out.mp4")
