@@ -80,10 +80,19 @@ class DetectConfig:
     size_px: int = setting(
         0,
         low=0,
+        zero_is_auto=True,
         flags=("--detect-size",),
-        metavar="PX",
-        default_text="0: as small as --min-face allows",
-        help="Longer side of the picture that faces are looked for in",
+        metavar="auto|PX",
+        help="Longer side of the picture that faces are looked for in; auto is as small as "
+        "--min-face allows",
+    )
+    every: int = setting(
+        0,
+        low=0,
+        zero_is_auto=True,
+        flags=("--detect-every",),
+        metavar="auto|N",
+        help="Look for new faces in every N-th frame; auto looks seldom while nothing happens",
     )
     threshold: float = setting(
         0.8,

@@ -36,6 +36,7 @@ class Setting:
         low_open: Whether ``low`` itself is refused.
         high_open: Whether ``high`` itself is refused.
         default_text: What ``--help`` calls the default, where that is ``None`` or a code.
+        zero_is_auto: Whether 0 is called ``auto`` on the command line.
         metavar: Name of the value in ``--help``.
     """
 
@@ -47,6 +48,7 @@ class Setting:
     low_open: bool = False
     high_open: bool = False
     default_text: str | None = None
+    zero_is_auto: bool = False
     metavar: str | None = None
 
 
@@ -122,9 +124,21 @@ def read_toml(path: Path, config: type) -> dict[str, object]:
         with path.open("rb") as file:
             tables = tomllib.load(file)
     except OSError as exc:
-        raise ConfigError(f"{path}: cannot be read ({exc.strerror}); check --config.") from exc
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror}); check its path.") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path}: is not TOML ({exc}).") from exc
+    return read_tables(tables, config, path)
+
+
+def read_tables(tables: Mapping[str, object], config: type, path: Path) -> dict[str, object]:
+    """Read nested tables for a configuration; ``path`` is where they come from.
+
+    Returns:
+        The values they give, by full name. Relative paths are taken from the folder of ``path``.
+
+    Raises:
+        ConfigError: A key or value is not accepted.
+    """
     known = {named.name: named for named in settings_of(config)}
     values: dict[str, object] = {}
     for name, value in _flatten(tables, known):

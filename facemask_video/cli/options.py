@@ -66,6 +66,14 @@ class TimeParam(click.ParamType[float]):
             self.fail(str(exc), param, ctx)
 
 
+class AutoParam(click.IntRange):
+    """A whole number, or ``auto``, which stands for 0."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a number or ``auto``."""
+        return 0 if value == "auto" else int(super().convert(value, param, ctx))
+
+
 class DirectionParam(click.ParamType[Direction]):
     """A direction, or CycleGAN's name for it."""
 
@@ -120,7 +128,7 @@ def setting_options(config: type) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         for named in reversed(list(settings_of(config))):
-            function = _option(named)(function)
+            function = setting_option(named)(function)
         return function
 
     return decorate
@@ -140,7 +148,8 @@ def typed_settings(ctx: click.Context) -> dict[str, object]:
     return typed
 
 
-def _option(named: NamedSetting) -> Callable[[Function], Function]:
+def setting_option(named: NamedSetting) -> Callable[[Function], Function]:
+    """Give a command the option of one setting."""
     about = named.setting
     flags = about.flags or ("--" + named.key.replace("_", "-"),)
     arguments: dict[str, Any] = {
@@ -151,7 +160,7 @@ def _option(named: NamedSetting) -> Callable[[Function], Function]:
         "type": _param_type(named),
     }
     if named.default is not MISSING:
-        arguments["default"] = named.default
+        arguments["default"] = "auto" if about.zero_is_auto else named.default
         arguments["show_default"] = about.default_text or True
     if named.kind is bool:
         del arguments["type"], arguments["metavar"]
@@ -172,6 +181,8 @@ def _param_type(named: NamedSetting) -> Any:
         return click.Choice(about.choices, case_sensitive=False)
     if named.kind is float and about.metavar == "TIME":
         return TimeParam()
+    if about.zero_is_auto:
+        return AutoParam(min=1)
     if named.kind in (int, float):
         ranged: Any = click.IntRange if named.kind is int else click.FloatRange
         return ranged(

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from facemask_video import __version__, provenance
 from facemask_video.config import ConvertConfig
+from facemask_video.detect.stage import DetectFaces
 from facemask_video.faces import BlendedFrame
 from facemask_video.pipeline.clock import StageClock
 from facemask_video.pipeline.layout import COLUMNS, lay_out
@@ -23,7 +24,6 @@ from facemask_video.pipeline.report import (
 from facemask_video.pipeline.stages import (
     AlignFaces,
     BlendFaces,
-    DetectFaces,
     MatchColours,
     TranslateFaces,
 )
@@ -100,7 +100,11 @@ def convert(
                 stack.enter_context(sidecar)
             writer = stack.enter_context(_open_writer(target, reader, config, networks))
 
-        detect = DetectFaces(networks.detector, max_side_px=networks.detect_size_px)
+        detect = DetectFaces(
+            networks.detector,
+            max_side_px=networks.detect_size_px,
+            detect_every=config.detect.every,
+        )
         track = TrackFaces(
             Tracker(
                 smoothing=config.track.smoothing,

@@ -6,18 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from facemask_video.config import ConvertConfig
+from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.detector import Detector
-from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.detect.size import detect_size_px
 from facemask_video.frames import VideoInfo
 from facemask_video.pipeline.stages import CropTranslator
 from facemask_video.translate.device import pick_device, pick_precision
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
-
-# Of the threshold: a face that is already followed is followed on weaker scores than it takes to
-# begin, so that it does not flicker at the threshold.
-_WEAK_SCORE = 0.75
 
 # MTCNN's first network sees cells of this size; it can look for nothing smaller.
 _MTCNN_CELL_PX = 12.0
@@ -64,9 +60,9 @@ def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:
         info.width_px, info.height_px, min_face_px=config.detect.min_face_px
     )
     scale = min(1.0, size_px / max(info.width_px, info.height_px))
-    detector = MtcnnDetector(
+    detector = CascadeDetector(
         device=device,
-        threshold=_WEAK_SCORE * config.detect.threshold,
+        threshold=config.detect.threshold,
         min_face_px=max(_MTCNN_CELL_PX, config.detect.min_face_px * scale),
     )
     weights = {"path": str(path), **dataclasses.asdict(translator.card)}

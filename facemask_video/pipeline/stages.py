@@ -1,7 +1,8 @@
 """The stages of a conversion: thin adapters between the rooms and the pipeline.
 
 Each obeys the law in `facemask_video.pipeline.stage`; its buffer and bound are in its docstring.
-`facemask_video.track.TrackFaces` is the one stage that is not here.
+Finding and following faces need no adapter: `facemask_video.detect.stage.DetectFaces` and
+`facemask_video.track.TrackFaces` are stages themselves.
 """
 
 import logging
@@ -13,20 +14,17 @@ from typing import Protocol
 from facemask_video.align.crop import cut_crop
 from facemask_video.composite.colour import match_colour
 from facemask_video.composite.paste import make_patch
-from facemask_video.detect.detector import Detector
-from facemask_video.detect.size import in_frame
 from facemask_video.faces import (
     BlendedFrame,
     Crop,
     CroppedFrame,
-    DetectedFrame,
     PastedFace,
     TrackedFace,
     TrackedFrame,
     TranslatedCrop,
     TranslatedFrame,
 )
-from facemask_video.frames import Frame, ImageU8
+from facemask_video.frames import Frame
 
 logger = logging.getLogger(__name__)
 
@@ -42,44 +40,6 @@ class CropTranslator(Protocol):
     def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
         """Translate crops of one batch, in order."""
         ...
-
-
-class DetectFaces:
-    """Look for faces in a small picture of each frame; holds up to ``batch_frames`` frames.
-
-    Args:
-        detector: What looks.
-        max_side_px: Longer side of the small picture.
-        batch_frames: Frames given to the detector at once.
-    """
-
-    def __init__(self, detector: Detector, *, max_side_px: int, batch_frames: int = 8) -> None:
-        """See the class."""
-        self._detector = detector
-        self._max_side_px = max_side_px
-        self._batch_frames = batch_frames
-
-    def __call__(self, items: Iterable[Frame], /) -> Iterator[DetectedFrame]:
-        """Yield each frame with its faces in frame px."""
-        held: list[tuple[Frame, ImageU8, float]] = []
-        for frame in items:
-            image, scale = frame.thumbnail(self._max_side_px)
-            # A detector reads pictures of one size; a stream may change its own half way.
-            if held and held[0][1].shape != image.shape:
-                yield from self._look(held)
-                held = []
-            held.append((frame, image, scale))
-            if len(held) == self._batch_frames:
-                yield from self._look(held)
-                held = []
-        yield from self._look(held)
-
-    def _look(self, held: list[tuple[Frame, ImageU8, float]]) -> Iterator[DetectedFrame]:
-        if not held:
-            return
-        found = self._detector.detect([image for _, image, _ in held])
-        for (frame, _, scale), detections in zip(held, found, strict=True):
-            yield DetectedFrame(frame, in_frame(detections, scale))
 
 
 class AlignFaces:

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
 import torch
 from click.testing import CliRunner, Result
@@ -33,6 +34,19 @@ def sample() -> Path:
     path = _SAMPLES / "astronaut.mp4"
     if not path.is_file():
         pytest.skip(f"{path.name} is not there; scripts/make_samples.py makes it")
+    return path
+
+
+@pytest.fixture
+def short_clip(sample: Path, tmp_path: Path) -> Path:
+    """Return the first half second of `sample`, its packets copied."""
+    path = tmp_path / "short.mkv"
+    with av.open(str(sample)) as source, av.open(str(path), "w") as target:
+        streams = {s.index: target.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None and packet.dts * packet.time_base < 0.5:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
     return path
 
 

@@ -91,6 +91,17 @@ def test_options_are_read_in_the_forms_that_help_shows(
     assert settings["output"]["overwrite"] is True
 
 
+@pytest.mark.parametrize(("text", "value"), [("auto", 0), ("7", 7)])
+def test_a_number_may_be_left_to_the_program(
+    run: Run, sample: Path, tmp_path: Path, text: str, value: int
+) -> None:
+    settings = _dry_settings(
+        run, sample, tmp_path / "out.mp4", "-d", "mask", "--detect-every", text
+    )
+
+    assert settings["detect"]["every"] == value
+
+
 def test_a_dry_run_loads_no_network_and_writes_nothing(sample: Path, tmp_path: Path) -> None:
     code = (
         "import sys\n"
@@ -269,6 +280,7 @@ def test_bad_outputs_and_options_are_one_line_each(
         ([], "pass --direction mask|unmask"),
         (["-d", "sideways"], "expected mask (AtoB) or unmask (BtoA)"),
         (["-d", "mask", "--coverage", "2"], "2.0 is not in the range"),
+        (["-d", "mask", "--detect-every", "0"], "0 is not in the range"),
         (["-d", "mask", "--color", "red"], "'red' is not one of"),
         (["-d", "mask", "--start", "1:99"], "under 60"),
         (["-d", "mask", "--start", "soon"], "expected seconds or HH:MM:SS"),

@@ -52,9 +52,10 @@ def test_every_setting_is_an_option_and_shows_its_default(run: Run) -> None:
     assert list(options) == [named.name for named in settings_of(ConvertConfig)]
     for named in settings_of(ConvertConfig):
         assert options[named.name].opts[0] in shown
-        plain = named.default is not MISSING and named.default not in (None, False, True, {})
-        if plain and named.setting.default_text is None:
-            assert f"[default: {named.default}" in shown, named.name
+        silent = named.default in (MISSING, None, {}) or isinstance(named.default, bool)
+        if not silent and named.setting.default_text is None:
+            default = "auto" if named.setting.zero_is_auto else named.default
+            assert f"[default: {default}" in shown, named.name
 
 
 def test_the_version_is_told(run: Run) -> None:

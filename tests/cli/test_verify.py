@@ -5,15 +5,24 @@ from tests.cli.conftest import Run
 
 
 def test_an_exact_conversion_is_confirmed(
-    run: Run, sample: Path, weights: Path, tmp_path: Path
+    run: Run, short_clip: Path, weights: Path, tmp_path: Path
 ) -> None:
     out, tracks = tmp_path / "out.mkv", tmp_path / "tracks.jsonl"
     run(
-        sample, out, "-d", "mask", "--weights", weights, "--encoder", "ffv1", "--tracks-out", tracks
+        short_clip,
+        out,
+        "-d",
+        "mask",
+        "--weights",
+        weights,
+        "--encoder",
+        "ffv1",
+        "--tracks-out",
+        tracks,
     )
 
-    result = run("verify", sample, out, "--tracks", tracks)
-    plain = json.loads(run("verify", sample, out, "--tracks", tracks, "--json").stdout)
+    result = run("verify", short_clip, out, "--tracks", tracks)
+    plain = json.loads(run("verify", short_clip, out, "--tracks", tracks, "--json").stdout)
 
     assert result.exit_code == 0, result.output
     assert "FAIL" not in result.stdout
@@ -21,11 +30,11 @@ def test_an_exact_conversion_is_confirmed(
     assert len(plain["rows"]) == len(result.stdout.splitlines()) > 4
 
 
-def test_another_file_is_refused(run: Run, sample: Path, weights: Path, tmp_path: Path) -> None:
+def test_another_file_is_refused(run: Run, short_clip: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mkv"
-    run(sample, out, "-d", "mask", "--weights", weights, "--end", "0.4")
+    run(short_clip, out, "-d", "mask", "--weights", weights, "--end", "0.2")
 
-    result = run("verify", sample, out)
+    result = run("verify", short_clip, out)
 
     assert result.exit_code == 1
     assert "FAIL" in result.stdout
