@@ -4,8 +4,9 @@ Every sample is a function of (seed, its number), so a resumed run sees exactly 
 uninterrupted one would have seen, whatever the number of worker processes.
 """
 
+import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
@@ -61,6 +62,14 @@ class Batch:
     target: Tensor
     real_masked: Tensor
 
+    def __len__(self) -> int:
+        return len(self.bare)
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        moved = {f.name: getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)}
+        return Batch(**moved)
+
 
 class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
     """Samples by number; number i of seed s is always the same."""
@@ -76,12 +85,27 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
         first: int,
         count: int,
         undrawn: float = 0.12,
+        real_fabric: float = 0.3,
         mask_style: MaskStyle = SURGICAL,
     ) -> None:
-        """Prepare ``count`` samples beginning with number ``first``."""
+        """Prepare ``count`` samples beginning with number ``first``.
+
+        Args:
+            bare: Faces to draw masks on.
+            real_masked: Faces in real masks.
+            crop_size_px: Side of the samples.
+            seed: Names the series.
+            augmentation: How far samples vary.
+            first: Number of the first sample.
+            count: How many there are.
+            undrawn: Share of ``masked`` that stay bare, so that bare faces are left alone.
+            real_fabric: Share of drawn masks cut from the cloth of a real one.
+            mask_style: What ``mask`` learns to draw.
+        """
         self.bare, self.real_masked = bare, real_masked
         self.crop_size_px, self.seed, self.augmentation = crop_size_px, seed, augmentation
         self.first, self.count, self.undrawn = first, count, undrawn
+        self.real_fabric = real_fabric
         self.mask_style = mask_style
 
     def __len__(self) -> int:
@@ -96,14 +120,16 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
         index = int(np.random.default_rng((self.seed, 1, epoch)).permutation(len(self.bare))[place])
         bare, landmarks = self._vary(self.bare, index, rng)
         surgical, surgical_cover = draw_mask(bare, landmarks, self.mask_style)
+        real, _ = self._vary(self.real_masked, int(rng.integers(len(self.real_masked))), rng)
         if rng.random() < self.undrawn:
             masked, cover = bare, np.zeros(bare.shape[:2], np.float32)
         else:
-            masked, cover = draw_mask(bare, landmarks, random_style(rng, worn_wrong=0.06))
+            cloth = cut_cloth(real, rng) if rng.random() < self.real_fabric else None
+            style = random_style(rng, worn_wrong=0.06)
+            masked, cover = draw_mask(bare, landmarks, style, texture=cloth)
         worn, target = masked, bare
         if rng.random() < self.augmentation.wear:
             worn, target = wear(masked, bare, rng)
-        real, _ = self._vary(self.real_masked, int(rng.integers(len(self.real_masked))), rng)
         return {
             "bare": _planes(bare),
             "surgical": _planes(surgical),
@@ -162,6 +188,14 @@ def vary(
     return np.asarray(picture, np.float32), points.astype(np.float32)
 
 
+def cut_cloth(masked: FloatImage, rng: np.random.Generator) -> FloatImage:
+    """Cut a piece of cloth out of an aligned, really masked face: from where every mask is."""
+    side = masked.shape[0]
+    x0, x1 = (int(side * v) for v in (rng.uniform(0.32, 0.42), rng.uniform(0.58, 0.68)))
+    y0, y1 = (int(side * v) for v in (rng.uniform(0.54, 0.62), rng.uniform(0.72, 0.84)))
+    return masked[y0:y1, x0:x1]
+
+
 def wear(
     masked: FloatImage, bare: FloatImage, rng: np.random.Generator
 ) -> tuple[FloatImage, FloatImage]:
@@ -200,6 +234,11 @@ def _planes(image: FloatImage) -> NDArray[np.float32]:
     return np.ascontiguousarray(image.transpose(2, 0, 1) * 2 - 1, dtype=np.float32)
 
 
+def _leave_ctrl_c_to_the_loop(worker: int) -> None:
+    # A terminal sends it to the whole process group; the loop must still get its batch and save.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def batches(
     samples: Dataset[dict[str, NDArray[np.float32]]], *, batch_size: int, n_workers: int
 ) -> Iterator[Batch]:
@@ -210,6 +249,9 @@ def batches(
         num_workers=n_workers,
         drop_last=True,
         prefetch_factor=4 if n_workers else None,
+        worker_init_fn=_leave_ctrl_c_to_the_loop,
+        # Its own, or starting the loader would draw from torch's and a resumed run would differ.
+        generator=torch.Generator(),
     )
     for stacked in loader:
         yield Batch(

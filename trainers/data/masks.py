@@ -97,6 +97,7 @@ def random_style(rng: np.random.Generator, *, worn_wrong: float = 0.0) -> MaskSt
         color = rng.uniform(0, 1, 3)
     pattern = "plain" if rng.random() < 0.6 else str(rng.choice(PATTERNS[1:]))
     tight = rng.random() < 0.25
+    gaiter = rng.random() < 0.15
     free_nose = rng.random() < worn_wrong
     return MaskStyle(
         shape=shape,
@@ -106,9 +107,9 @@ def random_style(rng: np.random.Generator, *, worn_wrong: float = 0.0) -> MaskSt
         pattern_scale=float(rng.uniform(0.06, 0.4)),
         top=float(rng.uniform(0.8, 1.0) if free_nose else rng.uniform(0.22, 0.58)),
         side_top=float(rng.uniform(0.4, 0.9)),
-        half_width=float(rng.uniform(0.70, 0.85) if tight else rng.uniform(0.82, 1.10)),
-        bottom=float(rng.uniform(1.66, 2.12)),
-        jaw=float(rng.uniform(0.25, 0.9)),
+        half_width=float(rng.uniform(0.70, 0.85) if tight else rng.uniform(0.82, 1.20)),
+        bottom=float(rng.uniform(2.1, 2.5) if gaiter else rng.uniform(1.66, 2.15)),
+        jaw=float(rng.uniform(0.0, 0.3) if gaiter else rng.uniform(0.25, 0.9)),
         fold=float(rng.uniform(0, 1.8)),
         hem=float(rng.uniform(0, 1.6)),
         straps=str(rng.choice(("ears", "head", "none"), p=(0.62, 0.18, 0.2))),
@@ -200,7 +201,11 @@ def _visible(projected: NDArray[np.floating]) -> tuple[int, int]:
 
 
 def draw_mask(
-    image: FloatImage, landmarks: NDArray[np.floating], style: MaskStyle
+    image: FloatImage,
+    landmarks: NDArray[np.floating],
+    style: MaskStyle,
+    *,
+    texture: FloatImage | None = None,
 ) -> tuple[FloatImage, Plane]:
     """Put a mask on a bare, aligned face.
 
@@ -208,6 +213,8 @@ def draw_mask(
         image: RGB float32 in [0, 1], shape (S, S, 3).
         landmarks: Shape (5, 2) in px of the image.
         style: What to draw.
+        texture: A picture of cloth, RGB float32 in [0, 1], any size, stretched over the mask in
+            place of its colour, pattern and light: real fabric brings its own folds.
 
     Returns:
         The masked picture, and the opacity (S, S) of mask and straps in [0, 1]; the shadow that the
@@ -218,10 +225,11 @@ def draw_mask(
     rng = np.random.default_rng(style.seed)
     opacity, across, along = _outline(head, style)
     light = _scene_light(image, head)
-    fabric = (
-        _fabric(head, style, across, along, rng)
-        * _shade(head, style, across, along, light, rng)[..., None]
-    )
+    shade = _shade(head, style, across, along, light, rng)[..., None]
+    if texture is None:
+        fabric = _fabric(style, across, along, rng) * shade
+    else:
+        fabric = _stretch(texture, across, along) * np.clip(shade / light.level, 0.7, 1.15)
     strap = _straps(head, style, size_px)
     strap_color = np.array(style.strap_color, np.float32) * light.level * light.tint
 
@@ -326,8 +334,18 @@ def _shade(
     return np.asarray(light.level * np.clip(shade, 0.25, 1.35), np.float32)
 
 
+def _stretch(texture: FloatImage, across: Plane, along: Plane) -> FloatImage:
+    """Lay a picture over the mask, its sides on the mask's."""
+    height, width = texture.shape[:2]
+    column = (across + 1) / 2 * width - 0.5
+    row = along * height - 0.5
+    return cv2.remap(
+        texture, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    ).astype(np.float32)
+
+
 def _fabric(
-    head: _Head, style: MaskStyle, across: Plane, along: Plane, rng: np.random.Generator
+    style: MaskStyle, across: Plane, along: Plane, rng: np.random.Generator
 ) -> FloatImage:
     """Return the fabric's own colour."""
     size = across.shape
