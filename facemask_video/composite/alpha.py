@@ -17,8 +17,8 @@ FLOOR = 1 / 255
 FEATHER = 0.05
 """Width of the window's falloff, as a fraction of the crop's side.
 
-The chin lies at 0.85 of the crop's height and masks reach 0.89; with a coverage of 0.9 the window is
-1 down to 0.90.
+The chin lies at 0.85 of the crop's height and masks reach 0.89; with a coverage of 0.9 the window
+is 1 down to 0.90.
 """
 
 

@@ -30,8 +30,13 @@ The alignment template puts the eyes at (0.365, 0.36) and (0.635, 0.36); a mask'
 bridge of the nose lies at about 0.46.
 """
 
-MAX_SHIFT = 24.0
-"""Largest change of a level, of 255. A generator further off than this is wrong, not tinted."""
+MAX_SHIFT = 16.0
+"""Largest change of a level, of 255.
+
+A generator that redraws the eyes as they are is off by one or two levels. One that never learned to
+(nothing makes a ``mask`` generator do so, its alpha hides them) was seen off by 17 to 33, with the
+mask's colour spilt upwards; taking that for a tint would darken the mask.
+"""
 
 MAX_GAIN = 1.25
 """Largest ratio of contrast; its inverse is the smallest."""
@@ -223,9 +228,9 @@ def _trust(kept: _Kept) -> float:
         return 0.0
     likeness = float(shares @ (ours * theirs)) / spread
     fullness = min(1.0, enough / (4 * _MIN_PIXELS))
-    # From half likeness on, fully from 0.85; up to the largest shift, not at all at half as much
-    # again.
-    return fullness * _fade((likeness - 0.5) / 0.35) * _fade((1.5 - off) / 0.5)
+    # Likeness counts from a half on, and fully from 0.85; a tint counts fully up to half the
+    # largest shift, and not at all beyond it.
+    return fullness * _fade((likeness - 0.5) / 0.35) * _fade((1.0 - off) / 0.5)
 
 
 def _fade(at: float) -> float:
