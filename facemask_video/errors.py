@@ -29,5 +29,9 @@ class DeviceError(FacemaskVideoError):
     """The device or precision asked for is not available here."""
 
 
+class TrainingError(FacemaskVideoError):
+    """A training run cannot go on."""
+
+
 class TracksError(FacemaskVideoError):
     """A tracks sidecar is damaged or belongs to another file."""

@@ -104,13 +104,21 @@ def default_weights(direction: Direction, quality: str = "standard") -> Path:
 
 
 def save_generator(path: Path, network: Generator, card: WeightsCard) -> None:
-    """Write a generator in half precision with its card."""
+    """Write a generator in half precision with its card; the file is there whole or not at all.
+
+    Raises:
+        WeightsError: A value is not finite, or half precision cannot hold it.
+    """
     tensors = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
         for name, tensor in network.state_dict().items()
     }
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise WeightsError(f"{path}: not written, a weight is not a finite half-precision number.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, str(path), metadata=card.to_metadata())
+    part = path.with_suffix(".part")
+    save_file(tensors, str(part), metadata=card.to_metadata())
+    part.replace(path)
 
 
 def read_card(path: Path) -> WeightsCard:

@@ -4,10 +4,10 @@ The crops are cut by the converter's own align code and found by its own detecto
 """
 
 import hashlib
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from facemask_video.errors import ConfigError
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
 
-logger = logging.getLogger(__name__)
+_DETECT_SIDE_PX = 640
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
@@ -33,7 +33,7 @@ class CropSet:
     Attributes:
         images: uint8, shape (n, S, S, 3), RGB.
         landmarks: float32, shape (n, 5, 2), as fractions of the side.
-        names: Source of each, relative to its folder; what splits go by.
+        names: Source of each, beginning with its folder's name; what splits go by.
     """
 
     images: NDArray[np.uint8]
@@ -48,15 +48,48 @@ class CropSet:
         names = tuple(name for name, keep in zip(self.names, chosen, strict=True) if keep)
         return CropSet(self.images[chosen], self.landmarks[chosen], names)
 
+    @property
+    def size_px(self) -> int:
+        """Side of the crops."""
+        return int(self.images.shape[1])
+
+    def in_folders(self, folders: Collection[str]) -> "CropSet":
+        """Return the crops whose source lay in a folder of one of these names.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        chosen = np.array(
+            [not set(folders).isdisjoint(name.split("/")[:-1]) for name in self.names], dtype=bool
+        )
+        if not chosen.any():
+            there = sorted({name.rpartition("/")[0] for name in self.names})
+            raise ConfigError(
+                f"no crop comes from a folder named {' or '.join(folders)}; there are "
+                f"{', '.join(there)}."
+            )
+        return self.take(chosen)
+
     def save(self, path: Path) -> None:
-        """Write one .npz file."""
+        """Write one .npz file; it is there whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.stem}.part.npz")
         np.savez(
-            path,
+            part,
             images=self.images,
             landmarks=self.landmarks,
             names=np.array(self.names),
             alignment_id=np.array(ALIGNMENT_ID),
+        )
+        part.replace(path)
+
+    @classmethod
+    def joined(cls, sets: Sequence["CropSet"]) -> "CropSet":
+        """Put sets of one size together."""
+        return cls(
+            np.concatenate([crops.images for crops in sets]),
+            np.concatenate([crops.landmarks for crops in sets]),
+            tuple(name for crops in sets for name in crops.names),
         )
 
     @classmethod
@@ -76,7 +109,7 @@ class CropSet:
                     )
                 names = tuple(str(name) for name in stored["names"])
                 return cls(stored["images"], stored["landmarks"], names)
-        except (OSError, ValueError, KeyError) as exc:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as exc:
             raise ConfigError(
                 f"{path}: not a crop set ({exc}); make one with facemask-train crops."
             ) from exc
@@ -124,32 +157,29 @@ def cut_folder(
         on_progress: Called with pictures done and in all.
 
     Returns:
-        The crops, and (name, reason) for each picture left out.
+        The crops, and (name, reason) for each picture left out. Names begin with the folder's own.
 
     Raises:
         ConfigError: Nothing could be cut.
     """
-    paths = list_images(folder)
+    paths = list_images(folder.resolve())
     images, landmarks, names = [], [], []
     skipped: list[tuple[str, str]] = []
-    for done, path in enumerate(paths):
-        name = path.relative_to(folder).as_posix()
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    for done, path in enumerate(paths, start=1):
+        name = path.relative_to(folder.resolve().parent).as_posix()
+        picture = _read_rgb(path)
+        face = None if picture is None else _main_face(picture, detector)
         if picture is None:
             skipped.append((name, "unreadable"))
-            continue
-        face = _main_face(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8), detector)
-        if face is None:
+        elif face is None:
             skipped.append((name, "no face found"))
-            continue
-        crop, points = face_crop(
-            cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8), face, crop_size_px
-        )
-        images.append(crop)
-        landmarks.append(points)
-        names.append(name)
+        else:
+            crop, points = face_crop(picture, face, crop_size_px)
+            images.append(crop)
+            landmarks.append(points)
+            names.append(name)
         if on_progress is not None:
-            on_progress(done + 1, len(paths))
+            on_progress(done, len(paths))
     if not images:
         raise ConfigError(f"{folder}: no face found in any of {len(paths)} pictures.")
     return CropSet(np.stack(images), np.stack(landmarks), tuple(names)), skipped
@@ -164,13 +194,31 @@ def face_crop(
     return crop, points.astype(np.float32)
 
 
+def _read_rgb(path: Path) -> ImageU8 | None:
+    """Read a picture as people see it (EXIF turned); None where it cannot be decoded."""
+    try:
+        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    if picture is None:
+        return None
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
 def _main_face(image: ImageU8, detector: Detector) -> Detection | None:
     """Return the largest face near the middle, in px of the image.
 
     Pictures cut close to the face are given a border first: the detector wants some surround.
     """
-    border = round(0.2 * max(image.shape[:2]))
-    framed = cv2.copyMakeBorder(image, *(border,) * 4, cv2.BORDER_REPLICATE).astype(np.uint8)
+    # The main face of a large photograph is large too; the detector's time grows with the pixels.
+    scale = min(1.0, _DETECT_SIDE_PX / max(image.shape[:2]))
+    shown = image
+    if scale < 1:
+        shown = np.asarray(
+            cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+    border = round(0.2 * max(shown.shape[:2]))
+    framed = np.asarray(cv2.copyMakeBorder(shown, *(border,) * 4, cv2.BORDER_REPLICATE), np.uint8)
     found = detector.detect([framed])[0]
     if not found:
         return None
@@ -182,6 +230,7 @@ def _main_face(image: ImageU8, detector: Detector) -> Detection | None:
         return float(face.box.area_px2 * (1 - off))
 
     best = max(found, key=prominence)
-    shifted = best.landmarks - np.float32(border)
-    box = geometry.Box(*(v - border for v in (best.box.x0, best.box.y0, best.box.x1, best.box.y1)))
+    shifted = (best.landmarks - np.float32(border)) / np.float32(scale)
+    edges = (best.box.x0, best.box.y0, best.box.x1, best.box.y1)
+    box = geometry.Box(*((edge - border) / scale for edge in edges))
     return Detection(box, shifted.astype(np.float32), best.score)

@@ -344,9 +344,7 @@ def _stretch(texture: FloatImage, across: Plane, along: Plane) -> FloatImage:
     ).astype(np.float32)
 
 
-def _fabric(
-    style: MaskStyle, across: Plane, along: Plane, rng: np.random.Generator
-) -> FloatImage:
+def _fabric(style: MaskStyle, across: Plane, along: Plane, rng: np.random.Generator) -> FloatImage:
     """Return the fabric's own colour."""
     size = across.shape
     repeat = 2 * math.pi / style.pattern_scale

@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from facemask_video.detect.features import OnetFeatures
 from facemask_video.translate.networks import (
+    Generator,
     GeneratorSpec,
     TwoStageGenerator,
     build_generator,
 )
 from trainers.data.batches import Batch
 from trainers.gan import losses
+from trainers.gan.autocast import autocast
 from trainers.gan.discriminators import DiscriminatorSpec, build_discriminator
 
 
@@ -94,7 +96,7 @@ class WarmStart:
         yield "judge_masked", self.judge_masked
         yield "judge_bare", self.judge_bare
 
-    def generators(self) -> Iterator[tuple[str, nn.Module]]:
+    def generators(self) -> Iterator[tuple[str, Generator]]:
         """Yield what ships."""
         yield "mask", self.mask
         yield "unmask", self.unmask
@@ -113,7 +115,7 @@ class WarmStart:
         opt, generator = self.options, self.unmask
         drawn = batch.masked_cover.amax(dim=(1, 2, 3), keepdim=True) > 0
         stats: dict[str, Tensor] = {}
-        with torch.autocast(self.device.type, self.precision):
+        with autocast(self.device, self.precision):
             if isinstance(generator, TwoStageGenerator):
                 logits = generator.draw_outline(batch.masked)
                 outline = losses.outline_loss(logits, batch.masked_cover)
@@ -171,7 +173,7 @@ class WarmStart:
         cover = torch.cat(
             [batch.surgical_cover[n_kept:], torch.zeros_like(batch.surgical_cover[:n_kept])]
         )
-        with torch.autocast(self.device.type, self.precision):
+        with autocast(self.device, self.precision):
             translation = self.mask(image)
             result = translation.over(image)
             n_drawn = len(image) - n_kept
@@ -216,7 +218,7 @@ class WarmStart:
     def _step_judge(self, name: str, real: Tensor, fake: Tensor) -> Tensor:
         judge = dict(self.networks())[name]
         judge.requires_grad_(True)
-        with torch.autocast(self.device.type, self.precision):
+        with autocast(self.device, self.precision):
             loss = losses.discriminator_loss(judge(real), judge(fake), self.options.gan_mode)
         self._update(name, loss)
         return loss.detach()

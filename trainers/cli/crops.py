@@ -1,0 +1,68 @@
+"""``facemask-train crops``: cut aligned faces out of folders of pictures."""
+
+from pathlib import Path
+
+import click
+
+from facemask_video.settings import settings_of
+from trainers.cli.progress import cutting_line
+from trainers.config import DataConfig
+
+_LOAD_SIZE_PX = next(
+    named.default for named in settings_of(DataConfig) if named.key == "load_size_px"
+)
+
+
+@click.command()
+@click.argument(
+    "folders",
+    metavar="FOLDER...",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE.npz",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the crops are written.",
+)
+@click.option(
+    "--size",
+    "size_px",
+    metavar="PX",
+    type=click.IntRange(min=16),
+    default=_LOAD_SIZE_PX,
+    show_default=True,
+    help="Side of the crops; a quarter more than training's, so that jitter does not blur.",
+)
+@click.option("--device", default="auto", show_default=True, help="Where the detector runs.")
+@click.option("--overwrite", "-y", is_flag=True, help="Replace the file if it exists.")
+def crops(
+    folders: tuple[Path, ...], output: Path, size_px: int, device: str, overwrite: bool
+) -> None:
+    """Cut the main face of every picture under each FOLDER into one file.
+
+    Pictures without a face and files that cannot be read are left out, counted, and listed with
+    the reason beside the output, in FILE.skipped.txt.
+
+    \b
+    facemask-train crops photos/bare -o bare.npz
+    """
+    from facemask_video.translate.device import pick_device
+    from trainers.fit.sources import cut_folders, note_skipped
+
+    if output.suffix != ".npz":
+        raise click.BadParameter(f"{output}: expected a name that ends in .npz.", param_hint="-o")
+    if output.exists() and not overwrite:
+        raise click.UsageError(f"{output} exists; pass --overwrite to replace it.")
+    cut, skipped = cut_folders(
+        list(folders), size_px=size_px, device=pick_device(device), on_cut=cutting_line
+    )
+    cut.save(output)
+    note_skipped(output.with_suffix(".skipped.txt"), skipped)
+    click.echo(f"{output}: {len(cut):,} crops of {size_px} px; {len(skipped):,} pictures left out.")
+    for name, reason in skipped:
+        click.echo(f"left out: {name}: {reason}", err=True)

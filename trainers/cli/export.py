@@ -1,0 +1,37 @@
+"""``facemask-train export``: write a run's generators for the converter."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the files are written.",
+)
+@click.option(
+    "--quality",
+    default="standard",
+    show_default=True,
+    metavar="NAME",
+    help="Goes into the files' names, DIRECTION-NAME.safetensors.",
+)
+def export(run: Path, output: Path, quality: str) -> None:
+    """Write the averaged generators of a RUN folder's newest checkpoint.
+
+    Each becomes one safetensors file in half precision, with a card that says what it is for.
+
+    \b
+    facemask-train export runs/00000-cpu-128 -o weights/
+    """
+    from trainers.fit.export import export_run
+    from trainers.fit.runs import RunFolder
+
+    for path in export_run(RunFolder.open(run), output, quality=quality):
+        click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -1,0 +1,161 @@
+"""``facemask-train fit``: train generators from a configuration."""
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from facemask_video.cli.options import SectionedCommand, setting_option, typed_settings
+from facemask_video.errors import ConfigError
+from facemask_video.settings import as_plain, build, read_tables, read_toml, settings_of
+from trainers.cli.progress import cutting_line, on_stats
+from trainers.config import TrainConfig
+
+if TYPE_CHECKING:
+    from trainers.fit.loop import Outcome
+    from trainers.fit.runs import RunFolder
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C or SIGTERM, as a shell gives it."""
+
+_WITH_FLAGS = ("", "data", "optim", "run")
+"""Sections whose settings have flags of their own; ``--set`` reaches the others too."""
+
+
+class FitCommand(SectionedCommand):
+    """`fit` with its options under headings."""
+
+    headings = {  # noqa: RUF012 - click copies nothing of a command's class
+        "": "Method",
+        "data": "Data",
+        "optim": "Optimisers",
+        "run": "Run",
+        "other": "Other",
+    }
+
+
+def _flags(function: Function) -> Function:
+    for named in reversed(list(settings_of(TrainConfig))):
+        if named.name.rpartition(".")[0] in _WITH_FLAGS:
+            function = setting_option(named)(function)
+    return function
+
+
+@click.command(cls=FitCommand)
+@click.argument(
+    "config_file", metavar="[CONFIG.toml]", required=False, type=click.Path(path_type=Path)
+)
+@_flags
+@click.option(
+    "--set",
+    "assignments",
+    metavar="SECTION.KEY=VALUE",
+    multiple=True,
+    help="Give any setting of the configuration, networks and losses included; repeatable.",
+)
+@click.option(
+    "--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run folder."
+)
+@click.option("--dry-run", is_flag=True, help="Show the resolved configuration and do nothing.")
+@click.pass_context
+def fit(
+    ctx: click.Context,
+    /,
+    config_file: Path | None,
+    assignments: tuple[str, ...],
+    resume: Path | None,
+    dry_run: bool,
+    **_settings: object,
+) -> None:
+    """Train the generators that CONFIG.toml describes.
+
+    Pictures are cut to aligned crops first, where folders are given. Everything about the run goes
+    into a numbered folder under --run-dir: options, statistics, previews, checkpoints, and at the
+    end the weights. Ctrl-C saves and leaves; --resume RUN goes on from there.
+
+    \b
+    facemask-train fit configs/train/cpu-128.toml --bare bare/ --masked masked/
+    facemask-train fit --resume runs/00000-cpu-128 --images 400000
+    """
+    from trainers.fit.export import read_config
+    from trainers.fit.runs import RunFolder
+
+    run = None if resume is None else RunFolder.open(resume)
+    layers: list[Mapping[str, object]] = [] if run is None else [read_config(run)]
+    if config_file is not None:
+        layers.append(read_toml(config_file, TrainConfig))
+    layers += [_assigned(assignments), typed_settings(ctx)]
+    config = build(TrainConfig, *(_absolute(layer) for layer in layers))
+    if dry_run:
+        click.echo(json.dumps(as_plain(config), indent=2))
+        return
+    run = run or RunFolder.create(config.run.run_dir, config.name)
+    outcome = _train(config, run, resume=resume is not None)
+    if outcome.stopped_by:
+        click.echo(
+            f"Stopped by {outcome.stopped_by} after {outcome.images_seen:,} images; go on with "
+            f"facemask-train fit --resume {run.path}",
+            err=True,
+        )
+        ctx.exit(INTERRUPTED)
+    click.echo(f"{run.weights}: generators after {outcome.images_seen:,} images")
+
+
+def _train(config: TrainConfig, run: "RunFolder", *, resume: bool) -> "Outcome":
+    import torch
+
+    from facemask_video.translate.device import DTYPES, pick_device, pick_precision
+    from trainers.fit.loop import fit as run_fit
+    from trainers.fit.sources import load_training_crops
+
+    if config.run.n_threads:
+        torch.set_num_threads(config.run.n_threads)
+    device = pick_device(config.run.device)
+    precision = pick_precision(config.run.precision, device)
+    # Training in fp16 would need its losses scaled; bf16 has the range of fp32.
+    dtype = DTYPES["fp32" if precision == "fp16" else precision]
+    click.echo(f"{run.path}: {config.method} on {device}, {str(dtype).partition('.')[2]}", err=True)
+    crops = load_training_crops(config.data, run.crops, device=device, on_cut=cutting_line)
+    click.echo(
+        f"{len(crops.bare):,} bare and {len(crops.masked):,} masked faces to train on; "
+        f"{len(crops.bare_held_out):,} and {len(crops.masked_held_out):,} set aside",
+        err=True,
+    )
+    return run_fit(
+        config,
+        run,
+        crops,
+        device=device,
+        precision=dtype,
+        resume=resume,
+        on_stats=on_stats(config.run.progress, config.run.images),
+    )
+
+
+def _assigned(assignments: tuple[str, ...]) -> dict[str, object]:
+    """Read ``section.key=value``; the value is TOML, or else text."""
+    values: dict[str, object] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment}: expected SECTION.KEY=VALUE.")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        tables: dict[str, object] = {name.strip(): value}
+        values |= read_tables(tables, TrainConfig, Path("--set"))
+    return values
+
+
+def _absolute(values: Mapping[str, object]) -> dict[str, object]:
+    """Make paths absolute, so that a run can be resumed from another folder."""
+    return {
+        name: value.absolute() if isinstance(value, Path) else value
+        for name, value in values.items()
+    }

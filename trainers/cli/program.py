@@ -1,0 +1,48 @@
+"""The group of commands, and the one place where errors become a line and an exit code."""
+
+from typing import Any
+
+import click
+
+from facemask_video import __version__
+from facemask_video.errors import ConfigError, FacemaskVideoError
+from trainers.cli.crops import crops
+from trainers.cli.export import export
+from trainers.cli.fit import INTERRUPTED, fit
+
+
+class _Program(click.Group):
+    """Turns every error raised on purpose into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except FacemaskVideoError as exc:
+            message = " ".join(str(exc).split())
+            if isinstance(exc, ConfigError):
+                raise click.UsageError(message) from exc
+            raise click.ClickException(message) from exc
+        except KeyboardInterrupt:
+            click.echo("Interrupted at once; the last checkpoint stays.", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(
+    cls=_Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "--version", prog_name="facemask-train")
+def main() -> None:
+    """Train the generators that facemask-video converts with.
+
+    \b
+    facemask-train crops bare/ -o bare.npz
+    facemask-train crops masked/ -o masked.npz
+    facemask-train fit configs/train/cpu-128.toml --bare bare.npz --masked masked.npz
+    facemask-train export runs/00000-cpu-128 -o weights
+    facemask-video in.mp4 out.mp4 -d mask --weights weights/mask-standard.safetensors
+    """
+
+
+for command in (crops, fit, export):
+    main.add_command(command)

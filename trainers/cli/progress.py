@@ -1,0 +1,62 @@
+"""Show how far a run is, on stderr: a line that renews itself, lines, or JSON objects."""
+
+import json
+import sys
+from collections.abc import Callable
+
+_RENEW = "\r\x1b[K"
+"""Goes to the line's start and clears it."""
+
+
+def on_stats(mode: str, images: int) -> Callable[[dict[str, float]], None]:
+    """Return what is to be called with each line of statistics.
+
+    Args:
+        mode: ``line``, ``json``, ``none``, or ``auto``: lines, renewed in place on a terminal.
+        images: Of the whole run.
+    """
+    if mode == "none":
+        return lambda stats: None
+    if mode == "json":
+        return lambda stats: _write(json.dumps({**stats, "images": images}) + "\n")
+    renew = mode == "auto" and sys.stderr.isatty()
+
+    def show(stats: dict[str, float]) -> None:
+        line = progress_line(stats, images)
+        at_end = stats["images_seen"] >= images
+        _write((_RENEW if renew else "") + line + ("\n" if at_end or not renew else ""))
+
+    return show
+
+
+def progress_line(stats: dict[str, float], images: int) -> str:
+    """Describe a line of statistics in words.
+
+    >>> progress_line({"images_seen": 800, "images_per_s": 10.0, "mask/l1": 0.25}, 4400)
+    '800/4,400 images  18 %  10.0 images/s  0:06:00 left  mask/l1 0.250'
+    """
+    seen, rate = int(stats["images_seen"]), stats["images_per_s"]
+    left_s = round(max(0, images - seen) / max(rate, 1e-9))
+    hours, rest = divmod(left_s, 3600)
+    losses = "  ".join(
+        f"{name} {value:.3f}"
+        for name, value in stats.items()
+        if name not in ("images_seen", "images_per_s")
+    )
+    return (
+        f"{seen:,}/{images:,} images  {100 * seen // images} %  {rate:.1f} images/s  "
+        f"{hours}:{rest // 60:02d}:{rest % 60:02d} left  {losses}"
+    )
+
+
+def cutting_line(name: str, done: int, total: int) -> None:
+    """Show how far cutting crops is; on a terminal only, and at the end."""
+    if done == total:
+        _write(f"{_RENEW if sys.stderr.isatty() else ''}{name}: {total:,} pictures looked at\n")
+    elif sys.stderr.isatty() and done % 10 == 0:
+        _write(f"{_RENEW}{name}: {done:,}/{total:,} pictures")
+
+
+def _write(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

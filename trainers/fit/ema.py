@@ -1,0 +1,67 @@
+"""The running average of the generators' weights: what ships."""
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+
+from facemask_video.translate.networks import Generator
+
+
+class Averages:
+    """An exponential average of each generator, by name.
+
+    Half-lives are counted in images (Karras et al., CVPR 2020), so that they mean the same at any
+    batch size.
+    """
+
+    def __init__(
+        self, networks: Iterable[tuple[str, Generator]], *, halflife_images: float, rampup: float
+    ) -> None:
+        """Begin at the networks as they are.
+
+        Args:
+            networks: What is averaged.
+            halflife_images: Images after which a weight has forgotten half; 0 copies.
+            rampup: Longest half-life as a share of the images seen, so that the average soon
+                leaves the random start; 0 is no limit.
+        """
+        self._networks = list(networks)
+        self.halflife_images, self.rampup = halflife_images, rampup
+        self.generators: dict[str, Generator] = {
+            name: copy.deepcopy(network).eval().requires_grad_(False)
+            for name, network in self._networks
+        }
+
+    def decay(self, images_seen: int, n_images: int) -> float:
+        """Return the weight of the past in a step of ``n_images`` that ends at ``images_seen``.
+
+        >>> Averages([], halflife_images=10, rampup=0).decay(1000, 10)
+        0.5
+        """
+        halflife = self.halflife_images
+        if self.rampup > 0:
+            halflife = min(halflife, self.rampup * images_seen)
+        return float(0.5 ** (n_images / halflife)) if halflife > 0 else 0.0
+
+    @torch.no_grad()
+    def update(self, images_seen: int, n_images: int) -> None:
+        """Take in the networks after a step."""
+        past = self.decay(images_seen, n_images)
+        for name, network in self._networks:
+            average = self.generators[name].state_dict()
+            for key, value in network.state_dict().items():
+                if value.dtype.is_floating_point:
+                    average[key].lerp_(value, 1 - past)
+                else:
+                    average[key].copy_(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the averages' weights."""
+        return {name: network.state_dict() for name, network in self.generators.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        for name, network in self.generators.items():
+            network.load_state_dict(state[name])

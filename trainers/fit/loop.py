@@ -1,0 +1,155 @@
+"""The training loop, top to bottom."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from facemask_video.errors import TrainingError
+from facemask_video.settings import as_plain
+from trainers.config import TrainConfig
+from trainers.data.batches import batches
+from trainers.fit.build import build_method, build_samples
+from trainers.fit.checkpoint import newest_checkpoint, read_checkpoint, restore, save_checkpoint
+from trainers.fit.ema import Averages
+from trainers.fit.export import export_generators
+from trainers.fit.interrupt import stop_on_signals
+from trainers.fit.meter import Meter
+from trainers.fit.previews import choose_faces, draw_preview, write_picture
+from trainers.fit.runs import RunFolder
+from trainers.fit.schedule import lr_factor
+from trainers.fit.sources import TrainingCrops
+from trainers.gan.method import Method
+
+OnStats = Callable[[dict[str, float]], None]
+"""Told each line of statistics as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        images_seen: In all, those before a resume included.
+        stopped_by: Name of the signal that ended it early; empty where it came to its end.
+    """
+
+    images_seen: int
+    stopped_by: str
+
+
+def fit(
+    config: TrainConfig,
+    run: RunFolder,
+    crops: TrainingCrops,
+    *,
+    device: torch.device,
+    precision: torch.dtype,
+    resume: bool = False,
+    on_stats: OnStats | None = None,
+) -> Outcome:
+    """Train until the configured number of images is seen, or a signal asks to stop.
+
+    The state is saved at every ``checkpoint_every`` images and at the end, the averaged generators
+    are written at the end.
+
+    Raises:
+        TrainingError: A loss or weight is no longer finite (the last good checkpoint stays), or the
+            checkpoint to resume from does not fit.
+    """
+    # Networks, optimisers, averages: fresh, or as the newest checkpoint has them.
+    method = build_method(config, device=device, precision=precision)
+    averages = Averages(
+        method.generators(),
+        halflife_images=config.run.ema_halflife_images,
+        rampup=config.run.ema_rampup,
+    )
+    images_seen = 0
+    if resume:
+        path = newest_checkpoint(run.checkpoints)
+        images_seen = restore(read_checkpoint(path), method, averages, path=path)
+        run.drop_stats_after(images_seen)
+    run.write_options(as_plain(config))
+
+    faces = choose_faces(
+        crops.bare_held_out, crops.masked_held_out, crop_size_px=config.data.crop_size_px
+    )
+    meter = Meter()
+    base_lr = {name: optimizer.defaults["lr"] for name, optimizer in method.optimizers.items()}
+
+    def report() -> None:
+        line = meter.read(images_seen)
+        run.append_stats(line)
+        if on_stats is not None:
+            on_stats(line)
+
+    def save() -> None:
+        _require_finite(method, images_seen)
+        save_checkpoint(
+            run.checkpoints,
+            method,
+            averages,
+            images_seen=images_seen,
+            keep=config.run.keep_checkpoints,
+        )
+
+    def preview() -> None:
+        picture = draw_preview(averages.generators, faces)
+        write_picture(run.previews / f"{images_seen:09d}.png", picture)
+
+    samples = build_samples(config, crops.bare, crops.masked, first=images_seen)
+    reported = saved = images_seen
+    with stop_on_signals() as stop:
+        for batch in batches(
+            samples, batch_size=config.run.batch_size, n_workers=config.data.n_workers
+        ):
+            # One step.
+            factor = lr_factor(
+                config.optim.lr_policy,
+                images_seen,
+                images=config.run.images,
+                decay_images=config.optim.lr_decay_images,
+            )
+            for name, optimizer in method.optimizers.items():
+                for group in optimizer.param_groups:
+                    group["lr"] = base_lr[name] * factor
+            losses = method.step(batch.to(device), images_seen)
+            before, images_seen = images_seen, images_seen + len(batch)
+            averages.update(images_seen, len(batch))
+            meter.add(losses, len(batch))
+
+            # Records.
+            if _passed(config.run.stats_every, before, images_seen):
+                report()
+                reported = images_seen
+            if _passed(config.run.preview_every, before, images_seen):
+                preview()
+            if _passed(config.run.checkpoint_every, before, images_seen):
+                save()
+                saved = images_seen
+            if stop:
+                break
+
+    # The end, or an early one.
+    if images_seen > reported:
+        report()
+    if images_seen > saved:
+        save()
+    if config.run.preview_every:
+        preview()
+    export_generators(averages.generators, config, run.weights, images_seen=images_seen)
+    return Outcome(images_seen, stop.signal_name)
+
+
+def _passed(every: int, before: int, now: int) -> bool:
+    """Tell whether a multiple of ``every`` lies in (before, now]; never for 0."""
+    return every > 0 and now // every > before // every
+
+
+def _require_finite(method: Method, images_seen: int) -> None:
+    for name, network in method.networks():
+        if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
+            raise TrainingError(
+                f"after {images_seen:,} images {name} holds weights that are not finite; resume "
+                "from the last checkpoint with a smaller --lr, or in fp32."
+            )

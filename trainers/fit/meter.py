@@ -1,0 +1,47 @@
+"""Means of the losses between two lines of statistics, and how fast the run is."""
+
+import math
+import time
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from facemask_video.errors import TrainingError
+
+
+class Meter:
+    """Gathers losses without waiting for the device, and averages them when asked."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._n_images = 0
+        self._started = time.monotonic()
+
+    def add(self, losses: Mapping[str, Tensor], n_images: int) -> None:
+        """Take in a step."""
+        for name, value in losses.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] = self._counts.get(name, 0) + 1
+        self._n_images += n_images
+
+    def read(self, images_seen: int) -> dict[str, float]:
+        """Return the means since the last reading and begin anew.
+
+        Raises:
+            TrainingError: A loss is not a number.
+        """
+        means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
+        elapsed_s = max(time.monotonic() - self._started, 1e-9)
+        rate = self._n_images / elapsed_s
+        self._sums, self._counts, self._n_images = {}, {}, 0
+        self._started = time.monotonic()
+        broken = sorted(name for name, value in means.items() if not math.isfinite(value))
+        if broken:
+            raise TrainingError(
+                f"after {images_seen:,} images {', '.join(broken)} is not a finite number any "
+                "more; resume from the last checkpoint with a smaller --lr, or in fp32."
+            )
+        return {"images_seen": images_seen, "images_per_s": round(rate, 2)} | {
+            name: round(value, 5) for name, value in means.items()
+        }

@@ -1,0 +1,103 @@
+"""Pictures of progress: the same held-out faces each time, in rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from facemask_video.errors import TrainingError
+from facemask_video.frames import ImageU8
+from facemask_video.translate.networks import Generator
+from facemask_video.translate.pixels import to_images
+from trainers.data.batches import Augmentation, vary
+from trainers.data.crops import CropSet
+from trainers.data.masks import draw_mask, random_style
+
+_AS_THEY_ARE = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreviewFaces:
+    """Faces that every preview shows, (n, 3, S, S) in [-1, 1].
+
+    Attributes:
+        bare: Bare.
+        drawn: The same with drawn masks of many kinds.
+        masked: Others with real masks.
+    """
+
+    bare: Tensor
+    drawn: Tensor
+    masked: Tensor
+
+
+def choose_faces(
+    bare: CropSet, masked: CropSet, *, crop_size_px: int, n_faces: int = 12, seed: int = 5
+) -> PreviewFaces:
+    """Take the same faces of the same sets every time."""
+    rng = np.random.default_rng(seed)
+    shown, drawn, worn = [], [], []
+    for index in rng.permutation(len(bare))[:n_faces]:
+        face, landmarks = vary(
+            bare.images[index], bare.landmarks[index], crop_size_px, _AS_THEY_ARE, rng
+        )
+        shown.append(face)
+        drawn.append(draw_mask(face, landmarks, random_style(rng))[0])
+    for index in rng.permutation(len(masked))[:n_faces]:
+        face, _ = vary(
+            masked.images[index], masked.landmarks[index], crop_size_px, _AS_THEY_ARE, rng
+        )
+        worn.append(face)
+    return PreviewFaces(_stack(shown), _stack(drawn), _stack(worn))
+
+
+@torch.no_grad()
+def draw_preview(generators: Mapping[str, Generator], faces: PreviewFaces) -> ImageU8:
+    """Show what generators do: a row of inputs, below it the results, at last ``unmask``'s alpha.
+
+    Args:
+        generators: By direction, in evaluation mode; one may be missing.
+        faces: What they are given.
+    """
+    rows = []
+    if "mask" in generators:
+        rows += [faces.bare, _run(generators["mask"], faces.bare)[0]]
+    if "unmask" in generators:
+        rows += [faces.drawn, _run(generators["unmask"], faces.drawn)[0]]
+        bared, alpha = _run(generators["unmask"], faces.masked)
+        rows += [faces.masked, bared, alpha.expand(-1, 3, -1, -1) * 2 - 1]
+    n_columns = max(len(row) for row in rows)
+    pictures = []
+    for row in rows:
+        images = to_images(row)
+        images += [np.zeros_like(images[0])] * (n_columns - len(images))
+        pictures.append(np.hstack(images))
+    return np.asarray(np.vstack(pictures), np.uint8)
+
+
+def write_picture(path: Path, image: ImageU8) -> None:
+    """Write an RGB picture.
+
+    Raises:
+        TrainingError: It cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(path), image[..., ::-1]):
+        raise TrainingError(f"{path}: cannot be written; check space and rights.")
+
+
+def _run(network: Generator, images: Tensor) -> tuple[Tensor, Tensor]:
+    device = next(network.parameters()).device
+    inputs = images.to(device)
+    translation = network(inputs)
+    return translation.over(inputs).float().cpu(), translation.alpha.float().cpu()
+
+
+def _stack(images: list[NDArray[np.float32]]) -> Tensor:
+    planes = np.stack([image.transpose(2, 0, 1) * 2 - 1 for image in images])
+    return torch.from_numpy(planes.astype(np.float32)).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,161 @@
+"""The crops of a run: cut once from folders of pictures, kept in the run folder, split by name."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facemask_video.detect.mtcnn import MtcnnDetector
+from facemask_video.errors import ConfigError
+from trainers.config import DataConfig
+from trainers.data.crops import CropSet, cut_folder, held_out
+
+logger = logging.getLogger(__name__)
+
+OnCut = Callable[[str, int, int], None]
+"""Called with the folder's name, pictures done and pictures in all."""
+
+# The pictures show a face each, so weak detections are more often right than wrong.
+_DETECTION_THRESHOLD = 0.6
+_MIN_FACE_PX = 40.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingCrops:
+    """Both domains, each in two parts that share no source.
+
+    Attributes:
+        bare: Bare faces to train on.
+        masked: Masked faces to train on.
+        bare_held_out: Bare faces for previews and measures.
+        masked_held_out: Masked faces for the same.
+    """
+
+    bare: CropSet
+    masked: CropSet
+    bare_held_out: CropSet
+    masked_held_out: CropSet
+
+
+def load_training_crops(
+    data: DataConfig, cache: Path, *, device: torch.device, on_cut: OnCut | None = None
+) -> TrainingCrops:
+    """Read or cut both domains and split them.
+
+    Args:
+        data: Where they come from.
+        cache: Folder where crops cut from folders are kept.
+        device: Where the detector runs.
+        on_cut: Told how far cutting is.
+
+    Raises:
+        ConfigError: A domain is not given, holds no face, or its crops are too small.
+    """
+    bare = _load_domain("bare", data.bare, data, cache, device, on_cut)
+    masked = _load_domain("masked", data.masked, data, cache, device, on_cut)
+    if data.masked_folders:
+        masked = masked.in_folders([name.strip() for name in data.masked_folders.split(",")])
+    names = _read_names(data.held_out_names)
+    (bare, bare_held_out), (masked, masked_held_out) = (
+        _split(crops, data.held_out, names, domain)
+        for domain, crops in (("bare", bare), ("masked", masked))
+    )
+    return TrainingCrops(bare, masked, bare_held_out, masked_held_out)
+
+
+def cut_folders(
+    folders: list[Path], *, size_px: int, device: torch.device, on_cut: OnCut | None = None
+) -> tuple[CropSet, list[tuple[str, str]]]:
+    """Cut the main face of every picture under some folders.
+
+    Returns:
+        The crops, and (name, reason) for each picture left out.
+    """
+    detector = MtcnnDetector(
+        device=device, threshold=_DETECTION_THRESHOLD, min_face_px=_MIN_FACE_PX
+    )
+    sets: list[CropSet] = []
+    skipped: list[tuple[str, str]] = []
+    for folder in folders:
+
+        def on_progress(done: int, total: int, name: str = folder.name) -> None:
+            if on_cut is not None:
+                on_cut(name, done, total)
+
+        crops, left_out = cut_folder(
+            folder, detector, crop_size_px=size_px, on_progress=on_progress
+        )
+        sets.append(crops)
+        skipped += left_out
+    return CropSet.joined(sets), skipped
+
+
+def _load_domain(
+    domain: str,
+    source: Path | None,
+    data: DataConfig,
+    cache: Path,
+    device: torch.device,
+    on_cut: OnCut | None,
+) -> CropSet:
+    cached = cache / f"{domain}.npz"
+    if cached.is_file():
+        crops, source = CropSet.load(cached), cached
+    elif source is None:
+        raise ConfigError(f"data.{domain} is not given; pass --{domain} FOLDER (or crops, .npz).")
+    elif source.is_dir():
+        crops, skipped = cut_folders(
+            [source], size_px=data.load_size_px, device=device, on_cut=on_cut
+        )
+        crops.save(cached)
+        note_skipped(cached.with_suffix(".skipped.txt"), skipped)
+        if skipped:
+            logger.warning(
+                "%s: left out %d of %d pictures; %s lists them with the reason.",
+                source,
+                len(skipped),
+                len(skipped) + len(crops),
+                cached.with_suffix(".skipped.txt"),
+            )
+    else:
+        crops = CropSet.load(source)
+    if crops.size_px < data.crop_size_px:
+        raise ConfigError(
+            f"{source}: crops have {crops.size_px} px, expected at least data.crop_size_px, "
+            f"{data.crop_size_px}; cut them again with facemask-train crops --size."
+        )
+    return crops
+
+
+def note_skipped(path: Path, skipped: list[tuple[str, str]]) -> None:
+    """Write the pictures left out, one a line, with the reason."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{name}\t{reason}\n" for name, reason in skipped), encoding="utf-8")
+
+
+def _read_names(path: Path | None) -> frozenset[str]:
+    if path is None:
+        return frozenset()
+    try:
+        return frozenset(path.read_text(encoding="utf-8").split())
+    except OSError as exc:
+        raise ConfigError(
+            f"{path}: cannot be read ({exc.strerror}); check data.held_out_names."
+        ) from exc
+
+
+def _split(
+    crops: CropSet, share: float, names: frozenset[str], domain: str
+) -> tuple[CropSet, CropSet]:
+    """Return what is trained on and what is set aside."""
+    aside = held_out(crops.names, share=share)
+    aside |= np.array([name in names for name in crops.names], dtype=bool)
+    if aside.all():
+        raise ConfigError(f"data.{domain}: all {len(crops)} crops are set aside; add pictures.")
+    if not aside.any():
+        # A small set may lose nobody to the split; previews then show what was trained on.
+        return crops, crops
+    return crops.take(~aside), crops.take(aside)
