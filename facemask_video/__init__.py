@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from facemask_video.direction import Direction
     from facemask_video.errors import FacemaskVideoError
     from facemask_video.pipeline.convert import convert
-    from facemask_video.video import probe
+    from facemask_video.video.probe import probe
 
 __version__ = "0.1.0"
 
