@@ -125,7 +125,9 @@ class CascadeDetector:
             places: For each image, boxes near which a face may be, in px of that image.
 
         Returns:
-            For each image a detection a place, in order, whatever its score.
+            For each image a detection a place, in order, whatever its score. The score is the mean
+            over the cuts: a face stays one when the cut is moved by an eighth (0.95 and more), a
+            pattern that looks like one seldom does (0.75 and less, on the clips this was tried on).
         """
         boxes = [box for each in places for box in each]
         if not boxes:
@@ -134,8 +136,11 @@ class CascadeDetector:
         sums = _Sums(images, self._device)
         corners = torch.tensor([[box.x0, box.y0, box.x1, box.y1] for box in boxes])
         picture = torch.tensor(of_image, device=self._device)
-        found, landmarks = self._settle(corners.to(self._device) + OFFSET_PX, picture, sums, _WIDE)
-        found, landmarks = self._settle(found.corners, picture, sums, _NARROW)
+        wide, _ = self._settle(corners.to(self._device) + OFFSET_PX, picture, sums, _WIDE)
+        found, landmarks = self._settle(wide.corners, picture, sums, _NARROW)
+        found.score = (wide.score * len(_WIDE) + found.score * len(_NARROW)) / (
+            len(_WIDE) + len(_NARROW)
+        )
         return _detections(found, landmarks, len(images))
 
     def _settle(
@@ -161,7 +166,7 @@ class CascadeDetector:
         each = score[:, 1].reshape(n_boxes, n_tries)
         weight = each**2 + 1e-6
         weight = (weight / weight.sum(dim=1, keepdim=True))[..., None]
-        found = _Candidates((moved * weight).sum(dim=1), each.max(dim=1).values, picture)
+        found = _Candidates((moved * weight).sum(dim=1), each.mean(dim=1), picture)
         return found, (landmarks * weight).sum(dim=1).reshape(n_boxes, 5, 2)
 
     def _propose(self, sums: "_Sums") -> _Candidates:

@@ -19,13 +19,18 @@ LONGEST_REST_S = 0.25
 comes and goes within it may be missed; a track as short as that is dropped anyway."""
 
 FOLLOW_AT = 0.6
-"""Least score at which a face is followed to the next frame. It is under the score that begins a
-track: a mask lowers the score of a face, and where a face was a moment ago one is likely."""
+"""Least score at which a face is followed to the next frame. It is under the score that makes a
+track believed: a mask lowers the score, and where a face was a moment ago one is likely."""
+
+CREDIBLE = 0.85
+"""Only faces of this score make the automatic rest shorter by coming and going: patterns that look
+like a face now and then do so all the time."""
 
 NEVER = 1 << 30
 
-MISSES = 6
-"""A face that this many full looks in a row do not see is no longer followed."""
+DOUBT = 0.6
+"""A followed face that full looks do not see is given up once the doubts of the close looks at
+those frames (1 - score) add up to this: after 20 looks at a face of 0.97, after 2 of 0.7."""
 
 _SAME = 0.4
 # Overlap (intersection over union) of two boxes of one face.
@@ -51,12 +56,12 @@ class _Sight:
     Attributes:
         found: In px of the thumbnail.
         step: How far (x, y) its box moved since the frame before, in px; of one found afresh, 0.
-        misses: Full looks in a row that did not see it.
+        doubt: Of the full looks in a row that did not see it; see `DOUBT`.
     """
 
     found: Detection
     step: tuple[float, float] = (0.0, 0.0)
-    misses: int = 0
+    doubt: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -163,9 +168,10 @@ class DetectFaces:
         for held, faces, settled in zip(looks, found, steady, strict=True):
             held.looked = True
             for face, close in zip(faces, settled, strict=True):
-                # The close look places a face better; its being one is the full look's to say.
-                use = close if close.score >= FOLLOW_AT and _overlap(close, face) else face
-                held.sights.append(_Sight(Detection(use.box, use.landmarks, face.score)))
+                # The close look places a face better, and each catches errors of the other.
+                use = close if _overlap(close, face) else face
+                score = (face.score + close.score) / 2
+                held.sights.append(_Sight(Detection(use.box, use.landmarks, score)))
 
     def _chosen_step(self, group: list[_Held]) -> int:
         length_s = time_s(group[-1].frame) - time_s(group[0].frame)
@@ -180,21 +186,24 @@ class DetectFaces:
             known = _match(sight, now.sights)
             if known is not None:
                 known.step = _step(sight, known)
-                known.misses = 0
-            elif sight.misses + now.looked < MISSES:
+            elif sight.doubt < DOUBT and sight.found.score >= FOLLOW_AT:
                 lost.append(sight)
         closes = self._close_look(lost, now)
         for sight, close in zip(lost, closes, strict=bool(self._near)):
             if self._accepts(sight, close, now):
-                carried = _Sight(close, misses=sight.misses + now.looked)
+                carried = _Sight(close, doubt=sight.doubt + now.looked * (1 - close.score))
                 carried.step = _step(sight, carried)
                 now.sights.append(carried)
-            else:
+            elif sight.found.score >= CREDIBLE:
                 self._eventful = True
 
     def _follow_back(self, now: _Held, last: _Held, fresh: set[int]) -> None:
         """Carry the faces that are new in a frame into the frame before it."""
-        new = [sight for sight in now.sights if id(sight) in fresh]
+        new = [
+            sight
+            for sight in now.sights
+            if id(sight) in fresh and sight.found.score >= FOLLOW_AT
+        ]
         new = [sight for sight in new if _match(sight, last.sights, back=True) is None]
         closes = self._close_look(new, last, back=True)
         for sight, close in zip(new, closes, strict=bool(self._near)):
@@ -204,7 +213,7 @@ class DetectFaces:
                 carried.step = sight.step
                 last.sights.append(carried)
                 fresh.add(id(carried))
-                self._eventful = True
+                self._eventful |= sight.found.score >= CREDIBLE
 
     def _close_look(
         self, sights: list[_Sight], held: _Held, *, back: bool = False

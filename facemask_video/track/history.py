@@ -101,6 +101,11 @@ class Track:
         """Count the frames remembered."""
         return len(self._moments)
 
+    def mean_score(self) -> float:
+        """Return the mean score of the remembered sights; 0 without any."""
+        scores = [each.score for each in self._moments if each.seen is not None]
+        return sum(scores) / len(scores) if scores else 0.0
+
     def face_at(self, index: int, *, smoothing: str, longest_gap: int) -> TrackedFace | None:
         """Return the face in one remembered frame; None before, after, or in too long a gap.
 

@@ -15,11 +15,13 @@ NOISE_TIME_S = 0.1
 """``kf_noise`` is the variance, in squared face sizes, by which an unforeseen push moves a face
 within this time."""
 
-MEASURED_SIGMA = np.array([0.012, 0.012, 0.015, 0.015])
-"""Noise of a detection's centre x and y (face sizes), log size and roll (radians): MTCNN on still
-faces, whose crops it cuts at whole pixels."""
+MEASURED_SIGMA = np.array([0.006, 0.006, 0.010, 0.008])
+"""Noise of a detection's centre x and y (face sizes), log size and roll (radians). Still faces of 30
+to 110 px, shifted by parts of a px under sensor noise, gave 0.0025-0.005, 0.004-0.009 and 0.005-0.007
+after the close look (0.007-0.011, 0.02-0.027 and 0.015-0.028 from MTCNN's own cut); faces that move
+and talk have somewhat more."""
 
-SHAPE_SIGMA = 0.02
+SHAPE_SIGMA = 0.015
 SHAPE_DRIFT = 0.12
 """Noise of the shape's numbers, and how far they wander in a second as a head turns, in sizes."""
 

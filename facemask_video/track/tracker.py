@@ -37,7 +37,9 @@ class Tracker:
         kf_noise: Process noise, > 0; see `facemask_video.track.kalman.NOISE_TIME_S`.
         ema_coef: Weight of the past in the moving average, [0, 1).
         min_face_px: Smallest face that begins a track: side of the square of the box's area.
-        threshold: Least score that begins a track; weaker detections only continue one.
+        threshold: Least mean score of a track's sights, from the frame given out to the newest, for
+            the track to be believed; once it is, it stays so. Strong detections are given to tracks
+            before those below it.
         look_ahead: Frames seen beyond the one given out, >= 0. 0 smooths from the past alone and
             fills no gap.
         bridge_s: Longest time without a sight after which a face is still the same person. A gap of
@@ -184,7 +186,8 @@ class Tracker:
 
     def _is_believed(self, track: Track) -> bool:
         lasted_s = track.last_seen_s - track.first_seen_s + self._step_s
-        return track.fills_shot or lasted_s >= self._min_track_s - 1e-9
+        lasted = track.fills_shot or lasted_s >= self._min_track_s - 1e-9
+        return lasted and track.mean_score() >= self._threshold
 
 
 class TrackFaces:
