@@ -189,7 +189,9 @@ class WarmStart:
             )
             stats |= {"mask/alpha": alpha, "mask/l1": under, "mask/eyes": eyes}
             loss = opt.lambda_outline * alpha + opt.lambda_l1 * (under + whole)
-            loss = loss + opt.lambda_l1 * eyes
+            # Where alpha hides it the painting would be free; kept true, its tint can be compared.
+            keep = losses.weighted_l1(translation.painted, image, 1 - cover)
+            loss = loss + opt.lambda_l1 * eyes + opt.lambda_keep * keep
             if with_gan:
                 judged = self.judge_masked(result[:n_drawn])
                 stats["mask/gan"] = losses.generator_loss(judged, opt.gan_mode)
