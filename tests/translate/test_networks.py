@@ -1,0 +1,133 @@
+from typing import Any
+
+import pytest
+import torch
+
+from facemask_video.translate.networks import (
+    ARCHITECTURES,
+    NORMS,
+    GeneratorSpec,
+    SelfAttention,
+    Translation,
+    TwoStageGenerator,
+    build_generator,
+)
+
+SIZES: dict[str, Any] = {"ngf": 4, "n_blocks": 1, "outline_ngf": 4, "final_kernel": 3}
+
+OPTIONS: list[dict[str, Any]] = [
+    *({"norm": norm} for norm in NORMS),
+    {"padding": "zero"},
+    {"padding": "reflect", "final_kernel": 7},
+    {"upsampling": "resize"},
+    {"upsampling": "transpose"},
+    {"alpha": False},
+    {"skips": True},
+    {"attention": True},
+    {"fold": 2},
+    {"n_downsampling": 3},
+    {"architecture": "unet", "n_downsampling": 5},
+    {"architecture": "unet", "n_downsampling": 5, "upsampling": "transpose"},
+    {"architecture": "two-stage"},
+    {"architecture": "two-stage", "fold": 2, "skips": True, "norm": "batch"},
+]
+
+
+def _spec(**options: Any) -> GeneratorSpec:
+    return GeneratorSpec(**(SIZES | options))
+
+
+def _image(n_images: int = 2, size_px: int = 32) -> torch.Tensor:
+    return (
+        torch.rand(n_images, 3, size_px, size_px, generator=torch.Generator().manual_seed(0)) - 0.5
+    )
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_option_builds_a_network_whose_parts_all_learn(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    network = build_generator(_spec(**options))
+    image = _image()
+
+    translation = network(image)
+
+    assert translation.painted.shape == image.shape
+    assert translation.alpha.shape == (2, 1, 32, 32)
+    assert (
+        0 <= float(translation.alpha.detach().min()) <= float(translation.alpha.detach().max()) <= 1
+    )
+    (translation.over(image) ** 2).mean().add(translation.painted.mean()).backward()
+    without = [name for name, p in network.named_parameters() if p.grad is None]
+    assert not without
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_picture_stays_in_range_in_evaluation(architecture: str) -> None:
+    torch.manual_seed(0)
+    network = build_generator(_spec(architecture=architecture, n_downsampling=3)).eval()
+
+    with torch.no_grad():
+        painted, _ = network(_image() * 2)
+
+    assert float(painted.min()) >= -1
+    assert float(painted.max()) <= 1
+
+
+def test_nothing_changes_where_alpha_is_0_and_everything_where_it_is_1() -> None:
+    image = _image(1)
+    painted = -image
+    alpha = torch.zeros(1, 1, 32, 32)
+    alpha[..., 16:] = 1
+
+    result = Translation(painted, alpha).over(image)
+
+    assert torch.equal(result[..., :16], image[..., :16])
+    assert torch.allclose(result[..., 16:], painted[..., 16:])
+
+
+def test_completion_does_not_see_what_lies_under_the_outline() -> None:
+    torch.manual_seed(0)
+    network = build_generator(_spec(architecture="two-stage")).eval()
+    assert isinstance(network, TwoStageGenerator)
+    outline = torch.zeros(1, 1, 32, 32)
+    outline[..., 12:28, 8:24] = 1
+    image = _image(1)
+    other = torch.where(outline > 0, -image, image)
+
+    assert torch.equal(network.complete(image, outline), network.complete(other, outline))
+    assert not torch.equal(
+        network.complete(image, 0 * outline), network.complete(other, 0 * outline)
+    )
+
+
+def test_self_attention_changes_nothing_at_the_start_and_something_once_it_has_gain() -> None:
+    torch.manual_seed(0)
+    layer = SelfAttention(8)
+    features = torch.rand(1, 8, 4, 4)
+
+    assert torch.equal(layer(features), features)
+    layer.gain.data.fill_(1.0)
+    assert not torch.equal(layer(features), features)
+
+
+def test_lite_has_about_a_quarter_of_the_weights_of_standard() -> None:
+    standard, lite = (
+        sum(p.numel() for p in build_generator(GeneratorSpec(ngf=ngf)).parameters())
+        for ngf in (64, 32)
+    )
+
+    assert 3.5 < standard / lite < 4.5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"norm": "instant"}, "norm: got 'instant'"),
+        ({"architecture": "vit"}, "architecture: got 'vit'"),
+        ({"ngf": 0}, "positive"),
+        ({"final_kernel": 4}, "final_kernel: got 4"),
+    ],
+)
+def test_sizes_that_no_network_can_have_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _spec(**options)

@@ -1,0 +1,86 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facemask_video.direction import Direction
+from facemask_video.faces import Crop, TrackedFace
+from facemask_video.geometry import Box
+from facemask_video.translate.networks import GeneratorSpec, build_generator
+from facemask_video.translate.pixels import to_alphas, to_images, to_network
+from facemask_video.translate.translator import Translator
+from facemask_video.translate.weights import WeightsCard, save_generator
+
+CPU = torch.device("cpu")
+
+
+def _crop(seed: int, size_px: int = 32) -> Crop:
+    image = np.random.default_rng(seed).integers(0, 256, (size_px, size_px, 3), dtype=np.uint8)
+    landmarks = np.zeros((5, 2), np.float32)
+    face = TrackedFace(seed, Box(0, 0, 9, 9), landmarks, 0.9, True)
+    return Crop(image, np.eye(2, 3), face)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    spec = GeneratorSpec(ngf=4, n_blocks=1, final_kernel=3)
+    path = tmp_path / "unmask.safetensors"
+    card = WeightsCard(direction=Direction.UNMASK, spec=spec, crop_size_px=32)
+    save_generator(path, build_generator(spec), card)
+    return path
+
+
+def _load(path: Path, precision: str = "fp32") -> Translator:
+    return Translator.load(path, direction=Direction.UNMASK, device=CPU, precision=precision)
+
+
+def test_a_batch_comes_back_in_order_and_as_each_alone(weights: Path) -> None:
+    translator = _load(weights)
+    crops = [_crop(seed) for seed in range(5)]
+
+    together = translator.translate(crops)
+
+    assert [result.source for result in together] == crops
+    for crop, result in zip(crops, together, strict=True):
+        [alone] = translator.translate([crop])
+        assert np.abs(alone.image.astype(int) - result.image).max() <= 1
+        assert np.allclose(alone.alpha, result.alpha, atol=1e-5)
+
+
+def test_no_crops_give_no_results(weights: Path) -> None:
+    assert _load(weights).translate([]) == []
+
+
+def test_a_crop_of_another_size_is_refused(weights: Path) -> None:
+    with pytest.raises(ValueError, match="got a crop of 48 px, expected 32"):
+        _load(weights).translate([_crop(0), _crop(1, 48)])
+
+
+def test_bf16_stays_near_fp32(weights: Path) -> None:
+    crop = _crop(0)
+
+    exact, rounded = (
+        _load(weights, precision).translate([crop])[0] for precision in ("fp32", "bf16")
+    )
+
+    # bf16 has 8 bits of fraction; a few levels through a dozen layers.
+    assert np.abs(exact.image.astype(int) - rounded.image).mean() < 3
+
+
+def test_pixels_survive_the_way_to_the_network_and_back() -> None:
+    image = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3)
+
+    batch = to_network([image, 255 - image], CPU)
+
+    assert batch.shape == (2, 3, 16, 16)
+    assert (float(batch.min()), float(batch.max())) == (-1.0, 1.0)
+    for back, given in zip(to_images(batch), (image, 255 - image), strict=True):
+        assert np.array_equal(back, given)
+
+
+def test_opacities_are_held_to_their_range() -> None:
+    [alpha] = to_alphas(torch.tensor([[[[-0.5, 0.25], [0.5, 1.5]]]]))
+
+    assert alpha.tolist() == [[0.0, 0.25], [0.5, 1.0]]
