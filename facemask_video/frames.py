@@ -175,6 +175,7 @@ class VideoInfo:
         streams: Every stream, in the file's order.
         metadata: The container's tags.
         chapters: The chapters.
+        interlaced: Whether the first picture is two fields.
     """
 
     path: Path
@@ -200,3 +201,4 @@ class VideoInfo:
     streams: tuple[StreamInfo, ...]
     metadata: dict[str, str] = field(default_factory=dict)
     chapters: tuple[ChapterInfo, ...] = ()
+    interlaced: bool = False

@@ -155,6 +155,7 @@ def _tag_rows(source: VideoInfo, output: VideoInfo) -> list[VerifyRow]:
         row("size", _size(source), _size(output)),
         row("rotation", _turn(source), _turn(output)),
         row("pixel aspect", source.sample_aspect or 1, output.sample_aspect or 1),
+        row("scan", _scan(source), _scan(output)),
         row("primaries", source.primaries, output.primaries),
         row("transfer", source.transfer, output.transfer),
         row("chapters", _chapters(source), _chapters(output)),
@@ -167,6 +168,10 @@ def _tag_rows(source: VideoInfo, output: VideoInfo) -> list[VerifyRow]:
 
 def _size(info: VideoInfo) -> str:
     return f"{info.width_px}x{info.height_px}"
+
+
+def _scan(info: VideoInfo) -> str:
+    return "interlaced" if info.interlaced else "progressive"
 
 
 def _turn(info: VideoInfo) -> str:

@@ -8,6 +8,7 @@ import av
 import av.error
 from av.codec import Codec
 from av.codec.codec import UnknownCodecError, find_best_pix_fmt_of_list
+from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
 from facemask_video.errors import VideoWriteError
@@ -30,6 +31,7 @@ class EncoderPlan:
         time_base: Seconds a tick of the encoder.
         options: Private and general options, by name.
         constant_quantiser: Quality by quantiser, as the encoder has no crf.
+        interlaced: Pictures are two fields and are to be coded so.
         notes: Where the plan departs from the source, and why.
     """
 
@@ -38,6 +40,7 @@ class EncoderPlan:
     time_base: Fraction
     options: dict[str, str]
     constant_quantiser: bool
+    interlaced: bool
     notes: list[str] = field(default_factory=list)
 
 
@@ -50,6 +53,7 @@ def plan_encoder(
     time_base: Fraction,
     frame_rate: Fraction,
     fixed_rate: bool,
+    interlaced: bool,
     pixel_format: str | None,
     crf: float | None,
     preset: str | None,
@@ -65,6 +69,7 @@ def plan_encoder(
         time_base: The source's.
         frame_rate: Nominal; the encoder's clock where it or the container can hold no finer.
         fixed_rate: The container counts frames instead of ticks.
+        interlaced: The source's pictures are two fields.
         pixel_format: Asked for, or None for the nearest to the source's.
         crf: Asked for, or None for the default where the encoder has it.
         preset: Asked for, or None.
@@ -86,7 +91,9 @@ def plan_encoder(
     failure: Exception | None = None
     for format_name in dict.fromkeys((wanted, _for_odd_size(wanted, names, width_px, height_px))):
         for clock in dict.fromkeys(clocks):
-            plan = EncoderPlan(name, format_name, clock, settings, constant_quantiser, notes)
+            plan = EncoderPlan(
+                name, format_name, clock, settings, constant_quantiser, interlaced, notes
+            )
             try:
                 _open_once(codec, plan, width_px, height_px, frame_rate)
             except (av.error.FFmpegError, ValueError) as exc:
@@ -199,6 +206,9 @@ def configure(
     context.options = dict(plan.options)
     # SLICE, PyAV's default, makes x264 cut each picture into slices: larger files, no faster.
     context.thread_type = "AUTO"
+    if plan.interlaced:
+        # Encoders that know no fields pass over these.
+        context.flags |= Flags.interlaced_dct | Flags.interlaced_me
     if plan.constant_quantiser:
         context.qscale = True
         context.global_quality = _DEFAULT_QUANTISER

@@ -28,6 +28,8 @@ def losses(
             found.append(f"the colour {name} tag {before}")
     if source.color_range == "full" and written.color_range not in ("full", "limited"):
         found.append("the full range tag")
+    if source.interlaced and not written.interlaced:
+        found.append("the tag that pictures are two fields")
     if len(source.chapters) > len(written.chapters):
         found.append("the chapters")
     names = {name.lower() for name in written.metadata}

@@ -202,6 +202,7 @@ def describe(
         ),
         metadata=dict(container.metadata),
         chapters=tuple(_describe_chapters(container)),
+        interlaced=picture.interlaced_frame,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
 import av.error
@@ -52,6 +52,11 @@ class PictureTags:
 
 # 0 lets FFmpeg take as many as there are processors.
 DECODER_THREADS = 0
+# What describes the display that HDR material was graded on.
+_MASTERING = {
+    *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DOVI_METADATA"),
+    *("DYNAMIC_HDR_PLUS", "DYNAMIC_HDR_VIVID", "AMBIENT_VIEWING_ENVIRONMENT"),
+}
 # A demuxer that fails this often without one packet in between will not find its way back.
 _DEMUX_FAILURES_IN_A_ROW = 64
 
@@ -69,6 +74,9 @@ class VideoReader:
     Attributes:
         path: The file.
         info: What it says about itself.
+        display_matrix: The container's nine numbers of rotation and flip, or None.
+        first_picture_tags: Colour and aspect of the first picture as stored.
+        mastering_data: FFmpeg's names of the HDR mastering data that the first picture carries.
         start_s, end_s: The range asked for, or None.
         notes: What could not be read as it stands, complete after the last frame.
     """
@@ -105,6 +113,9 @@ class VideoReader:
                 int(picture.color_primaries),
                 int(picture.color_trc),
             )
+            blocks: Any = picture.side_data  # its stub lists motion vectors only
+            names = (block.type.name for block in blocks)
+            self.mastering_data = tuple(name for name in names if name in _MASTERING)
             # Begin again, so that faults before the first picture are counted like all others.
             container.close()
             container = open_source(path)

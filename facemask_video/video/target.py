@@ -19,8 +19,6 @@ _MUXERS = {
 }
 # Containers that number frames instead of timing them.
 FIXED_RATE = {"avi"}
-# The box of durations and edit lists has 32 bits; at this clock it lasts 13 hours.
-_LARGEST_MOVIE_TIMESCALE = 90_000
 
 
 def container_options(format_name: str, time_base: Fraction, *, cover_art: bool) -> dict[str, str]:
@@ -37,10 +35,9 @@ def container_options(format_name: str, time_base: Fraction, *, cover_art: bool)
         return {"avoid_negative_ts": "disabled"}
     if format_name not in ("mp4", "mov"):
         return {}
-    options = {"video_track_timescale": str(time_base.denominator)}
-    if time_base.denominator <= _LARGEST_MOVIE_TIMESCALE:
-        # Edit lists, which hold a late start, are kept in this unit.
-        options["movie_timescale"] = str(time_base.denominator)
+    clock = str(time_base.denominator)
+    # Edit lists, which hold a late start, are kept in the movie's unit.
+    options = {"video_track_timescale": clock, "movie_timescale": clock}
     if not cover_art:
         # Tags of any name, in the one box for tags; a cover picture needs the other kind of box.
         options["movflags"] = "use_metadata_tags"

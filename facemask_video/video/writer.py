@@ -7,7 +7,7 @@ target is either whole or not there.
 import contextlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -110,12 +110,18 @@ class VideoWriter:
             time_base=reader.info.time_base,
             frame_rate=reader.info.frame_rate or _FALLBACK_RATE,
             fixed_rate=self._format in FIXED_RATE,
+            interlaced=reader.info.interlaced,
             pixel_format=pixel_format,
             crf=crf,
             preset=preset,
             options=encoder_options or {},
         )
         self.notes.extend(self._plan.notes)
+        if reader.mastering_data:
+            self.notes.append(
+                f"{', '.join(reader.mastering_data)} in the source cannot be handed to an encoder "
+                "here and are left out; the colour tags are kept"
+            )
         self._passthrough = Passthrough(
             reader.path, video_index=reader.info.video_index, audio=audio, strict=strict_streams
         )
@@ -125,6 +131,7 @@ class VideoWriter:
         self._last_tick: int | None = None
         self._largest_deviation_s = Fraction(0)
         self._frames = 0
+        self._moved_frames = 0
         self._finished = False
         try:
             self._held = self._passthrough.plan(self._format)
@@ -211,14 +218,23 @@ class VideoWriter:
                 ) from exc
             self._part = None
             self._finished = True
-            if self._largest_deviation_s:
-                self.notes.append(
-                    f"a {self._format} file cannot hold the source's clock of "
-                    f"{self._reader.info.time_base} s a tick: frame times are off by at most "
-                    f"{float(self._largest_deviation_s) * 1000:.3f} ms"
-                )
+            self.notes.extend(self._time_notes())
         finally:
             self.discard()
+
+    def _time_notes(self) -> Iterator[str]:
+        deviation = f"{float(self._largest_deviation_s) * 1000:.3f} ms"
+        if self._moved_frames:
+            yield (
+                f"{self._moved_frames} frames were due no later than the frame before them, and "
+                f"follow it by one tick; frame times are off by at most {deviation}"
+            )
+        elif self._largest_deviation_s:
+            yield (
+                f"a {self._format} file from encoder {self._plan.name} cannot hold the source's "
+                f"clock of {self._reader.info.time_base} s a tick: frame times are off by at most "
+                f"{deviation}"
+            )
 
     def _set_aspect(self, part: Path) -> None:
         """Write the pixel aspect where PyAV cannot have the muxer do it."""
@@ -339,6 +355,7 @@ class VideoWriter:
         tick = round(exact_s / self._plan.time_base)
         if self._last_tick is not None and tick <= self._last_tick:
             tick = self._last_tick + 1
+            self._moved_frames += 1
         self._last_tick = tick
         stored_base = fraction(self._stream.time_base) or self._plan.time_base
         stored = round(tick * self._plan.time_base / stored_base) * stored_base

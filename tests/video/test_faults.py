@@ -218,6 +218,12 @@ def test_an_unwritable_directory_is_one_clear_line(tmp_path, clip):
         VideoWriter(locked / "out.mp4", reader)
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc, where none may write")
+def test_a_place_where_nobody_may_write_is_one_clear_line(clip):
+    with VideoReader(clip) as reader, pytest.raises(VideoWriteError, match="cannot be written"):
+        VideoWriter(Path("/proc/out.mp4"), reader)
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_leaving_early_leaves_no_file(tmp_path, clip, error):
     before = sorted(tmp_path.iterdir())

@@ -116,6 +116,55 @@ def test_writer_keeps_variable_frame_times(tmp_path, suffix, start, b_frames):
     assert times(tmp_path / f"out{suffix}") == times(source)
 
 
+def test_a_clock_of_microseconds_is_kept_in_mp4(tmp_path):
+    source = encode_clip(
+        tmp_path / "in.mov",
+        moving_square_frames(4),
+        time_base=Fraction(1, 1_000_000),
+        pts=[7_000_001, 7_040_000, 7_040_001, 7_123_457],
+    )
+    convert(source, tmp_path / "out.mp4")
+    assert times(tmp_path / "out.mp4") == times(source)
+
+
+def test_frames_that_share_a_time_are_all_kept_and_noted(tmp_path):
+    source = encode_clip(tmp_path / "in.mp4", moving_square_frames(4))
+    with (
+        VideoReader(source) as reader,
+        VideoWriter(tmp_path / "out.mp4", reader) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+            if frame.index == 2:
+                writer.write(frame)
+        writer.finish()
+    assert len(times(tmp_path / "out.mp4")) == 5
+    assert any("1 frames were due no later" in note for note in writer.notes)
+
+
+def test_mastering_data_that_cannot_be_kept_is_named(tmp_path):
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+    source = encode_clip(
+        tmp_path / "in.mkv",
+        moving_square_frames(3),
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        options={"x265-params": f"master-display={display}:max-cll=1000,400:log-level=none"},
+    )
+    notes = convert(source, tmp_path / "out.mkv")
+    assert any("MASTERING_DISPLAY_METADATA, CONTENT_LIGHT_LEVEL" in note for note in notes)
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "ffv1"])
+def test_interlaced_pictures_stay_interlaced(tmp_path, encoder):
+    source = encode_clip(
+        tmp_path / "in.mkv", moving_square_frames(5), options={"x264-params": "tff=1"}
+    )
+    assert probe(source).interlaced
+    convert(source, tmp_path / "out.mkv", encoder=encoder)
+    assert probe(tmp_path / "out.mkv").interlaced
+
+
 @pytest.mark.parametrize("suffix", [".ts", ".mkv", ".mov"])
 def test_decoding_times_before_zero_move_no_frame(tmp_path, suffix):
     source = encode_clip(tmp_path / "in.mp4", b_frames=2, audio=True)
