@@ -115,15 +115,19 @@ def _codecs() -> dict[str, str]:
 
 
 def _weights(problems: list[str]) -> dict[str, str]:
-    from facemask_video.translate.weights import default_weights
+    from facemask_video.translate.weights import default_weights, read_card
 
     found = {}
     for direction in Direction:
         try:
             path = default_weights(direction)
+            card = read_card(path)
         except FacemaskVideoError as exc:
             found[f"weights {direction}"] = "missing"
             problems.append(str(exc))
             continue
-        found[f"weights {direction}"] = f"{path} ({path.stat().st_size / 2**20:.1f} MiB)"
+        found[f"weights {direction}"] = (
+            f"{path.name}, {path.stat().st_size / 2**20:.1f} MiB, faces of {card.crop_size_px} px, "
+            f"sha256 {card.sha256[:12]}"
+        )
     return found
