@@ -14,39 +14,55 @@ Judged = Sequence[Sequence[Tensor]]
 """For each scale the features of each layer, the verdict last."""
 
 
-def discriminator_loss(real: Judged, fake: Judged, mode: str) -> Tensor:
-    """Return what the discriminator minimises, a mean over scales."""
+def _mean(values: Tensor, region: Tensor | None) -> Tensor:
+    """Average verdicts, over a region (n, 1, S, S) in [0, 1] where one is given."""
+    if region is None:
+        return values.mean()
+    weight = functional.interpolate(region.float(), size=values.shape[-2:], mode="area")
+    return (values * weight).sum() / weight.sum().clamp(min=1e-3)
+
+
+def discriminator_loss(
+    real: Judged,
+    fake: Judged,
+    mode: str,
+    *,
+    real_region: Tensor | None = None,
+    fake_region: Tensor | None = None,
+) -> Tensor:
+    """Return what the discriminator minimises, a mean over scales.
+
+    With regions (n, 1, S, S) only patches there count: where a fake is a copy of its source there
+    is nothing to learn from.
+    """
     total = torch.zeros((), device=real[0][-1].device)
     for of_real, of_fake in zip(real, fake, strict=True):
         on_real, on_fake = of_real[-1].float(), of_fake[-1].float()
         if mode == "lsgan":
-            total = total + 0.5 * (((on_real - 1) ** 2).mean() + (on_fake**2).mean())
+            pair = ((on_real - 1) ** 2, on_fake**2)
         elif mode == "vanilla":
-            total = total + 0.5 * (
-                functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
-            )
+            pair = (functional.softplus(-on_real), functional.softplus(on_fake))
         elif mode == "hinge":
-            total = total + 0.5 * (
-                functional.relu(1 - on_real).mean() + functional.relu(1 + on_fake).mean()
-            )
+            pair = (functional.relu(1 - on_real), functional.relu(1 + on_fake))
         elif mode == "wgan-gp":
-            total = total + on_fake.mean() - on_real.mean()
+            pair = (-2 * on_real, 2 * on_fake)
         else:
             raise ValueError(f"gan_mode: got {mode!r}, expected one of {', '.join(GAN_MODES)}.")
+        total = total + 0.5 * (_mean(pair[0], real_region) + _mean(pair[1], fake_region))
     return total / len(real)
 
 
-def generator_loss(fake: Judged, mode: str) -> Tensor:
-    """Return what the generator minimises against the discriminator."""
+def generator_loss(fake: Judged, mode: str, *, region: Tensor | None = None) -> Tensor:
+    """Return what the generator minimises against the discriminator; regions as there."""
     total = torch.zeros((), device=fake[0][-1].device)
     for of_fake in fake:
         verdict = of_fake[-1].float()
         if mode == "lsgan":
-            total = total + ((verdict - 1) ** 2).mean()
+            total = total + _mean((verdict - 1) ** 2, region)
         elif mode == "vanilla":
-            total = total + functional.softplus(-verdict).mean()
+            total = total + _mean(functional.softplus(-verdict), region)
         elif mode in ("hinge", "wgan-gp"):
-            total = total - verdict.mean()
+            total = total - _mean(verdict, region)
         else:
             raise ValueError(f"gan_mode: got {mode!r}, expected one of {', '.join(GAN_MODES)}.")
     return total / len(fake)

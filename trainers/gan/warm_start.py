@@ -113,7 +113,6 @@ class WarmStart:
 
     def _step_unmask(self, batch: Batch, *, with_gan: bool) -> dict[str, Tensor]:
         opt, generator = self.options, self.unmask
-        drawn = batch.masked_cover.amax(dim=(1, 2, 3), keepdim=True) > 0
         stats: dict[str, Tensor] = {}
         with autocast(self.device, self.precision):
             if isinstance(generator, TwoStageGenerator):
@@ -138,16 +137,21 @@ class WarmStart:
             stats |= {"unmask/outline": outline, "unmask/l1": under}
             loss = opt.lambda_outline * outline + opt.lambda_l1 * under + opt.lambda_keep * keep
             loss = loss + self._perceptual(result, batch.target, "unmask", stats)
-            fakes = [result]
+            fakes, regions = [result], [_around(alpha, 4)]
             if with_gan and opt.lambda_real > 0:
                 # Real masks: no target, so the outline learns from the adversary alone. A quarter
                 # is enough for that, and a second pass over all would double the cost of a step.
                 real_masked = batch.real_masked[: max(1, len(result) // 4)]
-                fakes.append(generator(real_masked).over(real_masked))
+                translation = generator(real_masked)
+                fakes.append(translation.over(real_masked))
+                # Wider: cloth that the outline missed must count.
+                regions.append(_around(translation.alpha, 12))
             if with_gan:
                 judged = self.judge_bare(torch.cat(fakes))
                 of_drawn = [[f[: len(result)] for f in scale] for scale in judged]
-                stats["unmask/gan"] = losses.generator_loss(of_drawn, opt.gan_mode)
+                stats["unmask/gan"] = losses.generator_loss(
+                    of_drawn, opt.gan_mode, region=regions[0]
+                )
                 loss = loss + opt.lambda_gan * stats["unmask/gan"]
                 with torch.no_grad():
                     of_target = self.judge_bare(batch.target)
@@ -155,12 +159,19 @@ class WarmStart:
                 loss = loss + opt.lambda_features * stats["unmask/features"]
                 if len(fakes) > 1:
                     of_real = [[f[len(result) :] for f in scale] for scale in judged]
-                    stats["unmask/gan_real"] = losses.generator_loss(of_real, opt.gan_mode)
+                    stats["unmask/gan_real"] = losses.generator_loss(
+                        of_real, opt.gan_mode, region=regions[1]
+                    )
                     loss = loss + opt.lambda_real * stats["unmask/gan_real"]
         self._update("unmask", loss)
         if with_gan:
-            fake = torch.cat([fakes[0][drawn.flatten()], *fakes[1:]]).detach()
-            stats["unmask/judge"] = self._step_judge("judge_bare", batch.target, fake)
+            stats["unmask/judge"] = self._step_judge(
+                "judge_bare",
+                batch.target,
+                torch.cat(fakes).detach(),
+                real_region=regions[0],
+                fake_region=torch.cat(regions),
+            )
         return {name: value.detach().float() for name, value in stats.items()}
 
     def _step_mask(self, batch: Batch, *, with_gan: bool) -> dict[str, Tensor]:
@@ -194,7 +205,8 @@ class WarmStart:
             loss = loss + opt.lambda_l1 * eyes + opt.lambda_keep * keep
             if with_gan:
                 judged = self.judge_masked(result[:n_drawn])
-                stats["mask/gan"] = losses.generator_loss(judged, opt.gan_mode)
+                region = _around(cover[:n_drawn], 4)
+                stats["mask/gan"] = losses.generator_loss(judged, opt.gan_mode, region=region)
                 with torch.no_grad():
                     of_target = self.judge_masked(target[:n_drawn])
                 stats["mask/features"] = losses.feature_matching(of_target, judged)
@@ -203,7 +215,11 @@ class WarmStart:
         self._update("mask", loss)
         if with_gan:
             stats["mask/judge"] = self._step_judge(
-                "judge_masked", target[:n_drawn], result[:n_drawn].detach()
+                "judge_masked",
+                target[:n_drawn],
+                result[:n_drawn].detach(),
+                real_region=region,
+                fake_region=region,
             )
         return {name: value.detach().float() for name, value in stats.items()}
 
@@ -217,11 +233,19 @@ class WarmStart:
         stats[f"{name}/perceptual"] = losses.perceptual(self.features(image), of_target)
         return self.options.lambda_perceptual * stats[f"{name}/perceptual"]
 
-    def _step_judge(self, name: str, real: Tensor, fake: Tensor) -> Tensor:
+    def _step_judge(
+        self, name: str, real: Tensor, fake: Tensor, *, real_region: Tensor, fake_region: Tensor
+    ) -> Tensor:
         judge = dict(self.networks())[name]
         judge.requires_grad_(True)
         with autocast(self.device, self.precision):
-            loss = losses.discriminator_loss(judge(real), judge(fake), self.options.gan_mode)
+            loss = losses.discriminator_loss(
+                judge(real),
+                judge(fake),
+                self.options.gan_mode,
+                real_region=real_region,
+                fake_region=fake_region,
+            )
         self._update(name, loss)
         return loss.detach()
 
@@ -248,3 +272,10 @@ class WarmStart:
             network.load_state_dict(state["networks"][name])
         for name, optimizer in self.optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
+
+
+def _around(alpha: Tensor, reach_px: int) -> Tensor:
+    """Widen an opacity by a few px, apart from any gradient."""
+    return nn.functional.max_pool2d(
+        alpha.detach().float(), 2 * reach_px + 1, stride=1, padding=reach_px
+    )
