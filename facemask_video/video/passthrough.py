@@ -15,7 +15,7 @@ import av
 import av.error
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Disposition, Stream
+from av.stream import Discard, Disposition, Stream
 
 from facemask_video.errors import VideoReadError, VideoWriteError
 from facemask_video.video.probe import (
@@ -30,6 +30,13 @@ from facemask_video.video.probe import (
 _MUXERS_OWN_TAGS = {
     *("major_brand", "minor_version", "compatible_brands", "encoder", "software", "duration"),
     *("number_of_frames", "number_of_bytes", "bps"),
+}
+_COVERS = {
+    "mjpeg": ("image/jpeg", "jpg"),
+    "png": ("image/png", "png"),
+    "gif": ("image/gif", "gif"),
+    "bmp": ("image/bmp", "bmp"),
+    "webp": ("image/webp", "webp"),
 }
 # A demuxer hands packets out in rough time order; none seen strays this far past the range's end.
 _STRAY_S = 10
@@ -144,11 +151,25 @@ class Passthrough:
     def add(self, output: OutputContainer, index: int) -> None:
         """Give the output a stream like one of the source."""
         stream = self._container.streams[index]
+        if output.format.name == "matroska" and stream.disposition & Disposition.attached_pic:
+            # Matroska keeps a cover as an attached file; a track would play as a second video.
+            mimetype, suffix = _COVERS.get(codec_name(stream) or "", ("image/unknown", "bin"))
+            name = stream.metadata.get("filename", f"cover.{suffix}")
+            cover = output.add_attachment(name, mimetype, self._cover(index))
+            cover.metadata.update(kept_tags(dict(stream.metadata)))
+            return
         target = _add_like(output, stream)
         target.metadata.update(kept_tags(dict(stream.metadata)))
         target.disposition = stream.disposition
         if stream.type != "attachment":
             self._targets[index] = target
+
+    def _cover(self, index: int) -> bytes:
+        """Return the picture of a cover stream, which demuxers hand out before all else."""
+        with contextlib.closing(open_source(self._path)) as container:
+            for packet in container.demux(container.streams[index]):
+                return bytes(packet)
+        return b""
 
     def start(self, *, shift_s: Fraction, first_s: Fraction | None, end_s: Fraction | None) -> None:
         """Begin to read packets.
@@ -164,6 +185,10 @@ class Passthrough:
             with contextlib.suppress(av.error.FFmpegError):
                 self._container.seek(int(first_s * av.time_base))
         if self._targets:
+            for stream in self._container.streams:
+                if stream.index not in self._targets:
+                    # Most demuxers then skip its bytes, which are nearly all of the file.
+                    stream.discard = Discard.all
             self._packets = self._read()
 
     def until(self, time_s: Fraction | None) -> "Iterator[Packet[Stream]]":

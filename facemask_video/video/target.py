@@ -38,7 +38,7 @@ def container_options(format_name: str, time_base: Fraction, *, cover_art: bool)
     clock = str(time_base.denominator)
     # Edit lists, which hold a late start, are kept in the movie's unit.
     options = {"video_track_timescale": clock, "movie_timescale": clock}
-    if not cover_art:
+    if not (cover_art and format_name == "mp4"):
         # Tags of any name, in the one box for tags; a cover picture needs the other kind of box.
         options["movflags"] = "use_metadata_tags"
     return options

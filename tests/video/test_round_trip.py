@@ -340,14 +340,17 @@ def cover(path: Path) -> Path:
     return path
 
 
-def test_cover_art_is_carried_and_never_taken_for_the_video(tmp_path):
-    source = cover(tmp_path / "in.mp4")
-    convert(source, tmp_path / "out.mp4")
-    info = probe(tmp_path / "out.mp4")
+@pytest.mark.parametrize("suffixes", [[".mp4"], [".mkv"], [".mkv", ".mkv"], [".mkv", ".mp4"]])
+def test_cover_art_is_carried_and_never_taken_for_the_video(tmp_path, suffixes):
+    source = last = cover(tmp_path / "in.mp4")
+    for number, suffix in enumerate(suffixes):
+        previous, last = last, tmp_path / f"out{number}{suffix}"
+        convert(previous, last)
+    info = probe(last)
     assert (info.width_px, info.codec) == (64, "h264")
     kinds = [(s.kind, s.codec, "attached_pic" in s.dispositions) for s in info.streams]
     assert kinds == [("video", "h264", False), ("audio", "aac", False), ("video", "mjpeg", True)]
-    ours, theirs = (digest_streams(p, but=0) for p in (tmp_path / "out.mp4", source))
+    ours, theirs = (digest_streams(p, but=0) for p in (last, source))
     assert [d.sha256 for d in ours] == [d.sha256 for d in theirs]
 
 
