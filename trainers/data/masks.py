@@ -164,6 +164,8 @@ def _place_head(landmarks: NDArray[np.floating], size_px: int) -> _Head:
     across = eyes / max(eye_distance, 1e-6)
     down = np.array([-across[1], across[0]])
     height = float((mouth - origin) @ down) / _EYE_TO_MOUTH
+    # A detector's worst guesses put the mouth on or above the eyes; no head is as flat as that.
+    height = max(height, 0.3 * eye_distance, 1.0)
     nose_offset = float((points[2] - origin) @ across) / max(eye_distance, 1e-6)
     # The nose tip stands 0.55 eye distances before the eyes; atan because yaw shortens those too.
     yaw_rad = float(np.clip(math.atan(nose_offset / 0.55), -1.0, 1.0))

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+import torch
+
+from tests.trainers.tiny import drawn_crops
+from trainers.data.batches import Augmentation, WarmStartSamples, batches, vary, wear
+
+BARE, MASKED = drawn_crops(8, seed=1), drawn_crops(6, seed=2)
+STILL = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
+
+
+def _samples(
+    *, seed: int = 3, first: int = 0, count: int = 12, augmentation: Augmentation | None = None
+) -> WarmStartSamples:
+    return WarmStartSamples(
+        BARE,
+        MASKED,
+        crop_size_px=32,
+        seed=seed,
+        augmentation=augmentation or Augmentation(),
+        first=first,
+        count=count,
+    )
+
+
+def test_a_sample_is_a_function_of_seed_and_number() -> None:
+    for name, plane in _samples()[5].items():
+        assert np.array_equal(plane, _samples()[5][name]), name
+    assert not np.array_equal(_samples()[5]["bare"], _samples(seed=4)[5]["bare"])
+    assert not np.array_equal(_samples()[5]["bare"], _samples()[6]["bare"])
+
+
+def test_samples_from_a_later_number_go_on_where_the_first_ones_would_have() -> None:
+    for offset in range(4):
+        late, early = _samples(first=7)[offset], _samples()[7 + offset]
+        assert all(np.array_equal(late[name], early[name]) for name in early)
+
+
+def test_each_pass_shows_every_face_once() -> None:
+    samples = _samples(count=16, augmentation=STILL)
+
+    for epoch in range(2):
+        shown = {samples[8 * epoch + place]["bare"].tobytes() for place in range(8)}
+        assert len(shown) == 8
+
+
+def test_pictures_are_in_range_and_covers_fit() -> None:
+    for number in range(12):
+        sample = _samples()[number]
+        for name, plane in sample.items():
+            low = 0 if name.endswith("cover") else -1
+            assert plane.dtype == np.float32
+            assert plane.min() >= low - 1e-6, name
+            assert plane.max() <= 1 + 1e-6, name
+        bare = sample["masked_cover"] == 0
+        assert bare.any()
+
+
+def test_without_wear_unmasking_changes_what_lies_under_the_mask_and_its_shadow_only() -> None:
+    samples = _samples(augmentation=STILL)
+    for number in range(8):
+        sample = samples[number]
+        assert np.array_equal(sample["target"], sample["bare"])
+        changed = np.abs(sample["masked"] - sample["target"]).max(axis=0) > 1e-3
+        top = np.flatnonzero(changed.any(axis=1))
+        if sample["masked_cover"].max() == 0:
+            assert not len(top)
+        else:
+            assert top[0] > 6
+
+
+def test_batches_hold_the_samples_in_order_whatever_the_number_of_workers() -> None:
+    alone = list(batches(_samples(), batch_size=4, n_workers=0))
+    shared = list(batches(_samples(), batch_size=4, n_workers=2))
+
+    assert len(alone) == len(shared) == 3
+    for one, other in zip(alone, shared, strict=True):
+        assert len(one) == 4
+        assert torch.equal(one.bare, other.bare)
+        assert torch.equal(one.masked, other.masked)
+    assert torch.equal(alone[1].bare[2], torch.from_numpy(_samples()[6]["bare"]))
+
+
+def test_starting_the_loader_draws_nothing_from_torch() -> None:
+    before = torch.get_rng_state()
+
+    next(iter(batches(_samples(), batch_size=4, n_workers=0)))
+
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_without_augmentation_a_crop_is_shown_as_it_is() -> None:
+    image = BARE.images[0]
+
+    picture, landmarks = vary(
+        image, BARE.landmarks[0], image.shape[0], STILL, np.random.default_rng(0)
+    )
+
+    assert np.allclose(picture * 255, image, atol=0.51)
+    assert np.allclose(landmarks, BARE.landmarks[0] * image.shape[0], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "augmentation",
+    [
+        Augmentation(flip=False, turn_deg=20, scale=0, shift=0, color=0),
+        Augmentation(flip=False, turn_deg=0, scale=0.2, shift=0, color=0),
+        Augmentation(flip=False, turn_deg=0, scale=0, shift=0.1, color=0),
+        Augmentation(flip=True, turn_deg=0, scale=0, shift=0, color=0),
+        Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0.5),
+    ],
+    ids=["turn", "scale", "shift", "flip", "color"],
+)
+def test_each_augmentation_changes_pictures_and_landmarks_stay_on_the_eyes(
+    augmentation: Augmentation,
+) -> None:
+    [crops] = [drawn_crops(1, size_px=64, seed=5)]
+    rng = np.random.default_rng(1)
+    still, _ = vary(crops.images[0], crops.landmarks[0], 64, STILL, rng)
+
+    changed = 0
+    for _ in range(6):
+        picture, points = vary(crops.images[0], crops.landmarks[0], 64, augmentation, rng)
+        changed += not np.array_equal(picture, still)
+        assert points[0, 0] < points[1, 0]
+        for x, y in points[:2]:
+            dark = picture[int(y), int(x)].mean()
+            assert dark < 0.35
+    assert changed
+
+
+def test_wear_takes_detail_from_both_and_adds_noise_to_the_input_alone() -> None:
+    crops = drawn_crops(1, size_px=64)
+    face = crops.images[0].astype(np.float32) / 255
+    rng = np.random.default_rng(0)
+
+    pairs = [wear(face, face, rng) for _ in range(12)]
+
+    assert any(not np.array_equal(bare, face) for _, bare in pairs)
+    assert any(not np.array_equal(masked, bare) for masked, bare in pairs)
+    assert all(
+        p.min() >= 0 and p.max() <= 1 and p.dtype == np.float32 for pair in pairs for p in pair
+    )

@@ -1,0 +1,155 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from facemask_video.align.template import TEMPLATE
+from trainers.data.masks import PATTERNS, SHAPES, SURGICAL, draw_mask, random_style
+
+SIZE_PX = 64
+SKIN = np.full((SIZE_PX, SIZE_PX, 3), (0.8, 0.62, 0.52), np.float32)
+POINTS = (TEMPLATE * SIZE_PX).astype(np.float32)
+
+
+def _random(seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return draw_mask(SKIN, POINTS, random_style(np.random.default_rng(seed)))
+
+
+def test_cover_is_whole_on_the_mask_and_nothing_above_the_eyes() -> None:
+    _, cover = draw_mask(SKIN, POINTS, SURGICAL)
+    mouth = POINTS[3:].mean(axis=0).round().astype(int)
+    eye_row = int(POINTS[:2, 1].min())
+
+    assert cover.dtype == np.float32
+    assert cover[mouth[1], mouth[0]] == 1
+    assert not cover[:eye_row].any()
+    assert 0.1 < cover.mean() < 0.5
+
+
+def test_only_cover_and_its_shadow_change_the_picture() -> None:
+    picture, cover = draw_mask(SKIN, POINTS, dataclasses.replace(SURGICAL, shadow=0.0))
+    outside = cover == 0
+
+    assert np.array_equal(picture[outside], SKIN[outside])
+
+    shaded, _ = draw_mask(SKIN, POINTS, SURGICAL)
+    assert (shaded[outside] <= SKIN[outside]).all()
+    assert (shaded[outside] < SKIN[outside]).any()
+
+
+def test_the_same_style_draws_the_same_mask() -> None:
+    first, second, other = _random(7), _random(7), _random(8)
+
+    assert np.array_equal(first[0], second[0])
+    assert np.array_equal(first[1], second[1])
+    assert not np.array_equal(first[0], other[0])
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_every_style_gives_a_picture_in_range(seed: int) -> None:
+    picture, cover = _random(seed)
+
+    for plane in (picture, cover):
+        assert np.isfinite(plane).all()
+        assert plane.min() >= 0
+        assert plane.max() <= 1
+    assert cover.max() > 0.9
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_shape_and_pattern_is_drawn(shape: str, pattern: str) -> None:
+    style = dataclasses.replace(
+        SURGICAL, shape=shape, pattern=pattern, second_color=(0.9, 0.1, 0.1), seed=3
+    )
+
+    picture, cover = draw_mask(SKIN, POINTS, style)
+
+    assert np.isfinite(picture).all()
+    assert cover.mean() > 0.1
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        np.zeros((5, 2)),
+        np.full((5, 2), 1e4),
+        np.full((5, 2), -500.0),
+        POINTS[[1, 0, 2, 4, 3]],
+        POINTS * 0.01,
+        POINTS * 40,
+        POINTS + np.array([[0, 0], [0, 0], [60, 0], [0, 0], [0, 0]]),
+        POINTS[[0, 1, 2, 0, 1]],
+        POINTS[:, ::-1],
+    ],
+    ids=["one point", "far off", "before", "mirrored", "tiny", "huge", "yaw", "flat", "turned"],
+)
+def test_extreme_landmarks_give_no_nan(points: NDArray[np.floating]) -> None:
+    for style in (SURGICAL, random_style(np.random.default_rng(0))):
+        picture, cover = draw_mask(SKIN, points.astype(np.float32), style)
+
+        assert np.isfinite(picture).all()
+        assert np.isfinite(cover).all()
+
+
+def test_a_turned_head_shows_more_of_the_mask_on_its_near_cheek() -> None:
+    middle = SIZE_PX // 2
+    near_share = {}
+    for offset in (-0.08, 0.0, 0.08):
+        points = POINTS.copy()
+        points[2, 0] += offset * SIZE_PX
+        _, cover = draw_mask(SKIN, points, dataclasses.replace(SURGICAL, straps="none"))
+        near_share[offset] = float(cover[:, middle:].sum() / cover.sum())
+
+    assert near_share[-0.08] > 0.55
+    assert math.isclose(near_share[0.0], 0.5, abs_tol=0.02)
+    assert near_share[0.08] < 0.45
+
+
+def test_a_mask_turns_with_the_head() -> None:
+    angle = math.radians(30)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    middle = SIZE_PX / 2
+    _, upright = draw_mask(SKIN, POINTS, dataclasses.replace(SURGICAL, straps="none"))
+    _, turned = draw_mask(
+        SKIN,
+        ((POINTS - middle) @ turn.T + middle).astype(np.float32),
+        dataclasses.replace(SURGICAL, straps="none"),
+    )
+
+    def center(cover: NDArray[np.float32]) -> NDArray[np.float64]:
+        rows, columns = np.indices(cover.shape) + 0.5
+        return np.array([(cover * columns).sum(), (cover * rows).sum()]) / cover.sum()
+
+    expected = turn @ (center(upright) - middle) + middle
+    assert np.allclose(center(turned), expected, atol=1.5)
+
+
+def test_masks_worn_wrong_leave_the_nose_free() -> None:
+    nose = POINTS[2].round().astype(int)
+    rng = np.random.default_rng(0)
+
+    def nose_covered(worn_wrong: float) -> float:
+        covers = [
+            draw_mask(SKIN, POINTS, random_style(rng, worn_wrong=worn_wrong))[1] for _ in range(12)
+        ]
+        return float(np.mean([cover[nose[1] + 2, nose[0]] for cover in covers]))
+
+    assert nose_covered(0.0) > 0.9
+    assert nose_covered(1.0) < 0.3
+
+
+def test_real_cloth_is_laid_over_the_mask() -> None:
+    cloth = np.zeros((8, 8, 3), np.float32)
+    cloth[:, :4] = (1.0, 0.0, 0.0)
+    cloth[:, 4:] = (0.0, 0.0, 1.0)
+
+    picture, cover = draw_mask(SKIN, POINTS, SURGICAL, texture=cloth)
+
+    row = int(POINTS[3:, 1].mean())
+    left, right = picture[row, SIZE_PX // 2 - 10], picture[row, SIZE_PX // 2 + 10]
+    assert cover[row, SIZE_PX // 2] == 1
+    assert left[0] > left[2]
+    assert right[2] > right[0]
