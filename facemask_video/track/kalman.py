@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facemask_video.track.pose import Pose, PosedFace, Shape, nearest_turn
 
-NOISE_TIME_S = 0.1
+NOISE_TIME_S = 0.15
 """``kf_noise`` is the variance, in squared face sizes, by which an unforeseen push moves a face
 within this time."""
 
@@ -27,6 +27,12 @@ SHAPE_DRIFT = 0.12
 
 _PUSH_SCALE = np.array([1.0, 1.0, 0.35, 1.0])
 # Centre moves freely, size changes slowly: a face needs a second to walk up to the camera.
+
+_UNREST_MEMORY = 0.25
+# Weight of the newest surprise in the running mean that says how restless a head is.
+_USUAL_UNREST = 4.0
+# Mean of the largest of four squared surprises: 2 where forecasts are as good as they claim; twice
+# that is still the noise of a poor picture.
 
 _OUTLIER_SIGMAS = 4.0
 _FASTEST = np.array([4.0, 4.0, 1.0, 3.0])
@@ -68,7 +74,7 @@ class Path:
 
     Centre, log size and roll each move at a speed that random pushes change (the discrete
     white-noise model with the real time between frames); noise and pushes scale with the face's
-    size. The shape drifts as a random walk. A single measurement far from the foretold pose weighs
+    size. Pushes grow while forecasts keep failing. The shape drifts as a random walk. A single measurement far from the foretold pose weighs
     little; a second one in a row is believed.
 
     Args:
@@ -85,6 +91,7 @@ class Path:
         self._density = kf_noise / NOISE_TIME_S**3
         self._size_px = math.exp(first.pose[2])
         self._doubts = 0
+        self._unrest = 0.0
         self._filter = KalmanFilter(dim_x=8, dim_z=4)
         self._filter.H = np.zeros((4, 8))
         self._filter.H[range(4), range(0, 8, 2)] = 1.0
@@ -117,7 +124,9 @@ class Path:
         previous = self._before = self.newest
         step_s = max(time_s - previous.time_s, 1e-3)
         transition, noise = np.eye(8), np.zeros((8, 8))
-        push = self._density * (_PUSH_SCALE * self._scale()) ** 2
+        # A calm head is smoothed long. Where forecasts keep failing, pushes are taken to be stronger.
+        push = self._density * max(1.0, (self._unrest / _USUAL_UNREST) ** 3)
+        push = push * (_PUSH_SCALE * self._scale()) ** 2
         for axis in range(4):
             at = 2 * axis
             transition[at, at + 1] = step_s
@@ -144,7 +153,10 @@ class Path:
         measured[3] = nearest_turn(float(measured[3]), to=float(self.newest.prior[6]))
         sigma = self._sigma() / trust
         foretold = np.sqrt(np.diag(self._filter.P)[0::2] + sigma**2)
-        surprise = float(np.abs((measured - self.newest.prior[0::2]) / foretold).max())
+        surprises = (measured - self.newest.prior[0::2]) / foretold
+        surprise = float(np.abs(surprises).max())
+        bounded = np.clip(surprises, -2 * _OUTLIER_SIGMAS, 2 * _OUTLIER_SIGMAS)
+        self._unrest += _UNREST_MEMORY * (float((bounded**2).max()) - self._unrest)
         if surprise > _OUTLIER_SIGMAS and self._doubts == 0:
             sigma = sigma * (surprise / _OUTLIER_SIGMAS) ** 2
             self._doubts = 1

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facemask_video.errors import TracksError
+from facemask_video.faces import TrackedFace
+from facemask_video.geometry import Box
+from facemask_video.track.sidecar import SidecarFace, SidecarWriter, read_sidecar
+from tests.track.drawn import Place, TimedFrame, detection
+
+
+def face(track_id: int = 3) -> SidecarFace:
+    found = detection(Place(50.125, 60, 40, 0.1))
+    tracked = TrackedFace(track_id, found.box, found.landmarks, 0.97, observed=False)
+    return SidecarFace(tracked, Box(10, 20, 90, 100))
+
+
+def write(path: Path) -> None:
+    with SidecarWriter(path, source={"frames": 2}) as sidecar:
+        sidecar.write(TimedFrame(0, 0.0), [face()])
+        sidecar.write(TimedFrame(1, 0.04), [])
+        sidecar.finish()
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    write(tmp_path / "t.jsonl")
+    sidecar = read_sidecar(tmp_path / "t.jsonl")
+    first, second = sidecar
+    assert sidecar.source == {"frames": 2}
+    assert (first.frame, second.frame, second.pts) == (0, 1, 3600)
+    assert second.faces == ()
+    (got,) = first.faces
+    assert got.region == Box(10, 20, 90, 100)
+    assert (got.face.track_id, got.face.observed, got.face.score) == (3, False, 0.97)
+    np.testing.assert_allclose(got.face.landmarks, face().face.landmarks, atol=1e-3)
+
+
+def test_a_failure_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), SidecarWriter(tmp_path / "t.jsonl", source={}):
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "empty"),
+        ("hello\n", "not JSON lines"),
+        ('{"format": "other"}\n', "expected 'facemask-tracks/1'"),
+        ('{"format": "facemask-tracks/1"}\n{"frame": 0, "pts": 0}\n', "line 2"),
+        ('{"format": "facemask-tracks/1"}\n[1]\n', "line 2"),
+    ],
+)
+def test_a_damaged_file_is_named_with_its_line(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text(text)
+    with pytest.raises(TracksError, match=says):
+        list(read_sidecar(path))

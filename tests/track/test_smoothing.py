@@ -1,0 +1,135 @@
+"""Held against drawn paths: how far from the truth, how steady, how late."""
+
+import numpy as np
+import pytest
+from filterpy.kalman import KalmanFilter
+
+from facemask_video.track.kalman import Path, smooth
+from facemask_video.track.pose import assemble, take_apart
+from tests.track.drawn import Motion, Place, centre, detection, times, track
+
+# A seventh of a per cent more than a close look's own noise on still faces.
+NOISE = 0.006
+
+
+def wandering(t: float) -> Place:
+    """Moves, sways, walks up to the camera and tilts."""
+    x = 200 + 90 * t + 55 * t * t + 8 * np.sin(2 * np.pi * 0.7 * t)
+    y = 300 + 40 * np.sin(2 * np.pi * 0.4 * t)
+    return Place(x, y, 110 * np.exp(0.12 * t), 0.15 * np.sin(2 * np.pi * 0.3 * t))
+
+
+def accelerating(t: float) -> Place:
+    return Place(100 + 160 * t * t, 300, 110)
+
+
+def errors(motion: Motion, rate: str, smoothing: str) -> np.ndarray:
+    at_s = times(rate, 100 if rate == "vfr" else 3 * int(rate))
+    rng = np.random.default_rng(1)
+    seen = [[detection(motion(t), rng, noise=NOISE)] for t in at_s]
+    faces = track(seen, at_s, smoothing=smoothing)
+    assert all(len(found) == 1 and found[0].track_id == 0 for found in faces)
+    return np.array(
+        [
+            centre(found[0].landmarks) - centre(motion(t).landmarks)
+            for found, t in zip(faces, at_s, strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("rate", ["24", "30", "60", "vfr"])
+def test_smoothed_track_is_near_the_truth_and_steady(rate: str) -> None:
+    raw, smoothed = errors(wandering, rate, "none"), errors(wandering, rate, "kalman")
+    assert np.sqrt((smoothed**2).sum(axis=1).mean()) <= 0.75
+    assert np.linalg.norm(np.diff(smoothed, axis=0)) <= 0.25 * np.linalg.norm(np.diff(raw, axis=0))
+
+
+@pytest.mark.parametrize("rate", ["24", "30", "60", "vfr"])
+def test_smoothing_does_not_lag_at_constant_acceleration(rate: str) -> None:
+    at_s = times(rate, 100 if rate == "vfr" else 3 * int(rate))
+    late = errors(accelerating, rate, "kalman")[:, 0]
+    # A track that is late by s seconds is behind by speed times s: fit s.
+    speed = np.array([320 * t for t in at_s])
+    lag_s = -float(speed @ late) / float(speed @ speed)
+    assert abs(lag_s) < 0.1 * float(np.median(np.diff(at_s)))
+
+
+def test_moving_average_lags_and_none_passes_detections_through() -> None:
+    assert np.abs(errors(accelerating, "30", "ema")[:, 0]).mean() > 5
+    place = Place(40.25, 60.5, 50, 0.2)
+    ((face,), *_) = track([[detection(place)]] * 8, times("30", 8), smoothing="none")
+    np.testing.assert_allclose(face.landmarks, detection(place).landmarks, atol=1e-4)
+
+
+def test_nothing_is_rounded_to_whole_pixels() -> None:
+    place = Place(40.25, 60.5, 50.3, 0.2)
+    faces = track([[detection(place)]] * 12, times("30", 12))
+    for (face,) in faces:
+        np.testing.assert_allclose(face.landmarks, place.landmarks, atol=1e-3)
+
+
+def test_pose_and_shape_put_a_face_together_without_loss() -> None:
+    rng = np.random.default_rng(3)
+    found = detection(Place(31.7, 18.2, 44, 2.9), rng, noise=0.05)
+    parts = take_apart(found.box, found.landmarks)
+    assert parts is not None
+    box, landmarks = assemble(parts.pose, parts.shape)
+    np.testing.assert_allclose(landmarks, found.landmarks, atol=1e-4)
+    np.testing.assert_allclose(
+        [box.x0, box.y0, box.x1, box.y1],
+        [found.box.x0, found.box.y0, found.box.x1, found.box.y1],
+        atol=1e-6,
+    )
+
+
+def test_roll_turns_through_a_half_turn_without_a_jump() -> None:
+    at_s = times("30", 60)
+    seen = [[detection(Place(300, 300, 100, 2.6 + 0.02 * index))] for index in range(60)]
+    faces = track(seen, at_s)
+    for index, (face,) in enumerate(faces):
+        expected = Place(300, 300, 100, 2.6 + 0.02 * index).landmarks
+        np.testing.assert_allclose(face.landmarks, expected, atol=1.0)
+
+
+def test_backward_pass_agrees_with_filterpy() -> None:
+    rng = np.random.default_rng(0)
+    at_s = times("vfr", 25)
+    faces = [
+        take_apart(d.box, d.landmarks)
+        for d in (detection(Place(100 + 40 * t, 80, 60), rng, noise=0.004) for t in at_s)
+    ]
+    first, *others = (face for face in faces if face is not None)
+    path = Path(first, at_s[0], kf_noise=1e-3)
+    nodes, states, variances, transitions, noises = [path.newest], [], [], [], []
+    inner = path._filter
+    states.append(inner.x.copy())
+    variances.append(inner.P.copy())
+    for face, t in zip(others, at_s[1:], strict=True):
+        before = inner.P.copy()
+        nodes.append(path.advance(t))
+        step_s = t - nodes[-2].time_s
+        transition = np.kron(np.eye(4), [[1.0, step_s], [0.0, 1.0]])
+        transitions.append(transition)
+        noises.append(inner.P - transition @ before @ transition.T)
+        path.observe(face)
+        states.append(inner.x.copy())
+        variances.append(inner.P.copy())
+    reference = KalmanFilter(dim_x=8, dim_z=4)
+    expected, *_ = reference.rts_smoother(
+        np.array(states),
+        np.array(variances),
+        Fs=[np.eye(8), *transitions],
+        Qs=[np.eye(8), *noises],
+    )
+    for index in range(len(nodes)):
+        pose, _ = smooth(index, nodes)
+        np.testing.assert_allclose(pose, expected[index][0::2], atol=1e-6)
+
+
+def test_one_wild_detection_is_not_followed() -> None:
+    places = [Place(300, 300)] * 40
+    seen = [[detection(place)] for place in places]
+    seen[20] = [detection(Place(330, 300))]
+    faces = track(seen, times("30", 40))
+    assert abs(centre(faces[20][0].landmarks)[0] - 300) < 4
+    assert abs(centre(faces[18][0].landmarks)[0] - 300) < 2

@@ -1,0 +1,143 @@
+"""Who is who, who is there, and for how long."""
+
+import gc
+
+import numpy as np
+import pytest
+
+from facemask_video.faces import DetectedFrame
+from facemask_video.track import Tracker, TrackFaces
+from tests.track.drawn import Place, TimedFrame, centre, detection, times, track
+
+RNG_SEED = 11
+
+
+def test_crossing_people_keep_their_identities() -> None:
+    at_s = times("30", 90)
+    rng = np.random.default_rng(RNG_SEED)
+    seen = []
+    for t in at_s:
+        right, left = Place(100 + 160 * t, 200), Place(580 - 160 * t, 215)
+        both = [detection(right, rng, noise=0.006), detection(left, rng, noise=0.006)]
+        # Whoever is behind is not seen while the other covers him.
+        seen.append(both[:1] if abs(right.x - left.x) < 60 else both)
+    faces = track(seen, at_s)
+    assert {face.track_id for found in faces for face in found} == {0, 1}
+    for t, found in zip(at_s, faces, strict=True):
+        assert len(found) == 2
+        by_id = {face.track_id: centre(face.landmarks)[0] for face in found}
+        first = 0 if centre(faces[0][0].landmarks)[0] < 300 else 1
+        assert abs(by_id[first] - (100 + 160 * t)) < 12
+        assert abs(by_id[1 - first] - (580 - 160 * t)) < 12
+
+
+def test_occlusion_of_half_a_second_is_bridged_with_the_same_number() -> None:
+    at_s = times("30", 80)
+    seen = [
+        [] if 30 <= index < 45 else [detection(Place(100 + 120 * t, 200))]
+        for index, t in enumerate(at_s)
+    ]
+    faces = track(seen, at_s)
+    assert [tuple(face.track_id for face in found) for found in faces] == [(0,)] * 80
+    assert [found[0].observed for found in faces] == [not 30 <= i < 45 for i in range(80)]
+    for t, (face,) in zip(at_s, faces, strict=True):
+        assert abs(centre(face.landmarks)[0] - (100 + 120 * t)) < 1.5
+
+
+@pytest.mark.parametrize("smoothing", ["kalman", "ema", "none"])
+def test_a_gap_beyond_the_look_ahead_is_left_open_in_every_frame(smoothing: str) -> None:
+    seen = [[] if 20 <= i < 45 else [detection(Place(200, 200))] for i in range(70)]
+    faces = track(seen, times("30", 70), smoothing=smoothing, look_ahead=12)
+    assert [len(found) for found in faces] == [int(not 20 <= i < 45) for i in range(70)]
+    assert {face.track_id for found in faces for face in found} == {0}
+
+
+def test_a_face_away_for_longer_than_the_bridge_is_somebody_new() -> None:
+    seen = [[] if 20 <= i < 45 else [detection(Place(200, 200))] for i in range(70)]
+    faces = track(seen, times("30", 70), bridge_s=0.5)
+    ids = [tuple(face.track_id for face in found) for found in faces]
+    assert ids == [(0,)] * 20 + [()] * 25 + [(1,)] * 25
+
+
+def test_a_cut_ends_every_track() -> None:
+    seen = [[detection(Place(200, 200))]] * 40
+    faces = track(seen, times("25", 40), cuts=[17])
+    assert [found[0].track_id for found in faces] == [0] * 17 + [1] * 23
+
+
+def test_enter_and_leave_are_exact() -> None:
+    seen = [[detection(Place(200, 200))] if 13 <= i < 37 else [] for i in range(60)]
+    faces = track(seen, times("30", 60))
+    assert [len(found) for found in faces] == [int(13 <= i < 37) for i in range(60)]
+
+
+def test_a_track_shorter_than_asked_is_dropped_but_not_in_a_shot_as_short() -> None:
+    short = [[detection(Place(200, 200))] if 10 <= i < 13 else [] for i in range(40)]
+    assert not any(track(short, times("30", 40), min_track_s=0.2))
+    assert all(track(short, times("30", 40), min_track_s=0.1)[10:13])
+    assert all(track([[detection(Place(200, 200))]] * 2, times("30", 2), min_track_s=0.2))
+
+
+def test_weak_sights_keep_a_believed_track_and_make_none() -> None:
+    weak = detection(Place(200, 200), score=0.6)
+    strong = detection(Place(200, 200), score=0.98)
+    assert not any(track([[weak]] * 40, times("30", 40)))
+    faces = track([[strong]] * 20 + [[weak]] * 20, times("30", 40))
+    assert all(len(found) == 1 for found in faces)
+
+
+def test_small_faces_begin_no_track_but_a_shrinking_one_keeps_its_own() -> None:
+    assert not any(track([[detection(Place(99, 99, 25))]] * 20, times("30", 20), min_face_px=35))
+    # 35 px square is 31 px wide at the drawn proportions.
+    seen = [[detection(Place(99, 99, 33 - 0.2 * i))] for i in range(25)]
+    assert all(track(seen, times("30", 25), min_face_px=35))
+
+
+def test_two_detections_on_one_face_are_one_track() -> None:
+    twice = [detection(Place(200, 200), score=0.99), detection(Place(206, 203), score=0.9)]
+    faces = track([twice] * 20, times("30", 20))
+    assert [len(found) for found in faces] == [1] * 20
+
+
+def test_inputs_stay_unchanged_and_frames_keep_their_order() -> None:
+    place = detection(Place(200, 200))
+    before = place.landmarks.copy()
+    items = [DetectedFrame(TimedFrame(i, i / 30), (place,)) for i in range(50)]
+    out = list(TrackFaces(Tracker(look_ahead=7))(items))
+    assert [item.frame.index for item in out] == list(range(50))
+    assert np.array_equal(place.landmarks, before)
+
+
+@pytest.mark.parametrize("look_ahead", [0, 5, 30])
+def test_live_frames_are_bounded_by_the_look_ahead(look_ahead: int) -> None:
+    gc.collect()
+    before = TimedFrame.alive
+    source = (
+        DetectedFrame(TimedFrame(i, i / 30), (detection(Place(200, 200)),)) for i in range(200)
+    )
+    most = 0
+    for _ in TrackFaces(Tracker(look_ahead=look_ahead))(source):
+        most = max(most, TimedFrame.alive - before)
+    # The one given out and the one just taken in come on top.
+    assert most <= look_ahead + 2
+
+
+def test_what_a_track_remembers_is_bounded() -> None:
+    tracker = Tracker(look_ahead=10)
+    for index in range(300):
+        tracker.push(index / 30, [detection(Place(200, 200))])
+        if index >= 10:
+            tracker.faces(index - 10)
+    assert all(len(track_) <= 12 for track_ in tracker._tracks)
+
+
+def test_an_empty_source_gives_nothing() -> None:
+    assert list(TrackFaces(Tracker())([])) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("smoothing", "some"), ("ema_coef", 1.0), ("look_ahead", -1)]
+)
+def test_options_out_of_range_are_refused(option: str, value: object) -> None:
+    with pytest.raises(ValueError, match=option):
+        Tracker(**{option: value})  # type: ignore[arg-type]
