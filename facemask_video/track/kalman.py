@@ -16,10 +16,10 @@ NOISE_TIME_S = 0.15
 within this time."""
 
 MEASURED_SIGMA = np.array([0.006, 0.006, 0.010, 0.008])
-"""Noise of a detection's centre x and y (face sizes), log size and roll (radians). Still faces of 30
-to 110 px, shifted by parts of a px under sensor noise, gave 0.0025-0.005, 0.004-0.009 and 0.005-0.007
-after the close look (0.007-0.011, 0.02-0.027 and 0.015-0.028 from MTCNN's own cut); faces that move
-and talk have somewhat more."""
+"""Noise of a detection's centre x and y (face sizes), log size and roll (radians). Still faces of
+30 to 110 px, shifted by parts of a px under sensor noise, gave 0.0025-0.005, 0.004-0.009 and
+0.005-0.007 after the close look (0.007-0.011, 0.02-0.027 and 0.015-0.028 from MTCNN's own cut);
+faces that move and talk have somewhat more."""
 
 SHAPE_SIGMA = 0.015
 SHAPE_DRIFT = 0.12
@@ -74,8 +74,8 @@ class Path:
 
     Centre, log size and roll each move at a speed that random pushes change (the discrete
     white-noise model with the real time between frames); noise and pushes scale with the face's
-    size. Pushes grow while forecasts keep failing. The shape drifts as a random walk. A single measurement far from the foretold pose weighs
-    little; a second one in a row is believed.
+    size. Pushes grow while forecasts keep failing. The shape drifts as a random walk. A single
+    measurement far from the foretold pose weighs little; a second one in a row is believed.
 
     Args:
         first: The face where it was first seen.
@@ -124,9 +124,9 @@ class Path:
         previous = self._before = self.newest
         step_s = max(time_s - previous.time_s, 1e-3)
         transition, noise = np.eye(8), np.zeros((8, 8))
-        # A calm head is smoothed long. Where forecasts keep failing, pushes are taken to be stronger.
-        push = self._density * max(1.0, (self._unrest / _USUAL_UNREST) ** 3)
-        push = push * (_PUSH_SCALE * self._scale()) ** 2
+        # A calm head is smoothed long; where forecasts keep failing, pushes must be stronger.
+        density = self._density * max(1.0, (self._unrest / _USUAL_UNREST) ** 3)
+        push = density * (_PUSH_SCALE * self._scale()) ** 2
         for axis in range(4):
             at = 2 * axis
             transition[at, at + 1] = step_s

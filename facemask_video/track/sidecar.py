@@ -8,7 +8,9 @@ The first line describes the file that the tracks belong to:
 
 Convention: px of the displayed frame, origin at the outer corner of the top-left pixel, half-open.
 ``region`` is the rectangle outside which this face changed nothing; null where it changed nothing
-at all. Keys that a reader does not know are ignored.
+at all. Three keys may be missing: ``"domain"`` (``masked`` or ``bare``, the gate's vote over the
+track), ``"domain_score"`` in [0, 1], and ``"translated"``, whether the face was worked on. Keys
+that a reader does not know are ignored.
 """
 
 import hashlib
@@ -35,10 +37,13 @@ _DIGITS = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SidecarFace:
-    """One face of one line: the face, and the rectangle it changed."""
+    """One face of one line: the face, the rectangle it changed, and what the gate said."""
 
     face: TrackedFace
-    region: Box | None
+    region: Box | None = None
+    domain: str | None = None
+    domain_score: float | None = None
+    translated: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +125,7 @@ class SidecarWriter:
 
 def _plain(entry: SidecarFace) -> dict[str, Any]:
     face = entry.face
-    return {
+    plain: dict[str, Any] = {
         "track": face.track_id,
         "box": _edges(face.box),
         "region": None if entry.region is None else _edges(entry.region),
@@ -130,6 +135,13 @@ def _plain(entry: SidecarFace) -> dict[str, Any]:
         "score": round(face.score, 4),
         "observed": face.observed,
     }
+    if entry.domain is not None:
+        plain["domain"] = entry.domain
+    if entry.domain_score is not None:
+        plain["domain_score"] = round(entry.domain_score, 4)
+    if entry.translated is not None:
+        plain["translated"] = entry.translated
+    return plain
 
 
 def _rounded(values: Iterable[float]) -> list[float]:
@@ -210,7 +222,8 @@ def _frame(path: Path, number: int, line: Mapping[str, Any]) -> SidecarFrame:
 
 
 def _face(entry: Mapping[str, Any]) -> SidecarFace:
-    region = entry.get("region")
+    region, score, translated = (entry.get(key) for key in ("region", "domain_score", "translated"))
+    domain = entry.get("domain")
     face = TrackedFace(
         track_id=int(entry["track"]),
         box=Box(*(float(edge) for edge in entry["box"])),
@@ -218,7 +231,13 @@ def _face(entry: Mapping[str, Any]) -> SidecarFace:
         score=float(entry["score"]),
         observed=bool(entry["observed"]),
     )
-    return SidecarFace(face, None if region is None else Box(*(float(edge) for edge in region)))
+    return SidecarFace(
+        face,
+        None if region is None else Box(*(float(edge) for edge in region)),
+        domain=None if domain is None else str(domain),
+        domain_score=None if score is None else float(score),
+        translated=None if translated is None else bool(translated),
+    )
 
 
 def digest(path: Path) -> str:
