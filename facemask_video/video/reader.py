@@ -1,10 +1,7 @@
 """Read a video frame by frame, each on its own planes, at its own time."""
 
-import contextlib
 import logging
-import math
 import re
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,17 +12,16 @@ from typing import Any, Self
 import av
 import av.error
 from av.container import InputContainer
-from av.packet import Packet
 from av.video.stream import VideoStream
 
 from facemask_video.errors import VideoReadError
 from facemask_video.frames import VideoInfo
+from facemask_video.video.decoder import Decoder
 from facemask_video.video.layout import layout_of, nearest_layout
 from facemask_video.video.native import NativeFrame, Workshop
 from facemask_video.video.panels import panel_size
 from facemask_video.video.probe import (
     describe,
-    describe_error,
     first_picture,
     main_video,
     open_source,
@@ -50,15 +46,11 @@ class PictureTags:
     transfer: int
 
 
-# 0 lets FFmpeg take as many as there are processors.
-DECODER_THREADS = 0
 # What describes the display that HDR material was graded on.
 _MASTERING = {
     *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DOVI_METADATA"),
     *("DYNAMIC_HDR_PLUS", "DYNAMIC_HDR_VIVID", "AMBIENT_VIEWING_ENVIRONMENT"),
 }
-# A demuxer that fails this often without one packet in between will not find its way back.
-_DEMUX_FAILURES_IN_A_ROW = 64
 
 
 class VideoReader:
@@ -120,9 +112,7 @@ class VideoReader:
             container.close()
             container = open_source(path)
             stream = main_video(container, path)
-            # The default, SLICE, leaves most codecs on one core.
-            stream.codec_context.thread_type = "AUTO"
-            stream.codec_context.thread_count = DECODER_THREADS
+            self._decoder = Decoder(container, stream, path)
         except BaseException:
             container.close()
             raise
@@ -131,11 +121,7 @@ class VideoReader:
         self._time_base = stream_time_base(stream)
         self._layout = nearest_layout(picture.format.name)
         self._workshop = Workshop()
-        self._video_packets = 0
         self._frames = 0
-        self._flagged_packets = 0
-        self._refused_packets = 0
-        self._damaged_frames = 0
         self._untimed_frames = 0
         self._last_pts: int | None = None
         self._started = False
@@ -162,11 +148,8 @@ class VideoReader:
 
     @property
     def corrupt_packets(self) -> int:
-        """Video packets so far that the decoder refused or could only mend.
-
-        A packet that the demuxer flagged ends as one or the other, so it is not counted twice.
-        """
-        return max(self._flagged_packets, self._refused_packets + self._damaged_frames)
+        """Video packets so far that the decoder refused or could only mend."""
+        return self._decoder.corrupt_packets
 
     @property
     def pixel_format(self) -> str:
@@ -224,7 +207,7 @@ class VideoReader:
         first_tick, end_tick = self.first_tick, self.end_tick
         if first_tick is not None:
             self._seek(first_tick)
-        for picture in self._pictures():
+        for picture in self._decoder.pictures():
             pts = self._time_of(picture)
             self._last_pts = pts
             if first_tick is not None and pts < first_tick:
@@ -246,83 +229,6 @@ class VideoReader:
         except av.error.FFmpegError:
             # No index: reading from the start finds the same frames, only later.
             logger.debug("%s: cannot seek; reading from the start", self.path)
-
-    def _pictures(self) -> Iterator[av.VideoFrame]:
-        """Decode every packet; a damaged one is counted and passed over."""
-        # More than any decoder holds back, by reordering and by threads together.
-        sent: deque[int] = deque(maxlen=128)
-        delivered = -math.inf
-        for packet in self._packets():
-            if packet.size:
-                self._video_packets += 1
-                self._flagged_packets += packet.is_corrupt
-                if packet.pts is not None and not packet.is_discard:
-                    sent.append(packet.pts)
-            for picture in self._decode(packet):
-                delivered = max(delivered, delivered if picture.pts is None else picture.pts)
-                yield picture
-        if any(pts > delivered for pts in sent):
-            yield from self._tail(delivered)
-
-    def _decode(self, packet: "Packet[VideoStream]") -> list[av.VideoFrame]:
-        try:
-            pictures = packet.decode()
-        except av.error.InvalidDataError:
-            # What a flush refuses is found again, and counted, by `_tail`.
-            self._refused_packets += packet.size > 0
-            return []
-        except (av.error.FFmpegError, ValueError) as exc:
-            raise VideoReadError(
-                f"{self.path}: decoding stopped after frame {self._frames} "
-                f"({describe_error(exc)}); the rest cannot be read."
-            ) from exc
-        self._damaged_frames += sum(picture.is_corrupt for picture in pictures)
-        return pictures
-
-    def _tail(self, delivered: float) -> Iterator[av.VideoFrame]:
-        """Decode what a damaged packet near the end kept a threaded decoder from handing out.
-
-        PyAV stops flushing a decoder at the first error, and the good frames that its other threads
-        hold are gone with it. One thread holds none back.
-        """
-        with contextlib.closing(open_source(self.path)) as container:
-            stream = container.streams[self.info.video_index]
-            assert isinstance(stream, VideoStream), "the stream that the first pass read"
-            stream.codec_context.thread_count = 1
-            if math.isfinite(delivered):
-                with contextlib.suppress(av.error.FFmpegError):
-                    container.seek(int(delivered), stream=stream, backward=True)
-            for packet in container.demux(stream):
-                refused, damaged = self._refused_packets, self._damaged_frames
-                pictures = self._decode(packet)
-                if packet.pts is not None and packet.pts <= delivered:
-                    # The first pass has counted this one.
-                    self._refused_packets, self._damaged_frames = refused, damaged
-                for picture in pictures:
-                    if picture.pts is not None and picture.pts > delivered:
-                        yield picture
-
-    def _packets(self) -> "Iterator[Packet[VideoStream]]":
-        failures = 0
-        while True:
-            try:
-                for packet in self._container.demux(self._stream):
-                    failures = 0
-                    yield packet
-                return
-            except av.error.InvalidDataError as exc:
-                failures += 1
-                self._refused_packets += 1
-                if failures >= _DEMUX_FAILURES_IN_A_ROW:
-                    raise VideoReadError(
-                        f"{self.path}: unreadable after frame {self._frames} "
-                        f"({describe_error(exc)}); repair it with a remultiplexing program."
-                    ) from exc
-            except (av.error.FFmpegError, OSError) as exc:
-                raise VideoReadError(
-                    f"{self.path}: reading failed after frame {self._frames} "
-                    f"({describe_error(exc)}); check the disk."
-                ) from exc
 
     def _time_of(self, picture: av.VideoFrame) -> int:
         if picture.pts is not None:
@@ -369,7 +275,7 @@ class VideoReader:
         if self.corrupt_packets:
             self.notes.append(
                 f"{_count(self.corrupt_packets, 'corrupt video packet')}: "
-                f"{_count(self._damaged_frames, 'frame')} decoded with damage, the others are "
+                f"{_count(self._decoder.damaged, 'frame')} decoded with damage, the others are "
                 "missing; every frame that is there keeps its time"
             )
         if complete:
@@ -380,10 +286,10 @@ class VideoReader:
         promised = self.info.frame_count_from_header
         # AVI counts an empty frame at the end, which is no packet.
         spare = 1 if self.info.container == "avi" else 0
-        if promised is not None and self._video_packets < promised - spare:
+        if promised is not None and self._decoder.packets < promised - spare:
             self.notes.append(
                 f"the file ends early: its header promises {promised} frames, "
-                f"{self._video_packets} packets were found and {self._frames} frames decoded"
+                f"{self._decoder.packets} packets were found and {self._frames} frames decoded"
             )
         elif promised is None and self._last_pts is not None:
             promised_end_s, spare_s = self._promised_end()

@@ -21,9 +21,8 @@ from av.video.stream import VideoStream
 
 from facemask_video.errors import VideoReadError, VideoWriteError
 from facemask_video.frames import Frame
-from facemask_video.video.colour import effective_matrix
+from facemask_video.video.conversion import converted, range_and_matrix
 from facemask_video.video.encoder import EncoderPlan, configure, plan_encoder
-from facemask_video.video.layout import layout_of
 from facemask_video.video.losses import losses
 from facemask_video.video.matroska import set_pixel_aspect
 from facemask_video.video.native import NativeFrame, native
@@ -179,7 +178,7 @@ class VideoWriter:
         if self._frames == 0:
             self._begin(frame, output)
         tick = self._tick_of(frame)
-        picture = self._converted(picture_frame)
+        picture = converted(picture_frame, self._plan.pixel_format)
         picture.pts, picture.time_base = tick, self._plan.time_base
         if self._plan.time_base != frame.time_base:
             picture.duration = 0
@@ -310,20 +309,15 @@ class VideoWriter:
             context.sample_aspect_ratio = picture.sample_aspect
         context.color_primaries = picture.primaries
         context.color_trc = picture.transfer
-        context.color_range, context.colorspace = self._range_and_matrix()
+        context.color_range, context.colorspace = range_and_matrix(
+            self._reader.pixel_format,
+            self._plan.pixel_format,
+            picture,
+            width_px=self._width_px,
+            height_px=self._height_px,
+        )
         if self._reader.display_matrix is not None:
             video.set_display_matrix(self._reader.display_matrix)
-
-    def _range_and_matrix(self) -> tuple[int, int]:
-        tags = self._reader.first_picture_tags
-        source, target = layout_of(self._reader.pixel_format), layout_of(self._plan.pixel_format)
-        if source is not None and target is not None:
-            if source.model == "rgb" and target.model == "yuv":
-                matrix = effective_matrix(2, width_px=self._width_px, height_px=self._height_px)
-                return 1, matrix
-            if source.jpeg:
-                return 2, tags.matrix
-        return tags.color_range, tags.matrix
 
     def _check_frame(self, frame: NativeFrame) -> None:
         size = (frame.picture.width, frame.picture.height)
@@ -362,28 +356,6 @@ class VideoWriter:
         self._largest_deviation_s = max(self._largest_deviation_s, abs(stored - exact_s))
         return tick
 
-    def _converted(self, frame: NativeFrame) -> av.VideoFrame:
-        source, target = frame.layout, layout_of(self._plan.pixel_format)
-        if source.name == self._plan.pixel_format:
-            return frame.picture
-        if source.model == "rgb" and target is not None and target.model == "yuv":
-            _, matrix = self._range_and_matrix()
-            return frame.picture.reformat(
-                format=self._plan.pixel_format,
-                dst_colorspace={1: "ITU709"}.get(matrix, "SMPTE170M"),
-                src_color_range="JPEG",
-                dst_color_range="MPEG",
-                interpolation=_EXACT,
-            )
-        if source.jpeg:
-            return frame.picture.reformat(
-                format=self._plan.pixel_format,
-                src_color_range="JPEG",
-                dst_color_range="JPEG",
-                interpolation=_EXACT,
-            )
-        return frame.picture.reformat(format=self._plan.pixel_format, interpolation=_EXACT)
-
     def _mux(self, packets: "list[Packet[VideoStream]]") -> None:
         output = self._output
         assert output is not None, "mux after discard"
@@ -403,11 +375,3 @@ class VideoWriter:
                 f"{self.path}: writing failed after {self._frames} frames "
                 f"({describe_error(exc)}); check free space and encoder options."
             ) from exc
-
-
-_EXACT = int(
-    av.video.reformatter.Interpolation.BICUBIC
-    | av.video.reformatter.Interpolation.ACCURATE_RND
-    | av.video.reformatter.Interpolation.FULL_CHR_H_INT
-    | av.video.reformatter.Interpolation.FULL_CHR_H_INP
-)

@@ -10,7 +10,7 @@ import pytest
 
 from facemask_video.errors import VideoReadError, VideoWriteError
 from facemask_video.video import VideoReader, VideoWriter, probe
-from facemask_video.video import reader as reader_module
+from facemask_video.video import decoder as decoder_module
 from tests.synthetic import (
     corrupt,
     encode_clip,
@@ -138,7 +138,7 @@ def test_a_corrupt_packet_costs_no_other_frame_however_many_threads(
     tmp_path, monkeypatch, codec, packet_index
 ):
     """A decoder with 16 threads still holds 15 frames when it is flushed."""
-    monkeypatch.setattr(reader_module, "DECODER_THREADS", 16)
+    monkeypatch.setattr(decoder_module, "DECODER_THREADS", 16)
     clip = encode_clip(tmp_path / "in.mkv", moving_square_frames(50), codec=codec)
     broken = corrupt(clip, tmp_path / "broken.mkv", packet_index=packet_index)
     with VideoReader(broken) as reader:
