@@ -1,0 +1,37 @@
+"""Turn errors raised on purpose into one line and an exit code, in one place."""
+
+import traceback
+from typing import Any
+
+import click
+
+from facemask_video.cli.log import is_verbose
+from facemask_video.errors import ConfigError, FacemaskVideoError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as a shell gives it."""
+
+
+class ClearFailures(click.Group):
+    """A group that tells a failure in one line; mix it in before another kind of group.
+
+    Exit codes: 1 failed, 2 usage, 130 interrupted. With ``-v`` the traceback comes first.
+    """
+
+    interrupted = "Interrupted."
+    """Said after Ctrl-C."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except FacemaskVideoError as exc:
+            if is_verbose():
+                traceback.print_exc()
+            message = " ".join(str(exc).split())
+            if isinstance(exc, ConfigError):
+                raise click.UsageError(message) from exc
+            raise click.ClickException(message) from exc
+        except KeyboardInterrupt:
+            click.echo(self.interrupted, err=True)
+            ctx.exit(INTERRUPTED)
