@@ -177,7 +177,7 @@ class RunConfig:
     )
     n_threads: int = setting(0, low=0, metavar="N", help="Of torch on the CPU; 0 is its own choice")
     ema_halflife_images: float = setting(
-        11_000,
+        11_000.0,
         low=0,
         flags=("--ema-halflife",),
         metavar="N",

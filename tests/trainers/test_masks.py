@@ -121,7 +121,8 @@ def test_a_mask_turns_with_the_head() -> None:
 
     def center(cover: NDArray[np.float32]) -> NDArray[np.float64]:
         rows, columns = np.indices(cover.shape) + 0.5
-        return np.array([(cover * columns).sum(), (cover * rows).sum()]) / cover.sum()
+        moments = np.array([(cover * columns).sum(), (cover * rows).sum()])
+        return np.asarray(moments / cover.sum())
 
     expected = turn @ (center(upright) - middle) + middle
     assert np.allclose(center(turned), expected, atol=1.5)

@@ -20,9 +20,23 @@ def read_config(run: RunFolder) -> dict[str, object]:
     return read_tables(run.read_options(), TrainConfig, run.options)
 
 
+_OF_THE_PLACE = {
+    "data": ("bare", "masked", "held_out_names", "n_workers"),
+    "run": (
+        *("device", "n_threads", "run_dir", "progress"),
+        *("stats_every", "preview_every", "checkpoint_every", "keep_checkpoints"),
+    ),
+}
+"""Settings that say where and how a recipe is run, not what it is."""
+
+
 def config_sha256(config: TrainConfig) -> str:
-    """Return the hash of a configuration's values."""
-    return hashlib.sha256(json.dumps(as_plain(config), sort_keys=True).encode()).hexdigest()
+    """Return the hash of a recipe: the same wherever it is run."""
+    recipe = as_plain(config)
+    for section, keys in _OF_THE_PLACE.items():
+        for key in keys:
+            del recipe[section][key]
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
 def export_generators(

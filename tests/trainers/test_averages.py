@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from facemask_video.translate.networks import GeneratorSpec, build_generator
+from trainers.fit.ema import Averages
+from trainers.fit.schedule import lr_factor
+
+SPEC = GeneratorSpec(ngf=4, n_blocks=1, norm="batch", final_kernel=3)
+
+
+def test_an_average_forgets_half_in_its_half_life() -> None:
+    network = build_generator(SPEC)
+    averages = Averages([("mask", network)], halflife_images=32, rampup=0)
+    key = "trunk.head.weight"
+    start = averages.generators["mask"].state_dict()[key].clone()
+    network.state_dict()[key].add_(1.0)
+
+    for seen in range(8, 40, 8):
+        averages.update(seen, 8)
+
+    assert torch.allclose(averages.generators["mask"].state_dict()[key], start + 0.5, atol=1e-5)
+
+
+def test_batch_norm_counts_are_copied_and_the_average_stays_in_evaluation_mode() -> None:
+    network = build_generator(SPEC)
+    averages = Averages([("mask", network)], halflife_images=1000, rampup=0)
+    network(torch.rand(2, 3, 32, 32))
+
+    averages.update(2, 2)
+
+    counts = [
+        value
+        for key, value in averages.generators["mask"].state_dict().items()
+        if key.endswith("num_batches_tracked")
+    ]
+    assert counts
+    assert all(int(count) == 1 for count in counts)
+    assert not averages.generators["mask"].training
+
+
+@pytest.mark.parametrize(("halflife", "rampup"), [(0.0, 0.0), (1000.0, 1e-9)])
+def test_without_a_half_life_the_average_is_a_copy(halflife: float, rampup: float) -> None:
+    averages = Averages([], halflife_images=halflife, rampup=rampup)
+
+    assert averages.decay(8, 8) == pytest.approx(0.0)
+
+
+def test_a_young_run_has_a_short_memory() -> None:
+    averages = Averages([], halflife_images=1000, rampup=0.1)
+
+    assert averages.decay(100, 10) == pytest.approx(0.5)
+    assert averages.decay(10**6, 10) == pytest.approx(0.5**0.01)
+
+
+@pytest.mark.parametrize("policy", ["constant", "linear", "cosine"])
+def test_each_policy_begins_at_1_and_those_that_fall_end_at_0(policy: str) -> None:
+    factors = [
+        lr_factor(policy, seen, images=1000, decay_images=400) for seen in (0, 600, 800, 1000)
+    ]
+
+    assert factors[:2] == [1.0, 1.0]
+    if policy == "constant":
+        assert factors[2:] == [1.0, 1.0]
+    else:
+        assert factors[2] == pytest.approx(0.5)
+        assert factors[3] == pytest.approx(0.0)
+
+
+def test_an_unknown_policy_is_refused() -> None:
+    with pytest.raises(ValueError, match="lr_policy: got 'steep'"):
+        lr_factor("steep", 0, images=1, decay_images=0)

@@ -1,0 +1,113 @@
+import pytest
+import torch
+
+from facemask_video.align.template import TEMPLATE
+from trainers.gan import losses
+from trainers.gan.discriminators import DiscriminatorSpec, build_discriminator
+
+
+def _judged(value: float) -> list[list[torch.Tensor]]:
+    return [[torch.zeros(1, 2, 4, 4), torch.full((1, 1, 4, 4), value)]]
+
+
+@pytest.mark.parametrize("mode", losses.GAN_MODES)
+def test_each_adversary_prefers_the_right_verdict(mode: str) -> None:
+    right = losses.discriminator_loss(_judged(1.0), _judged(-1.0), mode)
+    wrong = losses.discriminator_loss(_judged(-1.0), _judged(1.0), mode)
+
+    assert right < wrong
+    assert losses.generator_loss(_judged(1.0), mode) < losses.generator_loss(_judged(-1.0), mode)
+
+
+def test_an_unknown_adversary_is_refused() -> None:
+    with pytest.raises(ValueError, match="gan_mode: got 'lsgna'"):
+        losses.generator_loss(_judged(0.0), "lsgna")
+    with pytest.raises(ValueError, match="gan_mode: got 'lsgna'"):
+        losses.discriminator_loss(_judged(0.0), _judged(0.0), "lsgna")
+
+
+def test_weighted_l1_counts_only_where_the_weight_is() -> None:
+    image, target = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4)
+    weight = torch.zeros(1, 1, 4, 4)
+    weight[..., :2] = 1
+    target[..., 2:] = 100
+
+    assert losses.weighted_l1(image, target, weight) == 1.0
+    assert losses.weighted_l1(image, target, 0 * weight) == 0.0
+
+
+def test_the_outline_loss_falls_as_the_outline_fits() -> None:
+    cover = torch.zeros(1, 1, 16, 16)
+    cover[..., 8:, 4:12] = 1
+    good, none, wrong = 8 * (2 * cover - 1), torch.zeros_like(cover), 8 * (1 - 2 * cover)
+
+    assert losses.outline_loss(good, cover) < 0.05
+    assert losses.outline_loss(good, cover) < losses.outline_loss(none, cover)
+    assert losses.outline_loss(none, cover) < losses.outline_loss(wrong, cover)
+    assert losses.alpha_loss(cover, cover) < 0.05
+
+
+def test_eyes_are_where_the_template_has_them() -> None:
+    weight = losses.eye_region(64)[0, 0]
+
+    for x, y in TEMPLATE[:2] * 64:
+        assert weight[int(y), int(x)] > 0.9
+    assert weight[60].max() < 0.01
+
+
+def test_edges_alpha_and_features_are_measured() -> None:
+    ones = torch.ones(1, 1, 8, 8)
+    step = torch.zeros(1, 3, 8, 8)
+    step[..., 4:] = 1
+    alpha = step[:, :1]
+
+    assert losses.edge_l1(step, step + 0.5, ones) < 1e-6
+    assert losses.edge_l1(step, 0 * step, ones) > 0
+    assert losses.total_variation(ones) == 0
+    assert losses.total_variation(alpha) > 0
+    assert losses.binarity(alpha) == 0
+    assert losses.binarity(0.5 * ones) == 1
+    assert losses.perceptual([step], [step]) == 0
+    assert losses.perceptual([step], [step + 1]) > 0
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        DiscriminatorSpec(ndf=4),
+        DiscriminatorSpec(ndf=4, n_layers=0),
+        DiscriminatorSpec(ndf=4, n_layers=2, n_scales=2),
+        DiscriminatorSpec(ndf=4, spectral=False),
+        DiscriminatorSpec(ndf=4, n_in=6),
+    ],
+    ids=str,
+)
+def test_every_discriminator_judges_patches_and_learns(spec: DiscriminatorSpec) -> None:
+    torch.manual_seed(0)
+    judge = build_discriminator(spec)
+
+    judged = judge(torch.rand(2, spec.n_in, 64, 64))
+
+    assert len(judged) == spec.n_scales
+    sides = [scale[-1].shape[-1] for scale in judged]
+    assert all(scale[-1].shape[:2] == (2, 1) for scale in judged)
+    if spec.n_layers == 0:
+        assert sides == [64]
+    else:
+        assert sides == sorted(sides, reverse=True)
+        assert sides[0] < 64 // 2 ** (spec.n_layers - 1)
+    losses.generator_loss(judged, "lsgan").backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is not None for p in judge.parameters())
+
+
+def test_feature_matching_is_0_for_the_same_picture_and_reaches_only_the_fake() -> None:
+    torch.manual_seed(0)
+    judge = build_discriminator(DiscriminatorSpec(ndf=4, n_layers=2))
+    real = torch.rand(1, 3, 32, 32, requires_grad=True)
+    fake = torch.rand(1, 3, 32, 32, requires_grad=True)
+    judge.eval()  # the power iteration of spectral norm moves weights in training
+
+    assert losses.feature_matching(judge(real), judge(real)) == 0
+    losses.feature_matching(judge(real), judge(fake)).backward()  # type: ignore[no-untyped-call]
+    assert real.grad is None
+    assert fake.grad is not None

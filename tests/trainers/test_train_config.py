@@ -1,0 +1,105 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from facemask_video.errors import ConfigError
+from facemask_video.settings import build, read_toml
+from facemask_video.translate.networks import ARCHITECTURES, NORMS, GeneratorSpec
+from tests.trainers.tiny import tiny_config
+from trainers.config import (
+    AugmentationConfig,
+    DiscriminatorConfig,
+    GeneratorConfig,
+    TrainConfig,
+    WarmStartConfig,
+)
+from trainers.data.batches import Augmentation
+from trainers.fit.build import build_method, generator_spec
+from trainers.gan.discriminators import DiscriminatorSpec
+from trainers.gan.warm_start import WarmStartOptions
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "train").glob("*.toml"))
+
+
+@pytest.mark.parametrize(
+    ("config", "room"),
+    [
+        (GeneratorConfig, GeneratorSpec),
+        (DiscriminatorConfig, DiscriminatorSpec),
+        (AugmentationConfig, Augmentation),
+        (WarmStartConfig, WarmStartOptions),
+    ],
+    ids=lambda value: value.__name__,
+)
+def test_the_configuration_and_the_rooms_agree_on_names_and_defaults(
+    config: type, room: type
+) -> None:
+    ours = {f.name: f.default for f in dataclasses.fields(config)}
+    theirs = {f.name: f.default for f in dataclasses.fields(room)}
+    # Directions are spelt as one word; the optimisers' settings are shared by all methods.
+    for name in ("directions",):
+        ours.pop(name, None)
+
+    assert ours == {name: theirs[name] for name in ours}
+
+
+def test_the_choices_are_those_of_the_networks() -> None:
+    metadata = {f.name: f.metadata["setting"].choices for f in dataclasses.fields(GeneratorConfig)}
+
+    assert metadata["norm"] == NORMS
+    assert metadata["architecture"] == ARCHITECTURES
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_configuration_is_read_and_names_only_what_differs(path: Path) -> None:
+    values = read_toml(path, TrainConfig)
+
+    config = build(TrainConfig, values)
+
+    assert config.name == path.stem
+    generator_spec(config.mask)
+    generator_spec(config.unmask)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data__load_size_px": 16}, "data.load_size_px: got 16, expected at least"),
+        ({"name": "a/b"}, "name: got 'a/b'"),
+        ({"mask__final_kernel": 4}, "final_kernel: got 4, expected an odd number"),
+        (
+            {"mask__architecture": "unet", "mask__n_downsampling": 6},
+            "mask.n_downsampling: got 6, expected at most 5 at 32 px",
+        ),
+        ({"run__batch_size": 0}, "batch_size: got 0"),
+        ({"optim__lr": float("nan")}, "lr: got nan"),
+    ],
+    ids=str,
+)
+def test_values_that_cannot_train_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        tiny_config(**changes)
+
+
+def test_a_mistyped_key_is_answered_with_its_nearest_match(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("[warm_start]\nlamda_gan = 1.0\n")
+
+    with pytest.raises(ConfigError, match=r"'warm_start.lamda_gan'; did you mean 'warm_start.lam"):
+        read_toml(path, TrainConfig)
+
+
+def test_the_seed_decides_the_first_weights() -> None:
+    import torch
+
+    def first(seed: int) -> torch.Tensor:
+        method = build_method(
+            tiny_config(data__seed=seed), device=torch.device("cpu"), precision=torch.float32
+        )
+        return torch.cat(
+            [p.detach().flatten() for _, g in method.generators() for p in g.parameters()]
+        )
+
+    assert torch.equal(first(1), first(1))
+    assert not torch.equal(first(1), first(2))
