@@ -348,7 +348,9 @@ def _not_inside_a_better_one(found: _Candidates, share: float = 0.7) -> Tensor:
     Whether a box falls depends on whether those above it stand. All are decided at once and again
     until nothing changes, which takes as many rounds as the longest chain of such boxes.
     """
-    order = found.score.argsort(descending=True)
+    # Boxes that leave the picture on two sides can have one and the same cut: of equals, the last
+    # stands, as in facenet-pytorch.
+    order = found.score.argsort(stable=True).flip(0)
     corners, picture = found.corners[order], found.picture[order]
     area = (corners[:, 2] - corners[:, 0] + 1) * (corners[:, 3] - corners[:, 1] + 1)
     low = torch.maximum(corners[:, None, :2], corners[None, :, :2])

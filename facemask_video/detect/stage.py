@@ -115,7 +115,7 @@ class DetectFaces:
         self._batch_frames = max(batch_frames, detect_every, 1)
         self._cuts = CutFinder()
         self._since_look = NEVER
-        self._eventful = True
+        self._eventful = False
 
     def __call__(self, items: Iterable[Frame], /) -> Iterator[DetectedFrame]:
         """Yield each frame with its faces in frame px."""

@@ -1,0 +1,139 @@
+"""The batched cascade against facenet-pytorch's own, on real faces with the real weights."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facemask_video.detect.cascade import CascadeDetector
+from facemask_video.detect.mtcnn import MtcnnDetector
+from facemask_video.faces import Detection
+from facemask_video.frames import ImageU8
+from facemask_video.geometry import Box, iou
+from facemask_video.video import VideoReader
+
+CPU = torch.device("cpu")
+SAMPLE = Path(__file__).parents[2] / "samples" / "astronaut.mp4"
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[ImageU8]:
+    with VideoReader(SAMPLE) as reader:
+        return [frame.thumbnail(480)[0] for frame in reader if frame.index % 25 == 0][:4]
+
+
+def edges(box: Box) -> list[float]:
+    return [box.x0, box.y0, box.x1, box.y1]
+
+
+def same_faces(ours: Sequence[Detection], theirs: Sequence[Detection]) -> None:
+    assert len(ours) == len(theirs)
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(edges(mine.box), edges(other.box), atol=1.0)
+        np.testing.assert_allclose(mine.landmarks, other.landmarks, atol=1.0)
+        assert abs(mine.score - other.score) < 0.01
+
+
+def test_same_faces_as_mtcnn_in_every_picture_of_a_batch(pictures: list[ImageU8]) -> None:
+    options = {"device": CPU, "threshold": 0.7, "min_face_px": 20.0}
+    theirs = MtcnnDetector(**options).detect(pictures)  # type: ignore[arg-type]
+    ours = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
+    assert any(theirs)
+    for mine, other in zip(ours, theirs, strict=True):
+        same_faces(mine, other)
+
+
+def test_same_faces_as_mtcnn_in_photographs(shared_data: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    paths = [
+        path
+        for folder in ("faces_unmasked/web", "faces_masked/web")
+        for path in sorted((shared_data / folder).glob("*.jpg"))[:12]
+    ]
+    theirs = MtcnnDetector(device=CPU, threshold=0.9, min_face_px=20)
+    ours = CascadeDetector(device=CPU, threshold=0.9, min_face_px=20)
+    for path in paths:
+        image = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
+        same_faces(ours.detect([image])[0], theirs.detect([image])[0])
+
+
+def test_half_precision_finds_the_same_faces(pictures: list[ImageU8]) -> None:
+    single = CascadeDetector(device=CPU, threshold=0.9, min_face_px=40).detect(pictures[:1])[0]
+    half = CascadeDetector(
+        device=CPU, threshold=0.9, min_face_px=40, precision=torch.bfloat16
+    ).detect(pictures[:1])[0]
+    assert len(half) == len(single)
+    for mine, other in zip(half, single, strict=True):
+        assert iou(mine.box, other.box) > 0.8
+
+
+def test_landmarks_are_where_they_are_in_the_mirror(pictures: list[ImageU8]) -> None:
+    # An offset would show as a shift between a picture and its mirror image.
+    detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
+    (face,) = detector.detect(pictures[:1])[0]
+    width = pictures[0].shape[1]
+    mirrored = np.ascontiguousarray(pictures[0][:, ::-1])
+    box = Box(width - face.box.x1, face.box.y0, width - face.box.x0, face.box.y1)
+    there = detector.look_near([mirrored], [[box]])[0][0]
+    here = detector.look_near(pictures[:1], [[face.box]])[0][0]
+    back = np.array([[width, 0]]) + there.landmarks[[1, 0, 2, 4, 3]] * [-1, 1]
+    # A face is not its own mirror image: within a fortieth of its width.
+    assert np.abs(back - here.landmarks).mean() < face.box.width_px / 40
+
+
+def test_a_close_look_finds_the_face_from_a_poor_guess_and_none_elsewhere(
+    pictures: list[ImageU8],
+) -> None:
+    detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
+    (face,) = detector.detect(pictures[:1])[0]
+    off = face.box.width_px * 0.1
+    near = Box(*(edge + off for edge in edges(face.box)))
+    nowhere = Box(0, 0, face.box.width_px, face.box.width_px)
+    outside = Box(-900, -900, -800, -800)
+    found, nothing, beyond = detector.look_near(pictures[:1], [[near, nowhere, outside]])[0]
+    assert found.score > 0.9
+    assert iou(found.box, face.box) > 0.7
+    assert nothing.score < 0.6
+    assert beyond.score < 0.6
+
+
+def test_a_close_look_jitters_less_than_the_cut_at_whole_pixels(pictures: list[ImageU8]) -> None:
+    detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
+    rng = np.random.default_rng(2)
+    noisy = [
+        np.clip(pictures[0] + rng.normal(0, 4, pictures[0].shape), 0, 255).astype(np.uint8)
+        for _ in range(8)
+    ]
+    faces = [found[0] for found in detector.detect(noisy)]
+    close = [found[0] for found in detector.look_near(noisy, [[face.box] for face in faces])]
+    raw = np.std([face.landmarks[:2] for face in faces], axis=0).mean()
+    settled = np.std([face.landmarks[:2] for face in close], axis=0).mean()
+    assert settled < 0.7 * raw
+
+
+@pytest.mark.parametrize("detector", [MtcnnDetector, CascadeDetector])
+def test_nothing_is_found_where_nothing_is(
+    detector: type[MtcnnDetector] | type[CascadeDetector],
+) -> None:
+    finder = detector(device=CPU, threshold=0.8, min_face_px=20)
+    assert finder.detect([]) == []
+    assert finder.detect([np.zeros((8, 8, 3), np.uint8)]) == [[]]
+    assert finder.detect([np.full((64, 80, 3), 128, np.uint8)] * 2) == [[], []]
+
+
+@pytest.mark.needs_cuda
+def test_cuda_finds_the_same_faces(pictures: list[ImageU8]) -> None:
+    options = {"threshold": 0.9, "min_face_px": 20.0}
+    cuda = CascadeDetector(device=torch.device("cuda"), **options)  # type: ignore[arg-type]
+    here = CascadeDetector(device=CPU, **options)  # type: ignore[arg-type]
+    for mine, other in zip(cuda.detect(pictures), here.detect(pictures), strict=True):
+        same_faces(mine, other)
+
+
+@pytest.mark.parametrize(("option", "value"), [("threshold", 1.2), ("min_face_px", 5.0)])
+def test_options_out_of_range_are_refused(option: str, value: float) -> None:
+    options = {"threshold": 0.8, "min_face_px": 20.0, option: value}
+    with pytest.raises(ValueError, match=option):
+        CascadeDetector(device=CPU, **options)  # type: ignore[arg-type]

@@ -1,0 +1,183 @@
+"""When the stage looks, how it follows, and what it holds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from facemask_video.detect.cuts import CutFinder
+from facemask_video.detect.size import detect_size_px, in_frame
+from facemask_video.detect.stage import DetectFaces
+from facemask_video.faces import DetectedFrame, Detection
+from facemask_video.frames import ImageU8
+from facemask_video.geometry import Box, iou
+from tests.fakes import FakeFrame, detection_at
+
+WIDTH, HEIGHT = 160, 120
+
+
+class SeesSquares:
+    """Sees bright squares: the centre of brightness, where there is enough of it.
+
+    Attributes:
+        looks: Index of each picture looked at in full, as told by its corner pixel.
+    """
+
+    def __init__(self) -> None:
+        self.looks: list[int] = []
+
+    def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
+        self.looks += [int(image[0, 0, 0]) for image in images]
+        return [
+            self._seen(image, Box(0, 0, image.shape[1], image.shape[0]), 0.99) for image in images
+        ]
+
+    def look_near(
+        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
+    ) -> list[list[Detection]]:
+        return [
+            [
+                (self._seen(image, place, 0.98) or [detection_at(*place.center, 20, score=0.1)])[0]
+                for place in each
+            ]
+            for image, each in zip(images, places, strict=True)
+        ]
+
+    @staticmethod
+    def _seen(image: ImageU8, place: Box, score: float) -> list[Detection]:
+        x0, y0, x1, y1 = (max(0, round(edge)) for edge in (place.x0, place.y0, place.x1, place.y1))
+        rows, columns = np.nonzero(image[y0:y1, x0:x1, 1] > 200)
+        if len(rows) < 100:
+            return []
+        return [detection_at(columns.mean() + x0 + 0.5, rows.mean() + y0 + 0.5, 20, score=score)]
+
+
+def frames(centres: Iterable[tuple[float, float] | None]) -> Iterator[FakeFrame]:
+    """A square of 20 px on grey, where a centre is given."""
+    for index, centre in enumerate(centres):
+        image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+        if centre is not None:
+            x, y = round(centre[0]) - 10, round(centre[1]) - 10
+            image[max(y, 0) : y + 20, max(x, 0) : x + 20, 1] = 255
+        image[0, 0] = index
+        yield FakeFrame(image, index, index, Fraction(1, 25))
+
+
+def run(centres: Sequence[tuple[float, float] | None], **options: int) -> list[DetectedFrame]:
+    detector = SeesSquares()
+    stage = DetectFaces(detector, max_side_px=WIDTH, **options)
+    out = list(stage(frames(centres)))
+    assert [item.frame.index for item in out] == list(range(len(centres)))
+    assert detector.looks == [item.frame.index for item in out if item.looked]
+    return out
+
+
+STEADY: list[tuple[float, float] | None] = [(80.0, 60.0)] * 60
+
+
+def test_every_frame_is_looked_at_when_asked() -> None:
+    assert all(item.looked for item in run(STEADY, detect_every=1))
+
+
+def test_every_nth_frame_is_looked_at_and_the_face_is_seen_in_all() -> None:
+    out = run(STEADY, detect_every=5)
+    assert [item.frame.index for item in out if item.looked] == list(range(0, 60, 5))
+    assert all(len(item.detections) == 1 for item in out)
+
+
+def test_automatic_looks_are_rare_while_nothing_happens() -> None:
+    out = run(STEADY)
+    assert sum(item.looked for item in out) <= 11
+    assert all(len(item.detections) == 1 for item in out)
+
+
+def test_automatic_looks_are_dense_while_faces_come_and_go() -> None:
+    coming: list[tuple[float, float] | None] = [
+        (80.0, 60.0) if index % 20 < 10 else None for index in range(60)
+    ]
+    assert sum(item.looked for item in run(coming)) > 25
+
+
+@pytest.mark.parametrize("detect_every", [0, 4, 7])
+def test_a_face_is_carried_to_its_first_and_last_frame(detect_every: int) -> None:
+    centres = [(80.0, 60.0) if 19 <= index < 43 else None for index in range(60)]
+    out = run(centres, detect_every=detect_every)
+    assert [len(item.detections) for item in out] == [int(19 <= i < 43) for i in range(60)]
+
+
+def test_a_moving_face_is_followed_between_looks() -> None:
+    centres = [(20.0 + 3 * index, 60.0) for index in range(40)]
+    out = run(centres, detect_every=8)
+    for (x, y), item in zip(centres, out, strict=True):
+        (face,) = item.detections
+        assert iou(face.box, detection_at(x, y, 20).box) > 0.8
+
+
+def test_a_cut_is_found_looked_at_and_not_followed_across() -> None:
+    rng = np.random.default_rng(4)
+    scenes = [rng.integers(0, 255, (6, 8, 3), dtype=np.uint8) for _ in range(2)]
+    pictures = [np.kron(scene, np.ones((20, 20, 1), np.uint8)) for scene in scenes]
+    source = [
+        FakeFrame(pictures[index >= 23], index, index, Fraction(1, 25)) for index in range(40)
+    ]
+    out = list(DetectFaces(SeesSquares(), max_side_px=WIDTH)(source))
+    assert [item.frame.index for item in out if item.cut] == [23]
+    assert out[23].looked
+
+
+def test_brightness_and_motion_are_no_cut() -> None:
+    rng = np.random.default_rng(4)
+    scene = np.kron(rng.integers(40, 160, (6, 16, 3)), np.ones((20, 20, 1))).astype(np.uint8)
+    finder = CutFinder()
+    flash = [np.clip(scene * level, 0, 255).astype(np.uint8) for level in (1, 1, 1.5, 1, 0.5)]
+    pan = [np.ascontiguousarray(scene[:, 2 * step : 160 + 2 * step]) for step in range(60)]
+    assert not any(finder.begins_shot(image) for image in flash)
+    finder = CutFinder()
+    assert not any(finder.begins_shot(image) for image in pan)
+
+
+def test_a_plain_detector_looks_at_every_frame() -> None:
+    class Plain:
+        def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
+            return [[detection_at(80, 60, 20)] for _ in images]
+
+    out = list(DetectFaces(Plain(), max_side_px=WIDTH)(frames(STEADY)))
+    assert all(item.looked and len(item.detections) == 1 for item in out)
+
+
+def test_frames_held_are_bounded_by_two_groups() -> None:
+    taken = 0
+
+    def counted() -> Iterator[FakeFrame]:
+        nonlocal taken
+        for frame in frames(STEADY):
+            taken += 1
+            yield frame
+
+    stage = DetectFaces(SeesSquares(), max_side_px=WIDTH, batch_frames=6)
+    for given, _ in enumerate(stage(counted()), start=1):
+        assert taken - given <= 12
+
+
+def test_a_change_of_size_begins_anew() -> None:
+    small = [FakeFrame(np.full((60, 80, 3), 90, np.uint8), 5 + index) for index in range(5)]
+    out = list(DetectFaces(SeesSquares(), max_side_px=WIDTH)([*frames([None] * 5), *small]))
+    assert [item.cut for item in out] == [index == 5 for index in range(10)]
+
+
+def test_an_empty_source_gives_nothing() -> None:
+    assert list(DetectFaces(SeesSquares(), max_side_px=WIDTH)([])) == []
+
+
+def test_thumbnail_still_shows_the_smallest_face() -> None:
+    for side in (35, 60, 200):
+        assert detect_size_px(1920, 1080, min_face_px=side) * side / 1920 >= 20
+    with pytest.raises(ValueError, match="min_face_px"):
+        detect_size_px(1920, 1080, min_face_px=0)
+
+
+def test_detections_are_taken_to_frame_px() -> None:
+    (face,) = in_frame([detection_at(40, 30, 10)], 0.5)
+    assert face.box == Box(70, 50, 90, 70)
+    np.testing.assert_allclose(face.landmarks, detection_at(80, 60, 20).landmarks)
