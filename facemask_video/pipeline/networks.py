@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from facemask_video.config import ConvertConfig
-from facemask_video.detect.cascade import CascadeDetector
+from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.size import detect_size_px
 from facemask_video.frames import VideoInfo
@@ -62,7 +62,9 @@ def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:
     scale = min(1.0, size_px / max(info.width_px, info.height_px))
     detector = CascadeDetector(
         device=device,
-        threshold=config.detect.threshold,
+        # Weak sights keep a track, and only the track decides whether it is a face.
+        threshold=min(config.detect.threshold, LOOK_THRESHOLD),
+        stage_thresholds=LOOK_THRESHOLDS,
         min_face_px=max(_MTCNN_CELL_PX, config.detect.min_face_px * scale),
     )
     weights = {"path": str(path), **dataclasses.asdict(translator.card)}
