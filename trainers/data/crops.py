@@ -167,8 +167,8 @@ def cut_folder(
     skipped: list[tuple[str, str]] = []
     for done, path in enumerate(paths, start=1):
         name = path.relative_to(folder.resolve().parent).as_posix()
-        picture = _read_rgb(path)
-        face = None if picture is None else _main_face(picture, detector)
+        picture = read_rgb(path)
+        face = None if picture is None else main_face(picture, detector)
         if picture is None:
             skipped.append((name, "unreadable"))
         elif face is None:
@@ -194,7 +194,7 @@ def face_crop(
     return crop, points.astype(np.float32)
 
 
-def _read_rgb(path: Path) -> ImageU8 | None:
+def read_rgb(path: Path) -> ImageU8 | None:
     """Read a picture as people see it (EXIF turned); None where it cannot be decoded."""
     try:
         picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -205,7 +205,7 @@ def _read_rgb(path: Path) -> ImageU8 | None:
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _main_face(image: ImageU8, detector: Detector) -> Detection | None:
+def main_face(image: ImageU8, detector: Detector) -> Detection | None:
     """Return the largest face near the middle, in px of the image.
 
     Pictures cut close to the face are given a border first: the detector wants some surround.
