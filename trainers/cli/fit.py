@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from facemask_video.cli.failures import INTERRUPTED
 from facemask_video.cli.options import SectionedCommand, setting_option, typed_settings
 from facemask_video.errors import ConfigError
 from facemask_video.settings import as_plain, build, read_tables, read_toml, settings_of
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from trainers.fit.runs import RunFolder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C or SIGTERM, as a shell gives it."""
 
 _WITH_FLAGS = ("", "data", "optim", "run")
 """Sections whose settings have flags of their own; ``--set`` reaches the others too."""

@@ -1,30 +1,16 @@
-"""The group of commands, and the one place where errors become a line and an exit code."""
-
-from typing import Any
+"""The group of commands."""
 
 import click
 
 from facemask_video import __version__
-from facemask_video.errors import ConfigError, FacemaskVideoError
+from facemask_video.cli.failures import ClearFailures
 from trainers.cli.crops import crops
 from trainers.cli.export import export
-from trainers.cli.fit import INTERRUPTED, fit
+from trainers.cli.fit import fit
 
 
-class _Program(click.Group):
-    """Turns every error raised on purpose into one line and an exit code."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except FacemaskVideoError as exc:
-            message = " ".join(str(exc).split())
-            if isinstance(exc, ConfigError):
-                raise click.UsageError(message) from exc
-            raise click.ClickException(message) from exc
-        except KeyboardInterrupt:
-            click.echo("Interrupted at once; the last checkpoint stays.", err=True)
-            ctx.exit(INTERRUPTED)
+class _Program(ClearFailures):
+    interrupted = "Interrupted at once; the last checkpoint stays."
 
 
 @click.group(
