@@ -354,6 +354,12 @@ class TwoStageGenerator(nn.Module):
         """Return the outline's logits, shape (n, 1, S, S)."""
         return self.outline(image)  # type: ignore[no-any-return]
 
+    def _close(self, outline: Tensor) -> Tensor:
+        """Close gaps and holes of a few px: cloth has none."""
+        reach = max(1, round(self.GROW_PX_AT_128 * outline.shape[-1] / 128))
+        widened = functional.max_pool2d(outline, 2 * reach + 1, stride=1, padding=reach)
+        return -functional.max_pool2d(-widened, 2 * reach + 1, stride=1, padding=reach)
+
     def grow(self, outline: Tensor) -> Tensor:
         """Widen an outline in [0, 1] by a few px and soften its edge."""
         reach = max(1, round(self.GROW_PX_AT_128 * outline.shape[-1] / 128))
@@ -371,7 +377,7 @@ class TwoStageGenerator(nn.Module):
     def forward(self, image: Tensor) -> Translation:
         outline = torch.sigmoid(self.draw_outline(image))
         # The blank must be total inside the outline, or fabric shines through at half strength.
-        decided = torch.clamp((outline - 0.25) * 4, 0, 1)
+        decided = self._close(torch.clamp((outline - 0.25) * 4, 0, 1))
         alpha = self.grow(decided)
         blank = functional.max_pool2d(decided, 5, stride=1, padding=2)
         blank = torch.maximum(blank, alpha)

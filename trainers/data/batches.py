@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from trainers.data.crops import CropSet
+from trainers.data.crops import UNKNOWN, CropSet
 from trainers.data.masks import SURGICAL, FloatImage, MaskStyle, draw_mask, random_style
 
 
@@ -52,6 +52,7 @@ class Batch:
         masked_cover: Their opacity.
         target: What unmasking ``masked`` should give: ``bare`` with the same wear.
         real_masked: Other people with real masks.
+        real_cover: Where those lie, as far as it is known; -1 throughout where it is not.
     """
 
     bare: Tensor
@@ -61,6 +62,7 @@ class Batch:
     masked_cover: Tensor
     target: Tensor
     real_masked: Tensor
+    real_cover: Tensor
 
     def __len__(self) -> int:
         return len(self.bare)
@@ -118,9 +120,10 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
         # A fixed random order, new for each pass over the set.
         epoch, place = divmod(number, len(self.bare))
         index = int(np.random.default_rng((self.seed, 1, epoch)).permutation(len(self.bare))[place])
-        bare, landmarks = self._vary(self.bare, index, rng)
+        bare, landmarks, _ = self._vary(self.bare, index, rng)
         surgical, surgical_cover = draw_mask(bare, landmarks, self.mask_style)
-        real, _ = self._vary(self.real_masked, int(rng.integers(len(self.real_masked))), rng)
+        chosen = int(rng.integers(len(self.real_masked)))
+        real, _, real_cover = self._vary(self.real_masked, chosen, rng)
         if rng.random() < self.undrawn:
             masked, cover = bare, np.zeros(bare.shape[:2], np.float32)
         else:
@@ -138,14 +141,24 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
             "masked_cover": cover[None],
             "target": _planes(target),
             "real_masked": _planes(real),
+            "real_cover": real_cover[None],
         }
 
     def _vary(
         self, crops: CropSet, index: int, rng: np.random.Generator
-    ) -> tuple[FloatImage, NDArray[np.float32]]:
-        return vary(
-            crops.images[index], crops.landmarks[index], self.crop_size_px, self.augmentation, rng
+    ) -> tuple[FloatImage, NDArray[np.float32], NDArray[np.float32]]:
+        """Vary one crop; its cover goes along, -1 where it is not known."""
+        image, cover = crops.images[index], None if crops.covers is None else crops.covers[index]
+        known = cover is not None and cover.flat[0] != UNKNOWN
+        if cover is not None and known:
+            image = np.dstack([image, cover])
+        picture, landmarks = vary(
+            image, crops.landmarks[index], self.crop_size_px, self.augmentation, rng
         )
+        if known:
+            varied = np.clip(picture[..., 3] * np.float32(255 / 254), 0, 1)
+            return np.ascontiguousarray(picture[..., :3]), landmarks, varied
+        return picture, landmarks, np.full(picture.shape[:2], -1, np.float32)
 
 
 def vary(
@@ -155,7 +168,10 @@ def vary(
     augmentation: Augmentation,
     rng: np.random.Generator,
 ) -> tuple[FloatImage, NDArray[np.float32]]:
-    """Jitter place and colour of a crop; returns float RGB in [0, 1] and landmarks in px."""
+    """Jitter place and colour of a crop; returns float RGB in [0, 1] and landmarks in px.
+
+    A fourth channel is moved with the others and keeps its values.
+    """
     side = image.shape[0]
     turn = np.deg2rad(rng.uniform(-1, 1) * augmentation.turn_deg)
     zoom = crop_size_px / side * (1 + rng.uniform(-1, 1) * augmentation.scale)
@@ -176,7 +192,8 @@ def vary(
     points = landmarks.astype(np.float64) * side @ linear.T + offset
     if mirror < 0:
         points = points[[1, 0, 2, 4, 3]]
-    picture = moved.astype(np.float32) / 255
+    whole = moved.astype(np.float32) / 255
+    picture, rest = whole[..., :3], whole[..., 3:]
     strength = augmentation.color
     if strength > 0:
         luma = picture.mean(axis=2, keepdims=True)
@@ -185,7 +202,8 @@ def vary(
         picture = picture * gain.astype(np.float32)
         gamma = np.float32(np.exp(rng.uniform(-1, 1) * strength))
         picture = np.power(np.clip(picture, 0, 1), gamma)
-    return np.asarray(picture, np.float32), points.astype(np.float32)
+    varied = np.concatenate([picture, rest], axis=2)
+    return np.asarray(varied, np.float32), points.astype(np.float32)
 
 
 def cut_cloth(masked: FloatImage, rng: np.random.Generator) -> FloatImage:

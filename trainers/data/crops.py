@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import cv2
@@ -23,6 +24,9 @@ from facemask_video.frames import ImageU8
 
 _DETECT_SIDE_PX = 640
 
+UNKNOWN = 255
+"""What a crop's cover is filled with where nobody knows it."""
+
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
@@ -34,11 +38,14 @@ class CropSet:
         images: uint8, shape (n, S, S, 3), RGB.
         landmarks: float32, shape (n, 5, 2), as fractions of the side.
         names: Source of each, beginning with its folder's name; what splits go by.
+        covers: Where a mask lies, uint8 (n, S, S), 0 to 254; 255 throughout a crop says that nobody
+            knows. None where nothing is known of any; `trainers.data.covers` makes them.
     """
 
     images: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     names: tuple[str, ...]
+    covers: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -46,7 +53,8 @@ class CropSet:
     def take(self, chosen: NDArray[np.bool_]) -> "CropSet":
         """Return the crops where ``chosen`` (n,) is true."""
         names = tuple(name for name, keep in zip(self.names, chosen, strict=True) if keep)
-        return CropSet(self.images[chosen], self.landmarks[chosen], names)
+        covers = None if self.covers is None else self.covers[chosen]
+        return CropSet(self.images[chosen], self.landmarks[chosen], names, covers)
 
     @property
     def size_px(self) -> int:
@@ -74,13 +82,15 @@ class CropSet:
         """Write one .npz file; it is there whole or not at all."""
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.stem}.part.npz")
-        np.savez(
-            part,
-            images=self.images,
-            landmarks=self.landmarks,
-            names=np.array(self.names),
-            alignment_id=np.array(ALIGNMENT_ID),
-        )
+        arrays: dict[str, Any] = {
+            "images": self.images,
+            "landmarks": self.landmarks,
+            "names": np.array(self.names),
+            "alignment_id": np.array(ALIGNMENT_ID),
+        }
+        if self.covers is not None:
+            arrays["covers"] = self.covers
+        np.savez(part, **arrays)
         part.replace(path)
 
     @classmethod
@@ -90,7 +100,16 @@ class CropSet:
             np.concatenate([crops.images for crops in sets]),
             np.concatenate([crops.landmarks for crops in sets]),
             tuple(name for crops in sets for name in crops.names),
+            None
+            if all(crops.covers is None for crops in sets)
+            else np.concatenate([crops.covers_or_unknown() for crops in sets]),
         )
+
+    def covers_or_unknown(self) -> NDArray[np.uint8]:
+        """Return the covers, unknown ones where there are none."""
+        if self.covers is not None:
+            return self.covers
+        return np.full(self.images.shape[:3], UNKNOWN, np.uint8)
 
     @classmethod
     def load(cls, path: Path) -> "CropSet":
@@ -108,7 +127,8 @@ class CropSet:
                         f"{ALIGNMENT_ID}; cut them again with facemask-train crops."
                     )
                 names = tuple(str(name) for name in stored["names"])
-                return cls(stored["images"], stored["landmarks"], names)
+                covers = stored["covers"] if "covers" in stored.files else None
+                return cls(stored["images"], stored["landmarks"], names, covers)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as exc:
             raise ConfigError(
                 f"{path}: not a crop set ({exc}); make one with facemask-train crops."
