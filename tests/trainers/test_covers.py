@@ -20,7 +20,7 @@ def _masked_picture() -> tuple[np.ndarray, np.ndarray]:
 def test_cover_grows_to_the_edge_of_the_cloth_that_the_network_found_in_part() -> None:
     picture, truth = _masked_picture()
     outline = np.zeros((64, 64), np.float32)
-    outline[36:52, 20:44] = 1.0
+    outline[34:54, 16:48] = 1.0
 
     cover = clean_outline(picture, outline)
 
