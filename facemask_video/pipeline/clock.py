@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -17,9 +17,10 @@ class StageClock:
     the run took. A name must be used in one thread only.
     """
 
-    def __init__(self) -> None:
-        """Start with nothing charged."""
+    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
+        """Start with nothing charged; ``now`` tells the seconds since any fixed moment."""
         self.seconds: dict[str, float] = {}
+        self._now = now
         self._threads = threading.local()
 
     @contextmanager
@@ -56,7 +57,7 @@ class StageClock:
 
     def _charge(self) -> None:
         """Charge the time since the last change of spans in this thread to the open one."""
-        now = time.perf_counter()
+        now = self._now()
         spans = self._open_spans()
         if spans:
             self.seconds[spans[-1]] = self.seconds.get(spans[-1], 0.0) + now - self._threads.since

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Iterable, Iterator
 
 import pytest
@@ -6,53 +5,69 @@ import pytest
 from facemask_video.pipeline.clock import StageClock
 from facemask_video.pipeline.prefetch import prefetch
 
-# Sleeps never end early; how late they end depends on the machine, so sums are compared with the
-# measured total and not with the sleeps.
-_NAP_S = 0.01
 
+class _Time:
+    """A clock that only moves when it is told to, so that no test depends on the machine."""
 
-def _slow(items: Iterable[int]) -> Iterator[int]:
-    for item in items:
-        time.sleep(_NAP_S)
-        yield item
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def slow(self, items: Iterable[int], seconds: float) -> Iterator[int]:
+        """Take so long for each item, after it has come."""
+        for item in items:
+            self.now += seconds
+            yield item
 
 
 def test_a_stage_is_not_charged_for_the_stages_before_it() -> None:
-    clock = StageClock()
-    started = time.perf_counter()
+    time = _Time()
+    clock = StageClock(time)
 
-    first = clock.timed("first", _slow(range(5)))
+    first = clock.timed("first", time.slow(range(5), 2.0))
     second = clock.timed("second", iter(first))
-    third = clock.timed("third", _slow(second))
+    third = clock.timed("third", time.slow(second, 3.0))
     assert list(third) == list(range(5))
 
-    total_s = time.perf_counter() - started
-    assert clock.seconds["first"] >= 5 * _NAP_S
-    assert clock.seconds["third"] >= 5 * _NAP_S
-    assert clock.seconds["second"] < _NAP_S
-    assert sum(clock.seconds.values()) == pytest.approx(total_s, rel=0.05)
+    assert clock.seconds == pytest.approx({"first": 10.0, "second": 0.0, "third": 15.0})
 
 
 def test_time_between_steps_is_charged_to_nobody() -> None:
-    clock = StageClock()
+    time = _Time()
+    clock = StageClock(time)
 
     for _ in clock.timed("quick", range(3)):
-        time.sleep(_NAP_S)
+        time.now += 1.0
 
-    assert clock.seconds["quick"] < _NAP_S
+    assert clock.seconds == {"quick": 0.0}
+
+
+def test_a_span_within_a_span_is_charged_once() -> None:
+    time = _Time()
+    clock = StageClock(time)
+
+    with clock.span("outer"):
+        time.now += 1.0
+        with clock.span("inner"):
+            time.now += 5.0
+        time.now += 2.0
+
+    assert clock.seconds == {"outer": 3.0, "inner": 5.0}
 
 
 def test_threads_are_charged_apart() -> None:
     clock = StageClock()
 
-    made = clock.timed("made", _slow(range(5)))
+    made = clock.timed("made", range(5))
     waited = clock.timed("wait", prefetch(made, depth=1, name="maker"))
-    for _ in waited:
-        time.sleep(2 * _NAP_S)
+    with clock.span("use"):
+        assert list(waited) == list(range(5))
 
-    assert clock.seconds["made"] >= 5 * _NAP_S
-    # Only the first item has to be waited for in full.
-    assert clock.seconds["wait"] < 4 * _NAP_S
+    # Had the two threads shared one stack of spans, an end would have met another's beginning.
+    assert set(clock.seconds) == {"made", "wait", "use"}
+    assert min(clock.seconds.values()) >= 0
 
 
 def test_closing_a_timed_iterator_closes_what_it_times() -> None:
