@@ -150,6 +150,12 @@ class TranslateConfig:
         default_text="the shipped one for the direction",
         help="Weights file of the generator",
     )
+    gate: str = setting(
+        "auto",
+        choices=("auto", "off"),
+        help="Work only on the faces that the direction is for: unmask on masked ones, mask on "
+        "bare ones, decided once for each person; off works on all",
+    )
     batch_size: int = setting(8, low=1, help="Faces translated at once, gathered over frames")
     device: str = setting(
         "auto",
@@ -175,6 +181,12 @@ class CompositeConfig:
         "histogram",
         choices=("none", "histogram", "mean-std"),
         help="How the colours are matched to the frame, measured where the face is kept",
+    )
+    temporal: float = setting(
+        0.5,
+        low=0,
+        high=1,
+        help="How far a translated face is steadied by its own past where it moves little",
     )
     coverage: float = setting(
         0.9, low=0, low_open=True, high=1, help="Part of the aligned crop that may be replaced"

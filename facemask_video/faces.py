@@ -38,6 +38,21 @@ class Detection:
             raise ValueError(f"Detection.score: got {self.score}, expected [0, 1].")
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate decided for a person, once for the whole track.
+
+    Attributes:
+        domain: ``masked`` or ``bare``.
+        score: How surely, in [0.5, 1].
+        translate: Whether the face is to be worked on.
+    """
+
+    domain: str
+    score: float
+    translate: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackedFace:
     """One face of one person in one frame.
@@ -48,6 +63,7 @@ class TrackedFace:
         landmarks: Smoothed landmarks in frame px.
         score: Score of the detection behind it, or of the nearest one.
         observed: False where no detection of this frame stands behind it.
+        verdict: The gate's; None where no gate was asked.
     """
 
     track_id: int
@@ -55,6 +71,7 @@ class TrackedFace:
     landmarks: Landmarks
     score: float
     observed: bool
+    verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
         """Check shapes."""

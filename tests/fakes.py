@@ -135,14 +135,36 @@ class InvertTranslator:
         return [TranslatedCrop(crop, 255 - crop.image, alpha) for crop in crops]
 
 
+@dataclass
+class ScriptedGate:
+    """Gives the scores it was told, in the order it is asked, and then the last one for ever.
+
+    Attributes:
+        scores: How surely each crop is masked.
+        asked: Crops judged so far.
+    """
+
+    scores: Sequence[float]
+    asked: int = 0
+
+    def masked_scores(self, images: Sequence[ImageU8]) -> list[float]:
+        first = self.asked
+        self.asked += len(images)
+        last = len(self.scores) - 1
+        return [self.scores[min(first + offset, last)] for offset in range(len(images))]
+
+
 def fake_networks(
-    detector: ScriptedDetector, translator: InvertTranslator | None = None
+    detector: ScriptedDetector,
+    translator: InvertTranslator | None = None,
+    gate: ScriptedGate | None = None,
 ) -> Networks:
     """Put fakes where a conversion expects its networks."""
     return Networks(
         detector=detector,
         detect_size_px=detector.frame_width_px,
         translator=translator or InvertTranslator(),
+        gate=gate,
         weights={"path": "fake", "sha256": "0" * 64},
         device={"device": "cpu", "precision": "fp32"},
     )

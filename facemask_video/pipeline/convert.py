@@ -9,8 +9,10 @@ from typing import TypeVar
 from facemask_video import __version__, provenance
 from facemask_video.config import ConvertConfig
 from facemask_video.detect.stage import DetectFaces
-from facemask_video.faces import BlendedFrame
+from facemask_video.faces import BlendedFrame, TrackedFace
+from facemask_video.geometry import Box
 from facemask_video.pipeline.clock import StageClock
+from facemask_video.pipeline.gate import GateFaces
 from facemask_video.pipeline.layout import COLUMNS, lay_out
 from facemask_video.pipeline.networks import Networks, load_networks
 from facemask_video.pipeline.plan import expected_frames
@@ -25,6 +27,7 @@ from facemask_video.pipeline.stages import (
     AlignFaces,
     BlendFaces,
     MatchColours,
+    SteadyFaces,
     TranslateFaces,
 )
 from facemask_video.pipeline.targets import check_targets
@@ -43,8 +46,10 @@ STEPS = (
     "detect",
     "track",
     "align",
+    "gate",
     "translate",
     "match_colours",
+    "steady",
     "blend",
     "encode",
 )
@@ -117,6 +122,7 @@ def convert(
         align = AlignFaces(crop_size_px=networks.translator.crop_size_px)
         translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
         match = MatchColours(mode=config.composite.color)
+        steady = SteadyFaces(temporal=config.composite.temporal)
         blend = BlendFaces(coverage=config.composite.coverage)
 
         decoded = step("decode", reader)
@@ -124,9 +130,12 @@ def convert(
         detected = step("detect", detect(frames))
         tracked = step("track", track(detected))
         cropped = step("align", align(tracked))
+        if networks.gate is not None:
+            cropped = step("gate", GateFaces(networks.gate, direction=config.direction)(cropped))
         translated = step("translate", translate(cropped))
         matched = step("match_colours", match(translated))
-        blended = step("blend", blend(matched))
+        steadied = step("steady", steady(matched))
+        blended = step("blend", blend(steadied))
         finished = prefetch(blended, depth=_BLENDED_AHEAD, name="faces")
         stack.enter_context(closing(finished))
 
@@ -213,6 +222,18 @@ def _open_sidecar(reader: VideoReader, config: ConvertConfig) -> SidecarWriter |
 
 
 def _sidecar_faces(result: BlendedFrame) -> tuple[SidecarFace, ...]:
-    changed = (SidecarFace(pasted.face, pasted.patch.box) for pasted in result.pasted)
-    unchanged = (SidecarFace(face, None) for face in result.unchanged)
+    changed = (_sidecar_face(pasted.face, pasted.patch.box) for pasted in result.pasted)
+    unchanged = (_sidecar_face(face, None) for face in result.unchanged)
     return (*changed, *unchanged)
+
+
+def _sidecar_face(face: TrackedFace, region: Box | None) -> SidecarFace:
+    if face.verdict is None:
+        return SidecarFace(face, region, translated=True)
+    return SidecarFace(
+        face,
+        region,
+        domain=face.verdict.domain,
+        domain_score=face.verdict.score,
+        translated=face.verdict.translate,
+    )

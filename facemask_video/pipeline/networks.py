@@ -1,4 +1,4 @@
-"""Load the two networks of a conversion, from a configuration."""
+"""Load the networks of a conversion, from a configuration."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, Casca
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.size import detect_size_px
 from facemask_video.frames import VideoInfo
+from facemask_video.pipeline.gate import FaceGate
 from facemask_video.pipeline.stages import CropTranslator
 from facemask_video.translate.device import pick_device, pick_precision
+from facemask_video.translate.gate import Gate, default_gate
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
 
@@ -27,6 +29,7 @@ class Networks:
         detector: Looks for faces in pictures of ``detect_size_px``.
         detect_size_px: Longer side of those pictures.
         translator: The generator.
+        gate: Tells masked faces from bare ones; None where every face is translated.
         weights: Its file and card, as plain data; ``sha256`` is one of the keys.
         device: Where they run, as plain data.
     """
@@ -34,6 +37,7 @@ class Networks:
     detector: Detector
     detect_size_px: int
     translator: CropTranslator
+    gate: FaceGate | None
     weights: dict[str, Any]
     device: dict[str, str]
 
@@ -44,7 +48,7 @@ def weights_path(config: ConvertConfig) -> Path:
 
 
 def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:
-    """Load both networks for one video.
+    """Load the networks for one video.
 
     Raises:
         WeightsError: The weights are missing, damaged or made for something else.
@@ -68,6 +72,6 @@ def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:
         min_face_px=max(_MTCNN_CELL_PX, config.detect.min_face_px * scale),
     )
     weights = {"path": str(path), **dataclasses.asdict(translator.card)}
-    return Networks(
-        detector, size_px, translator, weights, {"device": str(device), "precision": precision}
-    )
+    gate = Gate.load(default_gate(), device=device) if config.translate.gate == "auto" else None
+    described = {"device": str(device), "precision": precision}
+    return Networks(detector, size_px, translator, gate, weights, described)

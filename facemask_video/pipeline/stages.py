@@ -11,9 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+
 from facemask_video.align.crop import cut_crop
 from facemask_video.composite.colour import match_colour
 from facemask_video.composite.paste import make_patch
+from facemask_video.composite.stabilise import Stabiliser
 from facemask_video.faces import (
     BlendedFrame,
     Crop,
@@ -105,7 +108,11 @@ class TranslateFaces:
         for item in items:
             waiting = _Waiting(item)
             held.append(waiting)
-            todo.extend((waiting, crop) for crop in item.crops)
+            for crop in item.crops:
+                if _is_refused(crop):
+                    waiting.done.append(_untouched(crop))
+                else:
+                    todo.append((waiting, crop))
             while len(todo) >= self._batch_size:
                 self._run_batch(todo)
             yield from _completed(held)
@@ -121,6 +128,14 @@ class TranslateFaces:
         translated = self._translator.translate([crop for _, crop in batch])
         for (waiting, _), crop in zip(batch, translated, strict=True):
             waiting.done.append(crop)
+
+
+def _is_refused(crop: Crop) -> bool:
+    return crop.face.verdict is not None and not crop.face.verdict.translate
+
+
+def _untouched(crop: Crop) -> TranslatedCrop:
+    return TranslatedCrop(crop, crop.image, np.zeros(crop.image.shape[:2], np.float32))
 
 
 def _completed(held: deque[_Waiting]) -> Iterator[TranslatedFrame]:
@@ -140,6 +155,25 @@ class MatchColours:
         """Yield each frame with its crops matched."""
         for item in items:
             crops = tuple(match_colour(crop, self._mode) for crop in item.crops)
+            yield TranslatedFrame(item.frame, crops)
+
+
+class SteadyFaces:
+    """Blend each person's translated crops with their own past; holds one crop a person.
+
+    Args:
+        temporal: Strength in [0, 1].
+    """
+
+    def __init__(self, *, temporal: float) -> None:
+        """See the class."""
+        self._temporal = temporal
+
+    def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[TranslatedFrame]:
+        """Yield each frame with its crops steadied."""
+        stabiliser = Stabiliser(self._temporal)
+        for item in items:
+            crops = stabiliser.steady(item.crops, frame_index=item.frame.index)
             yield TranslatedFrame(item.frame, crops)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from facemask_video.align.crop import cut_crop
 from facemask_video.detect.stage import DetectFaces
+from facemask_video.direction import Direction
 from facemask_video.faces import (
     CroppedFrame,
     DetectedFrame,
@@ -15,12 +16,14 @@ from facemask_video.faces import (
     TranslatedCrop,
     TranslatedFrame,
 )
+from facemask_video.pipeline.gate import GateFaces
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.stage import Stage
 from facemask_video.pipeline.stages import (
     AlignFaces,
     BlendFaces,
     MatchColours,
+    SteadyFaces,
     TranslateFaces,
 )
 from facemask_video.track import Tracker, TrackFaces
@@ -28,6 +31,7 @@ from tests.fakes import (
     FakeFrame,
     InvertTranslator,
     ScriptedDetector,
+    ScriptedGate,
     detection_at,
     fake_frames,
     tracked_at,
@@ -201,6 +205,75 @@ class TestTranslateFaces(StageContract):
 
         assert translator.batch_sizes == [1]
         assert next(items).frame.index == 4  # type: ignore[call-overload]
+
+
+class TestGateFaces(StageContract):
+    held_frames = 4
+
+    def make_stage(self) -> Stage[Any, Any]:
+        return GateFaces(ScriptedGate([0.9]), direction=Direction.UNMASK, look_ahead=4)
+
+    def make_item(self, frame: FakeFrame) -> CroppedFrame:
+        return _cropped(frame, n_faces=(0, 1, 3)[frame.index % 3])
+
+    @pytest.mark.parametrize(
+        ("direction", "score", "translate"),
+        [
+            (Direction.UNMASK, 0.9, True),
+            (Direction.UNMASK, 0.1, False),
+            (Direction.MASK, 0.9, False),
+            (Direction.MASK, 0.1, True),
+        ],
+    )
+    def test_only_the_faces_that_the_direction_is_for_are_translated(
+        self, direction: Direction, score: float, translate: bool
+    ) -> None:
+        items = [_cropped(frame) for frame in fake_frames(3)]
+
+        out = list(GateFaces(ScriptedGate([score]), direction=direction)(items))
+
+        verdicts = [crop.face.verdict for item in out for crop in item.crops]
+        assert [verdict.translate for verdict in verdicts if verdict] == [translate] * 3
+
+    def test_one_odd_frame_changes_nothing_and_a_decision_holds(self) -> None:
+        # The first frame looks bare, the vote says masked; long after it all look bare.
+        gate = ScriptedGate([0.2, 0.9, 0.9, 0.9, 0.9] + [0.0] * 30)
+        items = [_cropped(frame) for frame in fake_frames(30)]
+
+        out = list(GateFaces(gate, direction=Direction.UNMASK, look_ahead=4)(items))
+
+        domains = [crop.face.verdict.domain for item in out for crop in item.crops]
+        assert domains == ["masked"] * 30
+        # The vote is cast by the frames held when the first one left, and by no later one.
+        assert gate.asked == 5
+
+    def test_a_refused_face_reaches_no_generator_and_changes_no_pixel(self) -> None:
+        translator = InvertTranslator(_CROP_PX)
+        items = [_cropped(frame) for frame in fake_frames(2)]
+        gated = GateFaces(ScriptedGate([0.1]), direction=Direction.UNMASK)(items)
+
+        out = list(BlendFaces(coverage=0.9)(TranslateFaces(translator, batch_size=4)(gated)))
+
+        assert translator.batch_sizes == []
+        assert all(result.frame is result.source for result in out)
+        assert [len(result.unchanged) for result in out] == [1, 1]
+
+
+class TestSteadyFaces(StageContract):
+    held_frames = 0
+
+    def make_stage(self) -> Stage[Any, Any]:
+        return SteadyFaces(temporal=0.5)
+
+    def make_item(self, frame: FakeFrame) -> TranslatedFrame:
+        return _translated(frame)
+
+    def test_zero_leaves_the_crops_alone(self) -> None:
+        items = self.items(3)
+
+        out = list(SteadyFaces(temporal=0.0)(items))
+
+        assert [result.crops for result in out] == [item.crops for item in items]
 
 
 def _translated(frame: FakeFrame, alpha: float = 1.0) -> TranslatedFrame:
