@@ -11,7 +11,7 @@ from pathlib import Path
 from facemask_video.errors import ConfigError
 from facemask_video.settings import check, setting
 
-METHODS = ("warm-start",)
+METHODS = ("warm-start", "cyclegan", "pix2pix", "cut")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,11 @@ class DiscriminatorConfig:
     n_layers: int = setting(3, low=0, high=6, help="Strided layers: 3 sees 70 px, 0 single pixels")
     n_scales: int = setting(1, low=1, high=5, help="Copies at 1, 1/2, 1/4 ... of the size")
     spectral: bool = setting(True, help="Spectral norm instead of instance norm")
+    diff_augment: str = setting(
+        "",
+        metavar="KIND,...",
+        help="Vary what is judged: color, translation, cutout; not for warm-start",
+    )
 
     def __post_init__(self) -> None:
         """Check values."""
@@ -126,14 +131,34 @@ class OptimConfig:
     lr_discriminator: float = setting(
         2e-4, low=0, low_open=True, help="Step of the discriminators' optimiser"
     )
-    beta1: float = setting(0.5, low=0, high=1, high_open=True, help="Adam's first momentum")
+    optimizer: str = setting(
+        "adam", choices=("adam", "adamw", "rmsprop", "sgd"), help="Optimiser of all networks"
+    )
+    beta1: float = setting(
+        0.5, low=0, high=1, high_open=True, help="First momentum; of rmsprop and sgd the momentum"
+    )
     lr_policy: str = setting(
         "constant",
-        choices=("constant", "linear", "cosine"),
-        help="How the step changes: constant; linear to 0 over the last lr-decay images; cosine",
+        choices=("constant", "linear", "cosine", "step", "plateau"),
+        help="How the step changes: linear or cosine to 0 over the last lr-decay images; step: a "
+        "tenth every lr-decay images; plateau: a fifth when the losses stay for lr-decay images",
     )
     lr_decay_images: int = setting(
-        0, low=0, flags=("--lr-decay",), metavar="N", help="Images over which the step goes to 0"
+        0,
+        low=0,
+        flags=("--lr-decay",),
+        metavar="N",
+        default_text="0: the whole run, or a quarter of it for step and plateau",
+        help="Images that lr-policy counts",
+    )
+    n_epochs: int = setting(
+        0,
+        low=0,
+        default_text="0: --images says how long",
+        help="Passes over the bare faces at the full step",
+    )
+    n_epochs_decay: int = setting(
+        0, low=0, help="Further passes, over which lr-policy linear or cosine brings the step to 0"
     )
 
     def __post_init__(self) -> None:
@@ -157,6 +182,89 @@ class WarmStartConfig:
     lambda_features: float = setting(3.0, low=0, help="Features of the adversary")
     lambda_real: float = setting(0.3, low=0, help="Adversary on real masked faces")
     gan_from: int = setting(4000, low=0, help="Images seen before the adversary joins")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CycleganConfig:
+    """CycleGAN: see `trainers.gan.cyclegan.CycleganOptions`. A is bare, B is masked."""
+
+    gan_mode: str = setting(
+        "lsgan", choices=("lsgan", "vanilla", "hinge", "wgan-gp"), help="Adversary's loss"
+    )
+    cycle_loss: str = setting("l1", choices=("l1", "l2"), help="Measure of the cycle")
+    lambda_A: float = setting(10.0, low=0, help="Cycle bare, masked, bare")
+    lambda_B: float = setting(10.0, low=0, help="Cycle masked, bare, masked")
+    lambda_identity: float = setting(0.5, low=0, help="Identity, as a share of the cycles")
+    lambda_gan: float = setting(1.0, low=0, help="Adversaries")
+    lambda_perceptual: float = setting(0.0, low=0, help="Features of O-Net in the cycles")
+    pool_size: int = setting(50, low=0, help="Fakes kept for the discriminators")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Pix2pixConfig:
+    """pix2pix on drawn pairs: see `trainers.gan.pix2pix.Pix2pixOptions`."""
+
+    direction: str = setting("mask", choices=("mask", "unmask"), help="What is learnt")
+    gan_mode: str = setting(
+        "vanilla", choices=("lsgan", "vanilla", "hinge", "wgan-gp"), help="Adversary's loss"
+    )
+    lambda_L1: float = setting(100.0, low=0, help="L1 to the target")
+    lambda_gan: float = setting(1.0, low=0, help="Adversary")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CutConfig:
+    """CUT: see `trainers.gan.cut.CutOptions`."""
+
+    direction: str = setting("mask", choices=("mask", "unmask"), help="What is learnt")
+    gan_mode: str = setting(
+        "lsgan", choices=("lsgan", "vanilla", "hinge", "wgan-gp"), help="Adversary's loss"
+    )
+    lambda_gan: float = setting(1.0, low=0, help="Adversary")
+    lambda_NCE: float = setting(1.0, low=0, help="Contrast of patches")
+    nce_idt: bool = setting(True, help="Contrast also pictures that need no change")
+    flip_equivariance: bool = setting(False, help="Mirror half of the inputs")
+    num_patches: int = setting(256, low=2, help="Patches compared in each picture and layer")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtrasConfig:
+    """Losses added to cyclegan's, pix2pix's and cut's: see `trainers.gan.extras.ExtraOptions`."""
+
+    lambda_eyes: float = setting(0.0, low=0, help="Eyes stay as they are")
+    lambda_edges: float = setting(0.0, low=0, help="Edges at the eyes stay as they are")
+    lambda_alpha_area: float = setting(0.0, low=0, help="Change little")
+    lambda_alpha_binary: float = setting(0.0, low=0, help="Alpha is 0 or 1")
+    lambda_alpha_smooth: float = setting(0.0, low=0, help="Alpha has few borders")
+    lambda_equivariance: float = setting(0.0, low=0, help="A moved crop is translated alike")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class StartConfig:
+    """Weights to begin with, of an earlier run or another method."""
+
+    mask: Path | None = setting(None, metavar="FILE", help="Weights file of the mask generator")
+    unmask: Path | None = setting(None, metavar="FILE", help="Weights file of the unmask generator")
 
     def __post_init__(self) -> None:
         """Check values."""
@@ -215,6 +323,11 @@ class TrainConfig:
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     warm_start: WarmStartConfig = field(default_factory=WarmStartConfig)
+    cyclegan: CycleganConfig = field(default_factory=CycleganConfig)
+    pix2pix: Pix2pixConfig = field(default_factory=Pix2pixConfig)
+    cut: CutConfig = field(default_factory=CutConfig)
+    extras: ExtrasConfig = field(default_factory=ExtrasConfig)
+    start: StartConfig = field(default_factory=StartConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
@@ -225,6 +338,7 @@ class TrainConfig:
                 f"data.load_size_px: got {self.data.load_size_px}, expected at least "
                 f"data.crop_size_px, {self.data.crop_size_px}."
             )
+        self._refuse_what_has_no_effect()
         if not self.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
             raise ConfigError(f"name: got {self.name!r}, expected letters, digits, '-', '_', '.'.")
         for section in ("mask", "unmask"):
@@ -235,3 +349,12 @@ class TrainConfig:
                     f"{section}.n_downsampling: got {depth}, expected at most "
                     f"{self.data.crop_size_px.bit_length() - 1} at {self.data.crop_size_px} px."
                 )
+
+    def _refuse_what_has_no_effect(self) -> None:
+        """A weight or kind that the method never looks at is a mistake, not a preference."""
+        if self.method != "warm-start":
+            return
+        if self.discriminator.diff_augment:
+            raise ConfigError("discriminator.diff_augment: warm-start has none; leave it empty.")
+        if self.extras != ExtrasConfig():
+            raise ConfigError("extras: warm-start adds none to its own losses; leave them at 0.")

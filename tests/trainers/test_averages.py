@@ -3,7 +3,6 @@ import torch
 
 from facemask_video.translate.networks import GeneratorSpec, build_generator
 from trainers.fit.ema import Averages
-from trainers.fit.schedule import lr_factor
 
 SPEC = GeneratorSpec(ngf=4, n_blocks=1, norm="batch", final_kernel=3)
 
@@ -50,22 +49,3 @@ def test_a_young_run_has_a_short_memory() -> None:
 
     assert averages.decay(100, 10) == pytest.approx(0.5)
     assert averages.decay(10**6, 10) == pytest.approx(0.5**0.01)
-
-
-@pytest.mark.parametrize("policy", ["constant", "linear", "cosine"])
-def test_each_policy_begins_at_1_and_those_that_fall_end_at_0(policy: str) -> None:
-    factors = [
-        lr_factor(policy, seen, images=1000, decay_images=400) for seen in (0, 600, 800, 1000)
-    ]
-
-    assert factors[:2] == [1.0, 1.0]
-    if policy == "constant":
-        assert factors[2:] == [1.0, 1.0]
-    else:
-        assert factors[2] == pytest.approx(0.5)
-        assert factors[3] == pytest.approx(0.0)
-
-
-def test_an_unknown_policy_is_refused() -> None:
-    with pytest.raises(ValueError, match="lr_policy: got 'steep'"):
-        lr_factor("steep", 0, images=1, decay_images=0)

@@ -15,6 +15,7 @@ from facemask_video.translate.weights import load_generator, read_card
 from tests.trainers.tiny import drawn_training_crops, tiny_config
 from trainers.config import TrainConfig
 from trainers.fit.checkpoint import newest_checkpoint, read_checkpoint
+from trainers.fit.ema import Averages
 from trainers.fit.export import export_run
 from trainers.fit.loop import Outcome, fit
 from trainers.fit.meter import Meter
@@ -57,6 +58,21 @@ def _same(one: Any, other: Any, where: str = "") -> None:
         assert one == other, where
 
 
+def _stopped_at(images_seen: int, config: TrainConfig, run: RunFolder) -> None:
+    """Begin a run and interrupt it when it has seen some images."""
+    step, seen = Averages.update, []
+
+    def update(averages: Averages, now: int, n_images: int) -> None:
+        step(averages, now, n_images)
+        seen.append(now)
+        if now == images_seen:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Averages, "update", update)
+        assert _fit(config, run).images_seen == images_seen == seen[-1]
+
+
 def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_path: Path) -> None:
     run = _new_run(tmp_path)
     lines: list[dict[str, float]] = []
@@ -84,13 +100,32 @@ def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_pa
         assert all(torch.isfinite(p).all() for p in network.parameters())
 
 
-def test_a_resumed_run_equals_one_that_never_stopped_bit_for_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "method",
+    [
+        {"method": "warm-start"},
+        {
+            "method": "cyclegan",
+            "cyclegan.pool_size": 3,
+            "discriminator.diff_augment": "color,translation,cutout",
+            "extras.lambda_equivariance": 1.0,
+            "optim.lr_policy": "plateau",
+            "optim.lr_decay_images": 8,
+        },
+        {"method": "pix2pix", "optim.optimizer": "sgd"},
+        {"method": "cut", "cut.flip_equivariance": True, "cut.num_patches": 16},
+    ],
+    ids=lambda method: method["method"],
+)
+def test_a_resumed_run_equals_one_that_never_stopped_bit_for_bit(
+    tmp_path: Path, method: dict[str, Any]
+) -> None:
     whole, halves = _new_run(tmp_path), _new_run(tmp_path)
 
-    _fit(tiny_config(), whole)
-    _fit(tiny_config(run__images=12), halves)
+    _fit(tiny_config(**method), whole)
+    _stopped_at(12, tiny_config(**method), halves)
     torch.rand(7)  # whatever happens between must not matter
-    _fit(tiny_config(), halves, resume=True)
+    _fit(tiny_config(**method), halves, resume=True)
 
     states = [read_checkpoint(newest_checkpoint(run.checkpoints)) for run in (whole, halves)]
     assert states[0]["images_seen"] == 24
@@ -147,7 +182,9 @@ def test_nan_stops_the_run_and_the_last_good_checkpoint_stays(
 
     state = read_checkpoint(newest_checkpoint(run.checkpoints))
     assert state["images_seen"] == 16
-    assert all(torch.isfinite(w).all() for w in state["method"]["networks"]["mask"].values())
+    assert all(
+        torch.isfinite(w).all() for w in state["parts"]["method"]["networks"]["mask"].values()
+    )
     assert not run.weights.exists()
 
 
@@ -215,7 +252,7 @@ def test_the_learning_rate_follows_its_policy(tmp_path: Path) -> None:
     _fit(tiny_config(optim__lr_policy="linear", optim__lr=1e-3), run)
 
     state = read_checkpoint(newest_checkpoint(run.checkpoints))
-    [group] = state["method"]["optimizers"]["mask"]["param_groups"]
+    [group] = state["parts"]["method"]["optimizers"]["mask"]["param_groups"]
     # The last of six steps begins at 20 of 24 images.
     assert group["lr"] == pytest.approx(1e-3 * (1 - 20 / 24))
 

@@ -9,14 +9,22 @@ from facemask_video.translate.networks import ARCHITECTURES, NORMS, GeneratorSpe
 from tests.trainers.tiny import tiny_config
 from trainers.config import (
     AugmentationConfig,
+    CutConfig,
+    CycleganConfig,
     DiscriminatorConfig,
+    ExtrasConfig,
     GeneratorConfig,
+    Pix2pixConfig,
     TrainConfig,
     WarmStartConfig,
 )
 from trainers.data.batches import Augmentation
 from trainers.fit.build import build_method, generator_spec
+from trainers.gan.cut import CutOptions
+from trainers.gan.cyclegan import CycleganOptions
 from trainers.gan.discriminators import DiscriminatorSpec
+from trainers.gan.extras import ExtraOptions
+from trainers.gan.pix2pix import Pix2pixOptions
 from trainers.gan.warm_start import WarmStartOptions
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "train").glob("*.toml"))
@@ -29,6 +37,10 @@ CONFIGS = sorted((Path(__file__).parents[2] / "configs" / "train").glob("*.toml"
         (DiscriminatorConfig, DiscriminatorSpec),
         (AugmentationConfig, Augmentation),
         (WarmStartConfig, WarmStartOptions),
+        (CycleganConfig, CycleganOptions),
+        (Pix2pixConfig, Pix2pixOptions),
+        (CutConfig, CutOptions),
+        (ExtrasConfig, ExtraOptions),
     ],
     ids=lambda value: value.__name__,
 )
@@ -37,8 +49,8 @@ def test_the_configuration_and_the_rooms_agree_on_names_and_defaults(
 ) -> None:
     ours = {f.name: f.default for f in dataclasses.fields(config)}
     theirs = {f.name: f.default for f in dataclasses.fields(room)}
-    # Directions are spelt as one word; the optimisers' settings are shared by all methods.
-    for name in ("directions",):
+    # The first is spelt as one word, the second belongs to the adversary around the network.
+    for name in ("directions", "diff_augment"):
         ours.pop(name, None)
 
     assert ours == {name: theirs[name] for name in ours}
@@ -72,6 +84,8 @@ def test_every_shipped_configuration_is_read_and_names_only_what_differs(path: P
             {"mask__architecture": "unet", "mask__n_downsampling": 6},
             "mask.n_downsampling: got 6, expected at most 5 at 32 px",
         ),
+        ({"extras__lambda_eyes": 1.0}, "extras: warm-start adds none"),
+        ({"discriminator__diff_augment": "color"}, "diff_augment: warm-start has none"),
         ({"run__batch_size": 0}, "batch_size: got 0"),
         ({"optim__lr": float("nan")}, "lr: got nan"),
     ],

@@ -109,6 +109,7 @@ def _train(config: TrainConfig, run: "RunFolder", *, resume: bool) -> "Outcome":
 
     from facemask_video.translate.device import DTYPES, pick_device, pick_precision
     from trainers.fit.loop import fit as run_fit
+    from trainers.fit.schedule import with_epochs
     from trainers.fit.sources import load_training_crops
 
     if config.run.n_threads:
@@ -124,6 +125,7 @@ def _train(config: TrainConfig, run: "RunFolder", *, resume: bool) -> "Outcome":
         f"{len(crops.bare_held_out):,} and {len(crops.masked_held_out):,} set aside",
         err=True,
     )
+    config = with_epochs(config, len(crops.bare))
     return run_fit(
         config,
         run,

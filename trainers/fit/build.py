@@ -1,15 +1,26 @@
 """From a configuration to the parts that train."""
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from facemask_video.translate.networks import GeneratorSpec
+from facemask_video.direction import Direction
+from facemask_video.errors import ConfigError, WeightsError
+from facemask_video.translate.networks import Generator, GeneratorSpec
+from facemask_video.translate.weights import load_generator
 from trainers.config import GeneratorConfig, TrainConfig
 from trainers.data.batches import Augmentation, WarmStartSamples
 from trainers.data.crops import CropSet
+from trainers.gan.cut import Cut, CutOptions
+from trainers.gan.cyclegan import Cyclegan, CycleganOptions
+from trainers.gan.diff_augment import parse_kinds
 from trainers.gan.discriminators import DiscriminatorSpec
+from trainers.gan.extras import ExtraOptions
 from trainers.gan.method import Method
+from trainers.gan.pix2pix import Pix2pix, Pix2pixOptions
 from trainers.gan.warm_start import WarmStart, WarmStartOptions
 
 
@@ -19,24 +30,113 @@ def generator_spec(config: GeneratorConfig) -> GeneratorSpec:
 
 
 def build_method(config: TrainConfig, *, device: torch.device, precision: torch.dtype) -> Method:
-    """Build fresh networks and optimisers; their weights come from the configuration's seed."""
+    """Build networks and optimisers; fresh weights come from the configuration's seed.
+
+    Raises:
+        WeightsError: Weights to start from do not fit the generator configured.
+        ConfigError: The method cannot train such networks.
+    """
     torch.manual_seed(config.data.seed)
-    warm_start = asdict(config.warm_start)
-    directions = warm_start.pop("directions")
+    try:
+        method = _MAKERS[config.method](config, device, precision)
+    except ValueError as exc:
+        raise ConfigError(str(exc)) from exc
+    for name, generator in method.generators():
+        path: Path | None = getattr(config.start, name)
+        if path is not None:
+            _start_from(path, generator, Direction(name))
+    return method
+
+
+def _warm_start(config: TrainConfig, device: torch.device, precision: torch.dtype) -> Method:
+    options = asdict(config.warm_start)
+    directions = options.pop("directions")
     return WarmStart(
         mask=generator_spec(config.mask),
         unmask=generator_spec(config.unmask),
-        discriminator=DiscriminatorSpec(**asdict(config.discriminator)),
+        discriminator=_discriminator_spec(config),
         options=WarmStartOptions(
-            **warm_start,
+            **options,
             directions=("mask", "unmask") if directions == "both" else (directions,),
             lr=config.optim.lr,
             lr_discriminator=config.optim.lr_discriminator,
+            optimizer=config.optim.optimizer,
             beta1=config.optim.beta1,
         ),
         device=device,
         precision=precision,
     )
+
+
+def _cyclegan(config: TrainConfig, device: torch.device, precision: torch.dtype) -> Method:
+    return Cyclegan(
+        mask=generator_spec(config.mask),
+        unmask=generator_spec(config.unmask),
+        discriminator=_discriminator_spec(config),
+        options=CycleganOptions(**asdict(config.cyclegan)),
+        device=device,
+        precision=precision,
+        **_shared(config),
+    )
+
+
+def _pix2pix(config: TrainConfig, device: torch.device, precision: torch.dtype) -> Method:
+    return Pix2pix(
+        generator=generator_spec(getattr(config, config.pix2pix.direction)),
+        discriminator=replace(_discriminator_spec(config), n_in=6),
+        options=Pix2pixOptions(**asdict(config.pix2pix)),
+        device=device,
+        precision=precision,
+        **_shared(config),
+    )
+
+
+def _cut(config: TrainConfig, device: torch.device, precision: torch.dtype) -> Method:
+    return Cut(
+        generator=generator_spec(getattr(config, config.cut.direction)),
+        discriminator=_discriminator_spec(config),
+        options=CutOptions(**asdict(config.cut)),
+        crop_size_px=config.data.crop_size_px,
+        device=device,
+        precision=precision,
+        **_shared(config),
+    )
+
+
+_MAKERS: dict[str, Callable[[TrainConfig, torch.device, torch.dtype], Method]] = {
+    "warm-start": _warm_start,
+    "cyclegan": _cyclegan,
+    "pix2pix": _pix2pix,
+    "cut": _cut,
+}
+
+
+def _shared(config: TrainConfig) -> dict[str, Any]:
+    """Return what all methods but the warm start take."""
+    return {
+        "extras": ExtraOptions(**asdict(config.extras)),
+        "optimizer": config.optim.optimizer,
+        "lr": config.optim.lr,
+        "lr_discriminator": config.optim.lr_discriminator,
+        "beta1": config.optim.beta1,
+        "augment": parse_kinds(config.discriminator.diff_augment),
+    }
+
+
+def _discriminator_spec(config: TrainConfig) -> DiscriminatorSpec:
+    sizes = asdict(config.discriminator)
+    del sizes["diff_augment"]
+    return DiscriminatorSpec(**sizes)
+
+
+def _start_from(path: Path, generator: Generator, direction: Direction) -> None:
+    weights, card = load_generator(path, direction=direction)
+    if card.spec != generator.spec:
+        raise WeightsError(
+            f"{path}: weights are for {card.spec}, the {direction} generator is configured as "
+            f"{generator.spec}; configure it alike."
+        )
+    generator.load_state_dict(weights.state_dict())
 
 
 def build_samples(

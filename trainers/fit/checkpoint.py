@@ -5,22 +5,33 @@ One file of tensors and plain data, written beside its place and renamed, read w
 """
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zipfile import BadZipFile
 
 import torch
 
 from facemask_video.errors import TrainingError
-from trainers.fit.ema import Averages
-from trainers.gan.method import Method
 
 FORMAT = "facemask-checkpoint/1"
 _NUMBERED = "*[0-9].pt"
 
 
+class Stateful(Protocol):
+    """What a checkpoint holds the state of."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return tensors and plain data."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> None:
+        """Take up what `state_dict` gave."""
+        ...
+
+
 def save_checkpoint(
-    folder: Path, method: Method, averages: Averages, *, images_seen: int, keep: int
+    folder: Path, parts: Mapping[str, Stateful], *, images_seen: int, keep: int
 ) -> Path:
     """Write the state after ``images_seen`` images and delete all but the newest ``keep``."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -29,8 +40,7 @@ def save_checkpoint(
     state = {
         "format": FORMAT,
         "images_seen": images_seen,
-        "method": method.state_dict(),
-        "averages": averages.state_dict(),
+        "parts": {name: part.state_dict() for name, part in parts.items()},
         "rng": {
             "cpu": torch.get_rng_state(),
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
@@ -73,8 +83,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return state
 
 
-def restore(state: dict[str, Any], method: Method, averages: Averages, *, path: Path) -> int:
-    """Put a checkpoint's state into networks, optimisers and random numbers.
+def restore(state: dict[str, Any], parts: Mapping[str, Stateful], *, path: Path) -> int:
+    """Put a checkpoint's state into the parts that gave it, and the random numbers.
 
     Returns:
         The images seen.
@@ -83,8 +93,8 @@ def restore(state: dict[str, Any], method: Method, averages: Averages, *, path: 
         TrainingError: It belongs to networks of other sizes, or to another method.
     """
     try:
-        method.load_state_dict(state["method"])
-        averages.load_state_dict(state["averages"])
+        for name, part in parts.items():
+            part.load_state_dict(state["parts"][name])
     except (RuntimeError, KeyError, ValueError) as exc:
         raise TrainingError(
             f"{path}: does not fit the networks configured ({str(exc).splitlines()[0]}); "

@@ -72,7 +72,7 @@ def export_run(run: RunFolder, folder: Path, *, quality: str = "standard") -> li
     config = build(TrainConfig, read_config(run))
     state = read_checkpoint(newest_checkpoint(run.checkpoints))
     generators: dict[str, Generator] = {}
-    for name, weights in state["averages"].items():
+    for name, weights in state["parts"]["averages"].items():
         generators[name] = build_generator(generator_spec(getattr(config, name)))
         generators[name].load_state_dict(weights)
     return export_generators(

@@ -10,14 +10,20 @@ from facemask_video.settings import as_plain
 from trainers.config import TrainConfig
 from trainers.data.batches import batches
 from trainers.fit.build import build_method, build_samples
-from trainers.fit.checkpoint import newest_checkpoint, read_checkpoint, restore, save_checkpoint
+from trainers.fit.checkpoint import (
+    Stateful,
+    newest_checkpoint,
+    read_checkpoint,
+    restore,
+    save_checkpoint,
+)
 from trainers.fit.ema import Averages
 from trainers.fit.export import export_generators
 from trainers.fit.interrupt import stop_on_signals
 from trainers.fit.meter import Meter
 from trainers.fit.previews import choose_faces, draw_preview, write_picture
 from trainers.fit.runs import RunFolder
-from trainers.fit.schedule import lr_factor
+from trainers.fit.schedule import Schedule
 from trainers.fit.sources import TrainingCrops
 from trainers.gan.method import Method
 
@@ -64,33 +70,37 @@ def fit(
         halflife_images=config.run.ema_halflife_images,
         rampup=config.run.ema_rampup,
     )
+    schedule = Schedule(config.optim.lr_policy, config.run.images, config.optim.lr_decay_images)
+    meter = Meter()
+    parts: dict[str, Stateful] = {
+        "method": method,
+        "averages": averages,
+        "schedule": schedule,
+        "meter": meter,
+    }
     images_seen = 0
     if resume:
         path = newest_checkpoint(run.checkpoints)
-        images_seen = restore(read_checkpoint(path), method, averages, path=path)
+        images_seen = restore(read_checkpoint(path), parts, path=path)
         run.drop_stats_after(images_seen)
     run.write_options(as_plain(config))
 
     faces = choose_faces(
         crops.bare_held_out, crops.masked_held_out, crop_size_px=config.data.crop_size_px
     )
-    meter = Meter()
     base_lr = {name: optimizer.defaults["lr"] for name, optimizer in method.optimizers.items()}
 
-    def report() -> None:
+    def report() -> dict[str, float]:
         line = meter.read(images_seen)
         run.append_stats(line)
         if on_stats is not None:
             on_stats(line)
+        return line
 
     def save() -> None:
         _require_finite(method, images_seen)
         save_checkpoint(
-            run.checkpoints,
-            method,
-            averages,
-            images_seen=images_seen,
-            keep=config.run.keep_checkpoints,
+            run.checkpoints, parts, images_seen=images_seen, keep=config.run.keep_checkpoints
         )
 
     def preview() -> None:
@@ -104,12 +114,7 @@ def fit(
             samples, batch_size=config.run.batch_size, n_workers=config.data.n_workers
         ):
             # One step.
-            factor = lr_factor(
-                config.optim.lr_policy,
-                images_seen,
-                images=config.run.images,
-                decay_images=config.optim.lr_decay_images,
-            )
+            factor = schedule.factor(images_seen)
             for name, optimizer in method.optimizers.items():
                 for group in optimizer.param_groups:
                     group["lr"] = base_lr[name] * factor
@@ -120,7 +125,7 @@ def fit(
 
             # Records.
             if _passed(config.run.stats_every, before, images_seen):
-                report()
+                schedule.observe(_generators_loss(report()), images_seen)
                 reported = images_seen
             if _passed(config.run.preview_every, before, images_seen):
                 preview()
@@ -130,15 +135,21 @@ def fit(
             if stop:
                 break
 
-    # The end, or an early one.
-    if images_seen > reported:
-        report()
+    # The end, or an early one. Saved first: a resumed run goes on with the same means.
     if images_seen > saved:
         save()
+    if images_seen > reported:
+        report()
     if config.run.preview_every:
         preview()
     export_generators(averages.generators, config, run.weights, images_seen=images_seen)
     return Outcome(images_seen, stop.signal_name)
+
+
+def _generators_loss(line: dict[str, float]) -> float:
+    """Return the sum of the losses but the discriminators'."""
+    ours = (value for name, value in line.items() if "/" in name and not name.endswith("/judge"))
+    return sum(ours)
 
 
 def _passed(every: int, before: int, now: int) -> bool:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -24,6 +25,14 @@ class Meter:
             self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
         self._n_images += n_images
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was taken in since the last reading."""
+        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
 
     def read(self, images_seen: int) -> dict[str, float]:
         """Return the means since the last reading and begin anew.

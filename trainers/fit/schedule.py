@@ -1,27 +1,92 @@
 """How the optimisers' steps change with the images seen."""
 
 import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trainers.config import TrainConfig
+
+_STEP = 0.1
+_PLATEAU_STEP = 0.2
+_LEAST_GAIN = 0.01
+"""A loss that falls by less than this share of itself has stayed."""
 
 
-def lr_factor(policy: str, images_seen: int, *, images: int, decay_images: int) -> float:
-    """Return what the base step is multiplied by.
+def with_epochs(config: TrainConfig, n_bare: int) -> TrainConfig:
+    """Turn epochs, passes over ``n_bare`` faces, into images; without epochs nothing changes."""
+    optim = config.optim
+    n_epochs = optim.n_epochs + optim.n_epochs_decay
+    if n_epochs == 0:
+        return config
+    return replace(
+        config,
+        run=replace(config.run, images=n_epochs * n_bare),
+        optim=replace(
+            optim, lr_decay_images=optim.n_epochs_decay * n_bare or optim.lr_decay_images
+        ),
+    )
 
-    Args:
-        policy: ``constant``; ``linear``: 1, then to 0 over the last ``decay_images``; ``cosine``:
-            the same along half a cosine.
-        images_seen: So far.
+
+@dataclass(slots=True)
+class Schedule:
+    """What the base step is multiplied by.
+
+    Attributes:
+        policy: ``constant``; ``linear`` or ``cosine``: 1, then to 0 over the last
+            ``decay_images``; ``step``: a tenth after each ``decay_images``; ``plateau``: a fifth
+            after ``decay_images`` in which the losses did not fall.
         images: Of the whole run.
-        decay_images: Length of the fall; 0 is the whole run.
-
-    >>> [lr_factor("linear", seen, images=100, decay_images=50) for seen in (0, 50, 75, 100)]
-    [1.0, 1.0, 0.5, 0.0]
+        decay_images: See above; 0 is the whole run, for ``step`` and ``plateau`` a quarter of it.
+        level: What ``plateau`` has come to.
+        best: Lowest mean loss that ``plateau`` was told.
+        best_at: Images seen then, or when the step last fell.
     """
-    if policy == "constant":
-        return 1.0
-    length = min(decay_images or images, images)
-    done = min(1.0, max(0.0, (images_seen - (images - length)) / length))
-    if policy == "linear":
-        return 1.0 - done
-    if policy == "cosine":
-        return 0.5 * (1.0 + math.cos(math.pi * done))
-    raise ValueError(f"lr_policy: got {policy!r}, expected constant, linear or cosine.")
+
+    policy: str
+    images: int
+    decay_images: int
+    level: float = 1.0
+    best: float = math.inf
+    best_at: int = 0
+
+    def __post_init__(self) -> None:
+        """Fill in the length and check the policy."""
+        if self.policy not in ("constant", "linear", "cosine", "step", "plateau"):
+            raise ValueError(
+                f"lr_policy: got {self.policy!r}, expected constant, linear, cosine, step or "
+                "plateau."
+            )
+        if self.decay_images == 0:
+            part = 4 if self.policy in ("step", "plateau") else 1
+            self.decay_images = max(1, self.images // part)
+
+    def factor(self, images_seen: int) -> float:
+        """Return the factor after some images.
+
+        >>> [Schedule("linear", 100, 50).factor(seen) for seen in (0, 50, 75, 100)]
+        [1.0, 1.0, 0.5, 0.0]
+        """
+        if self.policy == "constant":
+            return 1.0
+        if self.policy == "plateau":
+            return self.level
+        if self.policy == "step":
+            return float(_STEP ** (images_seen // self.decay_images))
+        length = min(self.decay_images, self.images)
+        done = min(1.0, max(0.0, (images_seen - (self.images - length)) / length))
+        return 1.0 - done if self.policy == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
+
+    def observe(self, loss: float, images_seen: int) -> None:
+        """Tell ``plateau`` the mean loss of the images since it was last told."""
+        if loss < self.best - _LEAST_GAIN * abs(self.best) or math.isinf(self.best):
+            self.best, self.best_at = loss, images_seen
+        elif images_seen - self.best_at >= self.decay_images:
+            self.level, self.best_at = self.level * _PLATEAU_STEP, images_seen
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what ``plateau`` remembers."""
+        return {"level": self.level, "best": self.best, "best_at": self.best_at}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        self.level, self.best, self.best_at = state["level"], state["best"], state["best_at"]

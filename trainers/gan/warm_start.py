@@ -23,6 +23,7 @@ from trainers.data.batches import Batch
 from trainers.gan import losses
 from trainers.gan.autocast import autocast
 from trainers.gan.discriminators import DiscriminatorSpec, build_discriminator
+from trainers.gan.optimizers import descend, make_optimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,10 @@ class WarmStartOptions:
     """Weights of the losses and steps of the optimisers.
 
     Attributes:
-        lr: Adam's step for the generators.
+        lr: Step of the generators' optimiser.
         lr_discriminator: The same for the discriminators.
-        beta1: Adam's first momentum.
+        optimizer: See `optimizers.OPTIMIZERS`.
+        beta1: Its first momentum.
         gan_mode: See `losses.GAN_MODES`; ``wgan-gp`` is not offered here.
         lambda_l1: L1 under the mask.
         lambda_keep: L1 of the whole painted picture, so that alpha's edge never shows.
@@ -47,6 +49,7 @@ class WarmStartOptions:
 
     lr: float = 2e-4
     lr_discriminator: float = 2e-4
+    optimizer: str = "adam"
     beta1: float = 0.5
     gan_mode: str = "hinge"
     lambda_l1: float = 10.0
@@ -81,10 +84,12 @@ class WarmStart:
         self.judge_bare = build_discriminator(discriminator).to(device)
         self.features = OnetFeatures().to(device)
         self.optimizers = {
-            name: torch.optim.Adam(
+            name: make_optimizer(
+                options.optimizer,
                 network.parameters(),
                 lr=options.lr if name in ("mask", "unmask") else options.lr_discriminator,
-                betas=(options.beta1, 0.999 if name in ("mask", "unmask") else 0.99),
+                beta1=options.beta1,
+                beta2=0.999 if name in ("mask", "unmask") else 0.99,
             )
             for name, network in self.networks()
         }
@@ -118,6 +123,13 @@ class WarmStart:
             if isinstance(generator, TwoStageGenerator):
                 logits = generator.draw_outline(batch.masked)
                 outline = losses.outline_loss(logits, batch.masked_cover)
+                known = batch.real_cover.amin(dim=(1, 2, 3)) >= 0
+                if bool(known.any()):
+                    real_logits = generator.draw_outline(batch.real_masked[known])
+                    stats["unmask/real_outline"] = losses.outline_loss(
+                        real_logits, batch.real_cover[known]
+                    )
+                    outline = outline + 0.5 * stats["unmask/real_outline"]
                 # Completion learns under the true outline and under its own, mistakes included.
                 own = torch.clamp((torch.sigmoid(logits.detach().float()) - 0.25) * 4, 0, 1)
                 use_own = torch.arange(len(own), device=own.device).view(-1, 1, 1, 1) % 2 == 0
@@ -251,13 +263,7 @@ class WarmStart:
 
     def _update(self, name: str, loss: Tensor) -> None:
         """Step one optimiser on a loss; every other network's gradients are left out of it."""
-        optimizer = self.optimizers[name]
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        gradients = torch.autograd.grad(loss.float(), parameters, allow_unused=True)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        descend(self.optimizers[name], loss)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that a resumed run needs of the networks and optimisers."""

@@ -1,0 +1,270 @@
+"""What holds for every method but the warm start, and each of their options."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from facemask_video.direction import Direction
+from facemask_video.errors import ConfigError, WeightsError
+from facemask_video.translate.networks import GeneratorSpec, build_generator
+from facemask_video.translate.weights import WeightsCard, save_generator
+from tests.trainers.tiny import drawn_training_crops, tiny_config
+from trainers.config import TrainConfig
+from trainers.data.batches import Batch, batches
+from trainers.fit.build import build_method, build_samples, generator_spec
+from trainers.gan.diff_augment import KINDS, diff_augment, parse_kinds
+from trainers.gan.image_pool import ImagePool
+from trainers.gan.method import Method
+from trainers.gan.optimizers import OPTIMIZERS, descend, make_optimizer
+
+CPU = torch.device("cpu")
+
+METHODS: dict[str, dict[str, Any]] = {
+    "cyclegan": {"method": "cyclegan", "optim.lr": 2e-3},
+    "pix2pix": {"method": "pix2pix", "optim.lr": 2e-3},
+    "pix2pix-unmask": {"method": "pix2pix", "pix2pix.direction": "unmask", "optim.lr": 2e-3},
+    "pix2pix-unet": {
+        "method": "pix2pix",
+        "mask.architecture": "unet",
+        "mask.n_downsampling": 4,
+        "optim.lr": 2e-3,
+    },
+    "cut": {"method": "cut", "cut.num_patches": 32, "optim.lr": 2e-3},
+    "fastcut": {
+        "method": "cut",
+        "cut.num_patches": 32,
+        "cut.lambda_NCE": 10.0,
+        "cut.nce_idt": False,
+        "cut.flip_equivariance": True,
+        "optim.lr": 2e-3,
+    },
+}
+
+OPTIONS: list[tuple[str, str, Any]] = [
+    ("cyclegan", "cyclegan.gan_mode", "vanilla"),
+    ("cyclegan", "cyclegan.gan_mode", "hinge"),
+    ("cyclegan", "cyclegan.gan_mode", "wgan-gp"),
+    ("cyclegan", "cyclegan.cycle_loss", "l2"),
+    ("cyclegan", "cyclegan.lambda_A", 1.0),
+    ("cyclegan", "cyclegan.lambda_B", 1.0),
+    ("cyclegan", "cyclegan.lambda_identity", 0.0),
+    ("cyclegan", "cyclegan.lambda_gan", 0.0),
+    ("cyclegan", "cyclegan.lambda_perceptual", 1.0),
+    ("cyclegan", "discriminator.diff_augment", "color"),
+    ("cyclegan", "discriminator.diff_augment", "translation"),
+    ("cyclegan", "discriminator.diff_augment", "cutout"),
+    ("cyclegan", "discriminator.spectral", False),
+    ("cyclegan", "optim.optimizer", "adamw"),
+    ("cyclegan", "optim.beta1", 0.9),
+    ("cyclegan", "extras.lambda_eyes", 5.0),
+    ("cyclegan", "extras.lambda_edges", 5.0),
+    ("cyclegan", "extras.lambda_alpha_area", 5.0),
+    ("cyclegan", "extras.lambda_alpha_binary", 5.0),
+    ("cyclegan", "extras.lambda_alpha_smooth", 5.0),
+    ("cyclegan", "extras.lambda_equivariance", 5.0),
+    ("pix2pix", "pix2pix.gan_mode", "wgan-gp"),
+    ("pix2pix", "pix2pix.lambda_L1", 1.0),
+    ("pix2pix", "pix2pix.lambda_gan", 0.0),
+    ("pix2pix", "extras.lambda_eyes", 5.0),
+    ("cut", "cut.gan_mode", "hinge"),
+    ("cut", "cut.lambda_gan", 0.0),
+    ("cut", "cut.lambda_NCE", 5.0),
+    ("cut", "cut.nce_idt", False),
+    ("cut", "cut.num_patches", 4),
+    ("cut", "extras.lambda_alpha_area", 5.0),
+]
+
+
+def _batch(config: TrainConfig) -> Batch:
+    crops = drawn_training_crops()
+    samples = build_samples(config, crops.bare, crops.masked, first=0)
+    return next(iter(batches(samples, batch_size=config.run.batch_size, n_workers=0)))
+
+
+def _method(config: TrainConfig) -> Method:
+    return build_method(config, device=CPU, precision=torch.float32)
+
+
+def _weights(method: Method) -> dict[str, torch.Tensor]:
+    return {
+        name: torch.cat([p.detach().flatten() for p in network.parameters()])
+        for name, network in method.networks()
+    }
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_steps_on_a_few_faces_move_every_network_and_lower_the_methods_own_loss(name: str) -> None:
+    config = tiny_config(**METHODS[name], data__undrawn=0.0)
+    batch, method = _batch(config), _method(config)
+    before = _weights(method)
+
+    history = [method.step(batch, 0) for _ in range(20)]
+
+    after = _weights(method)
+    assert all(not torch.equal(before[key], after[key]) for key in before)
+    own = [key for key in history[0] if key.endswith(("/cycle", "/l1", "/nce"))]
+    assert own
+    for key in own:
+        first, last = (
+            float(torch.stack([stats[key] for stats in part]).mean())
+            for part in (history[:5], history[-5:])
+        )
+        assert last < first, key
+    assert all(torch.isfinite(value) for stats in history for value in stats.values())
+
+
+@cache
+def _after_a_step(
+    method: str, key: str | None, value: Any, size_px: int
+) -> dict[str, torch.Tensor]:
+    """Return the weights after one step, with one setting changed."""
+    size = {"data.crop_size_px": size_px, "data.load_size_px": size_px, "run.batch_size": 2}
+    config = tiny_config(**(METHODS[method] | size | ({key: value} if key else {})))
+    trained = _method(config)
+    torch.manual_seed(0)
+    stats = trained.step(_batch(config), 0)
+    assert all(torch.isfinite(loss) for loss in stats.values())
+    return _weights(trained)
+
+
+@pytest.mark.parametrize(("method", "key", "value"), OPTIONS, ids=lambda value: str(value))
+def test_each_option_changes_what_is_learnt(method: str, key: str, value: Any) -> None:
+    # Features of O-Net want 48 px.
+    size_px = 48 if key.endswith("perceptual") else 32
+
+    usual = _after_a_step(method, None, None, size_px)
+    changed = _after_a_step(method, key, value, size_px)
+
+    shared = [name for name in usual if usual[name].shape == changed[name].shape]
+    assert any(not torch.equal(usual[name], changed[name]) for name in shared)
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix", "cut"])
+def test_discriminators_get_no_gradient_in_the_generators_turn(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(**METHODS[name])
+    batch, method = _batch(config), _method(config)
+    monkeypatch.setattr("trainers.gan.adversary.Adversary.learn", lambda *_, **__: torch.zeros(()))
+    before = _weights(method)
+
+    method.step(batch, 0)
+
+    after = _weights(method)
+    for key, network in method.networks():
+        if key.startswith("judge"):
+            assert torch.equal(before[key], after[key])
+            assert all(p.grad is None for p in network.parameters())
+        else:
+            assert not torch.equal(before[key], after[key])
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix", "cut"])
+def test_a_step_in_bf16_is_near_one_in_fp32(name: str) -> None:
+    config = tiny_config(**METHODS[name])
+    batch = _batch(config)
+    found = []
+    for precision in (torch.float32, torch.bfloat16):
+        method = build_method(config, device=CPU, precision=precision)
+        torch.manual_seed(0)
+        found.append(method.step(batch, 0))
+
+    for key, exact in found[0].items():
+        assert abs(float(found[1][key]) - float(exact)) < 0.05 * max(1.0, abs(float(exact))), key
+
+
+def test_training_begins_with_the_weights_of_an_earlier_method(tmp_path: Path) -> None:
+    config = tiny_config(method="cyclegan")
+    torch.manual_seed(9)
+    trained = build_generator(generator_spec(config.unmask))
+    path = tmp_path / "unmask.safetensors"
+    card = WeightsCard(direction=Direction.UNMASK, spec=trained.spec, crop_size_px=32)
+    save_generator(path, trained, card)
+
+    method = _method(tiny_config(method="cyclegan", start__unmask=path))
+
+    for name, generator in method.generators():
+        same = all(
+            torch.equal(a.half(), b.half())
+            for a, b in zip(generator.parameters(), trained.parameters(), strict=False)
+        )
+        assert same == (name == "unmask")
+    with pytest.raises(WeightsError, match="the unmask generator is configured as"):
+        _method(tiny_config(method="cyclegan", start__unmask=path, unmask__ngf=8))
+    with pytest.raises(WeightsError, match="direction=unmask, expected mask"):
+        _method(tiny_config(method="cyclegan", start__mask=path))
+
+
+def test_cut_refuses_networks_whose_features_it_cannot_compare() -> None:
+    with pytest.raises(ConfigError, match=r"unmask\.architecture: got 'two-stage', cut compares"):
+        _method(tiny_config(method="cut", cut__direction="unmask"))
+
+
+def test_a_pool_hands_back_older_fakes_and_remembers_them_in_its_state() -> None:
+    torch.manual_seed(0)
+    pool = ImagePool(4)
+    first = torch.arange(4.0).view(4, 1, 1, 1)
+    assert torch.equal(pool.exchange(first), first)
+
+    returned = torch.cat([pool.exchange(first + 10 * step) for step in range(1, 6)])
+
+    older = returned.flatten().reshape(5, 4) < 10 * torch.arange(1, 6)[:, None]
+    assert 4 < int(older.sum()) < 16
+    resumed = ImagePool(4)
+    resumed.load_state_dict(pool.state_dict(), CPU)
+    state = torch.get_rng_state()
+    expected = pool.exchange(first)
+    torch.set_rng_state(state)
+    assert torch.equal(resumed.exchange(first), expected)
+
+
+def test_a_pool_of_none_hands_everything_through() -> None:
+    fakes = torch.rand(3, 1, 2, 2)
+
+    assert ImagePool(0).exchange(fakes) is fakes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_differentiable_augmentation_changes_pictures_and_passes_gradients(kind: str) -> None:
+    torch.manual_seed(0)
+    images = torch.rand(3, 3, 32, 32, requires_grad=True)
+
+    varied = diff_augment(images, (kind,))
+
+    assert varied.shape == images.shape
+    assert not torch.equal(varied, images)
+    assert diff_augment(images, ()) is images
+    [gradient] = torch.autograd.grad(varied.sum(), images)
+    assert float(gradient.abs().sum()) > 0
+
+
+def test_an_unknown_augmentation_is_refused() -> None:
+    assert parse_kinds("") == ()
+    with pytest.raises(ConfigError, match="diff_augment: got 'colour', expected some of color"):
+        _method(tiny_config(method="cyclegan", discriminator__diff_augment="colour"))
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_each_optimiser_descends(kind: str) -> None:
+    place = torch.nn.Parameter(torch.tensor([3.0]))
+    optimizer = make_optimizer(kind, [place], lr=0.05, beta1=0.5)
+
+    for _ in range(60):
+        descend(optimizer, (place**2).sum())
+
+    assert abs(float(place.detach())) < 1.5
+
+
+def test_an_unknown_optimiser_is_refused() -> None:
+    with pytest.raises(ValueError, match="optimizer: got 'adma'"):
+        make_optimizer("adma", [torch.nn.Parameter(torch.zeros(1))], lr=1.0, beta1=0.5)
+
+
+def test_samples_and_networks_of_a_one_way_method_have_one_generator() -> None:
+    for name, expected in (("pix2pix-unmask", "unmask"), ("cut", "mask")):
+        method = _method(tiny_config(**METHODS[name]))
+        assert [direction for direction, _ in method.generators()] == [expected]
+        assert isinstance(next(method.generators())[1].spec, GeneratorSpec)

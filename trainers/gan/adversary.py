@@ -1,0 +1,93 @@
+"""A discriminator with all that belongs to it: optimiser, pool of fakes, augmentation, loss."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainers.gan import losses
+from trainers.gan.autocast import autocast
+from trainers.gan.diff_augment import diff_augment
+from trainers.gan.discriminators import DiscriminatorSpec, build_discriminator
+from trainers.gan.image_pool import ImagePool
+from trainers.gan.optimizers import descend, make_optimizer
+
+_PENALTY = 10.0
+"""Weight of the gradient penalty, the value of Gulrajani et al."""
+
+
+class Adversary:
+    """Judges pictures and learns to judge them better; no generator gets a gradient from it."""
+
+    def __init__(
+        self,
+        spec: DiscriminatorSpec,
+        *,
+        gan_mode: str,
+        optimizer: str,
+        lr: float,
+        beta1: float,
+        pool_size: int,
+        augment: tuple[str, ...],
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        """Build a fresh discriminator.
+
+        Args:
+            spec: Its sizes.
+            gan_mode: See `losses.GAN_MODES`.
+            optimizer: See `OPTIMIZERS`.
+            lr: Its step.
+            beta1: Its momentum.
+            pool_size: Fakes kept; see `ImagePool`.
+            augment: See `diff_augment.KINDS`.
+            device: Where it runs.
+            precision: Of autocast.
+        """
+        self.network: nn.Module = build_discriminator(spec).to(device)
+        self.optimizer = make_optimizer(
+            optimizer, self.network.parameters(), lr=lr, beta1=beta1, beta2=0.999
+        )
+        self.pool = ImagePool(pool_size)
+        self.gan_mode, self.augment = gan_mode, augment
+        self.device, self.precision = device, precision
+
+    def generator_loss(self, fake: Tensor) -> Tensor:
+        """Return how badly a fake, (n, c, S, S), passes; gradients reach the fake."""
+        judged = self.network(diff_augment(fake, self.augment))
+        return losses.generator_loss(judged, self.gan_mode)
+
+    def learn(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Take one step on real pictures and fakes, some of them from the pool."""
+        fake = self.pool.exchange(fake.detach())
+        real, fake = diff_augment(real.detach(), self.augment), diff_augment(fake, self.augment)
+        with autocast(self.device, self.precision):
+            loss = losses.discriminator_loss(self.network(real), self.network(fake), self.gan_mode)
+        if self.gan_mode == "wgan-gp":
+            loss = loss + _PENALTY * self._gradient_penalty(real, fake)
+        descend(self.optimizer, loss)
+        return loss.detach()
+
+    def _gradient_penalty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Hold the slope between real and fake at 1 (Gulrajani et al., NeurIPS 2017, eq. 3)."""
+        share = torch.rand(len(real), 1, 1, 1, device=real.device)
+        between = (share * real + (1 - share) * fake).float().requires_grad_(True)
+        verdicts = [scale[-1].float().sum() for scale in self.network(between)]
+        [slope] = torch.autograd.grad(torch.stack(verdicts).sum(), between, create_graph=True)
+        length = torch.linalg.vector_norm(slope.flatten(1), dim=1)
+        return torch.mean((length - 1) ** 2)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return network, optimiser and pool."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "pool": self.pool.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.pool.load_state_dict(state["pool"], self.device)

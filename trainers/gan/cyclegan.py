@@ -1,0 +1,186 @@
+"""CycleGAN: two generators, two discriminators, no pairs.
+
+Zhu et al., ICCV 2017, sections 3 and 4: adversarial losses in both domains, a cycle through both
+generators, and an identity loss on pictures that need no change.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facemask_video.detect.features import OnetFeatures
+from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
+from trainers.data.batches import Batch
+from trainers.gan import losses
+from trainers.gan.adversary import Adversary
+from trainers.gan.autocast import autocast
+from trainers.gan.discriminators import DiscriminatorSpec
+from trainers.gan.extras import ExtraOptions, extra_losses
+from trainers.gan.optimizers import descend, make_optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class CycleganOptions:
+    """Weights of the losses; A is bare, B is masked.
+
+    Attributes:
+        gan_mode: See `losses.GAN_MODES`.
+        cycle_loss: ``l1`` or ``l2``.
+        lambda_A: Cycle bare, masked, bare.
+        lambda_B: Cycle masked, bare, masked.
+        lambda_identity: Identity, as a share of ``lambda_A`` and ``lambda_B``.
+        lambda_gan: Adversaries.
+        lambda_perceptual: O-Net features of the cycles; wants crops of 48 px or more.
+        pool_size: Fakes kept for the discriminators.
+    """
+
+    gan_mode: str = "lsgan"
+    cycle_loss: str = "l1"
+    lambda_A: float = 10.0
+    lambda_B: float = 10.0
+    lambda_identity: float = 0.5
+    lambda_gan: float = 1.0
+    lambda_perceptual: float = 0.0
+    pool_size: int = 50
+
+
+class Cyclegan:
+    """Both generators, their adversaries, and one step of training them."""
+
+    def __init__(
+        self,
+        *,
+        mask: GeneratorSpec,
+        unmask: GeneratorSpec,
+        discriminator: DiscriminatorSpec,
+        options: CycleganOptions,
+        extras: ExtraOptions,
+        optimizer: str,
+        lr: float,
+        lr_discriminator: float,
+        beta1: float,
+        augment: tuple[str, ...],
+        device: torch.device,
+        precision: torch.dtype,
+    ) -> None:
+        """Build fresh networks; ``precision`` is autocast's, norms and losses stay in fp32."""
+        self.options, self.extras = options, extras
+        self.device, self.precision = device, precision
+        self.mask = build_generator(mask).to(device)
+        self.unmask = build_generator(unmask).to(device)
+        self.judge_masked, self.judge_bare = (
+            Adversary(
+                discriminator,
+                gan_mode=options.gan_mode,
+                optimizer=optimizer,
+                lr=lr_discriminator,
+                beta1=beta1,
+                pool_size=options.pool_size,
+                augment=augment,
+                device=device,
+                precision=precision,
+            )
+            for _ in range(2)
+        )
+        self.features = OnetFeatures().to(device)
+        self.generator_optimizer = make_optimizer(
+            optimizer,
+            chain(self.mask.parameters(), self.unmask.parameters()),
+            lr=lr,
+            beta1=beta1,
+        )
+
+    @property
+    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """Every optimiser: one for both generators, one for each discriminator."""
+        return {
+            "generators": self.generator_optimizer,
+            "judge_masked": self.judge_masked.optimizer,
+            "judge_bare": self.judge_bare.optimizer,
+        }
+
+    def networks(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield every network that learns, by name."""
+        yield from self.generators()
+        yield "judge_masked", self.judge_masked.network
+        yield "judge_bare", self.judge_bare.network
+
+    def generators(self) -> Iterator[tuple[str, Generator]]:
+        """Yield what ships."""
+        yield "mask", self.mask
+        yield "unmask", self.unmask
+
+    def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
+        """Take one step with every network; returns the losses by name, detached."""
+        opt = self.options
+        bare, masked = batch.bare, batch.real_masked
+        stats: dict[str, Tensor] = {}
+        with autocast(self.device, self.precision):
+            to_masked, to_bare = self.mask(bare), self.unmask(masked)
+            fake_masked, fake_bare = to_masked.over(bare), to_bare.over(masked)
+            loss = self._cycle("mask", bare, self.unmask, fake_masked, opt.lambda_A, stats)
+            loss = loss + self._cycle("unmask", masked, self.mask, fake_bare, opt.lambda_B, stats)
+            if opt.lambda_gan > 0:
+                stats["mask/gan"] = self.judge_masked.generator_loss(fake_masked)
+                stats["unmask/gan"] = self.judge_bare.generator_loss(fake_bare)
+                loss = loss + opt.lambda_gan * (stats["mask/gan"] + stats["unmask/gan"])
+            if opt.lambda_identity > 0:
+                stats["mask/identity"] = functional.l1_loss(
+                    self.mask(masked).over(masked).float(), masked
+                )
+                stats["unmask/identity"] = functional.l1_loss(
+                    self.unmask(bare).over(bare).float(), bare
+                )
+                loss = loss + opt.lambda_identity * (
+                    opt.lambda_B * stats["mask/identity"] + opt.lambda_A * stats["unmask/identity"]
+                )
+            loss = loss + extra_losses("mask", self.mask, bare, to_masked, self.extras, stats)
+            loss = loss + extra_losses("unmask", self.unmask, masked, to_bare, self.extras, stats)
+        descend(self.generator_optimizer, loss)
+        if opt.lambda_gan > 0:
+            stats["mask/judge"] = self.judge_masked.learn(masked, fake_masked.float())
+            stats["unmask/judge"] = self.judge_bare.learn(bare, fake_bare.float())
+        return {name: value.detach().float() for name, value in stats.items()}
+
+    def _cycle(
+        self,
+        name: str,
+        image: Tensor,
+        back: Generator,
+        fake: Tensor,
+        weight: float,
+        stats: dict[str, Tensor],
+    ) -> Tensor:
+        """Return the loss of translating a fake back to where it came from."""
+        again = back(fake).over(fake).float()
+        measure = functional.l1_loss if self.options.cycle_loss == "l1" else functional.mse_loss
+        stats[f"{name}/cycle"] = measure(again, image)
+        loss = weight * stats[f"{name}/cycle"]
+        if self.options.lambda_perceptual > 0:
+            with torch.no_grad():
+                of_image = self.features(image)
+            stats[f"{name}/perceptual"] = losses.perceptual(self.features(again), of_image)
+            loss = loss + self.options.lambda_perceptual * stats[f"{name}/perceptual"]
+        return loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that a resumed run needs of networks, optimisers and pools."""
+        return {
+            "generators": {name: network.state_dict() for name, network in self.generators()},
+            "optimizer": self.generator_optimizer.state_dict(),
+            "judge_masked": self.judge_masked.state_dict(),
+            "judge_bare": self.judge_bare.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        for name, network in self.generators():
+            network.load_state_dict(state["generators"][name])
+        self.generator_optimizer.load_state_dict(state["optimizer"])
+        self.judge_masked.load_state_dict(state["judge_masked"])
+        self.judge_bare.load_state_dict(state["judge_bare"])

@@ -1,0 +1,99 @@
+"""Losses that any unpaired or paired method may add to its own, each switched by its weight."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from facemask_video.translate.networks import Generator, Translation
+from trainers.gan import losses
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraOptions:
+    """Weights; 0 switches a loss off.
+
+    Attributes:
+        lambda_eyes: The eyes, at their fixed places in an aligned crop, stay as they are.
+        lambda_edges: So do the edges there: lids and lashes (faceswap-GAN).
+        lambda_alpha_area: Change little: mean alpha.
+        lambda_alpha_binary: Alpha is 0 or 1.
+        lambda_alpha_smooth: Alpha has few borders: total variation.
+        lambda_equivariance: A slightly moved crop is translated to the moved translation, so that
+            neighbouring frames are translated alike.
+    """
+
+    lambda_eyes: float = 0.0
+    lambda_edges: float = 0.0
+    lambda_alpha_area: float = 0.0
+    lambda_alpha_binary: float = 0.0
+    lambda_alpha_smooth: float = 0.0
+    lambda_equivariance: float = 0.0
+
+
+def extra_losses(
+    name: str,
+    generator: Generator,
+    image: Tensor,
+    translation: Translation,
+    options: ExtraOptions,
+    stats: dict[str, Tensor],
+) -> Tensor:
+    """Return the weighted sum of the extras of one translation.
+
+    Args:
+        name: Of the direction; goes into the names in ``stats``.
+        generator: What translated.
+        image: What it was given.
+        translation: What it gave.
+        options: The weights.
+        stats: Takes in each loss, unweighted.
+    """
+    total = torch.zeros((), device=image.device)
+    result = translation.over(image)
+    eyes = losses.eye_region(image.shape[-1], device=image.device)
+    eyes = eyes.expand(len(image), -1, -1, -1)
+    makers: dict[str, tuple[float, Callable[[], Tensor]]] = {
+        "eyes": (options.lambda_eyes, lambda: losses.weighted_l1(result, image, eyes)),
+        "edges": (options.lambda_edges, lambda: losses.edge_l1(result, image, eyes)),
+        "alpha_area": (options.lambda_alpha_area, lambda: translation.alpha.float().mean()),
+        "alpha_binary": (
+            options.lambda_alpha_binary,
+            lambda: losses.binarity(translation.alpha),
+        ),
+        "alpha_smooth": (
+            options.lambda_alpha_smooth,
+            lambda: losses.total_variation(translation.alpha),
+        ),
+        "equivariance": (
+            options.lambda_equivariance,
+            lambda: _equivariance(generator, image, result),
+        ),
+    }
+    for key, (weight, make) in makers.items():
+        if weight > 0:
+            stats[f"{name}/{key}"] = make()
+            total = total + weight * stats[f"{name}/{key}"]
+    return total
+
+
+def _equivariance(generator: Generator, image: Tensor, result: Tensor) -> Tensor:
+    """L1 between the translation of moved crops and their moved translation."""
+    n_images = len(image)
+    # The jitter between neighbouring crops of a track: a few px at 128, a degree or two.
+    turn = 0.04 * (2 * torch.rand(n_images, device=image.device) - 1)
+    zoom = 1 + 0.03 * (2 * torch.rand(n_images, device=image.device) - 1)
+    shift = 0.03 * (2 * torch.rand(n_images, 2, device=image.device) - 1)
+    cos, sin = zoom * torch.cos(turn), zoom * torch.sin(turn)
+    rows = torch.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], dim=1)
+    grid = functional.affine_grid(rows.view(-1, 2, 3), list(image.shape), align_corners=False)
+
+    def move(picture: Tensor) -> Tensor:
+        return functional.grid_sample(
+            picture.float(), grid, padding_mode="border", align_corners=False
+        )
+
+    moved = move(image)
+    return functional.l1_loss(generator(moved).over(moved).float(), move(result))
