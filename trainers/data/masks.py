@@ -67,7 +67,7 @@ class MaskStyle:
     hem: float = 1.0
     straps: str = "ears"
     strap_color: tuple[float, float, float] = (0.88, 0.90, 0.92)
-    strap_width: float = 0.022
+    strap_width: float = 0.034
     shadow: float = 0.35
     seed: int = 0
 
