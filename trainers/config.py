@@ -49,6 +49,9 @@ class DataConfig:
     real_fabric: float = setting(
         0.3, low=0, high=1, help="Share of drawn masks cut from the cloth of a real one"
     )
+    serial_batches: bool = setting(
+        False, help="Show the faces in the order of their files, not in a random one"
+    )
     seed: int = setting(1, low=0, help="Of weights, samples and drawn masks")
     n_workers: int = setting(1, low=0, help="Processes that prepare samples; 0 is none besides")
 

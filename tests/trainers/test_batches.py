@@ -44,6 +44,18 @@ def test_each_pass_shows_every_face_once() -> None:
         assert len(shown) == 8
 
 
+def test_serial_samples_keep_the_order_of_the_files() -> None:
+    samples = WarmStartSamples(
+        BARE, MASKED, crop_size_px=40, seed=3, augmentation=STILL, first=6, count=4, serial=True
+    )
+
+    for offset, index in enumerate((6, 7, 0, 1)):
+        shown = (samples[offset]["bare"].transpose(1, 2, 0) + 1) * 127.5
+        assert np.allclose(shown, BARE.images[index], atol=0.51)
+        masked = (samples[offset]["real_masked"].transpose(1, 2, 0) + 1) * 127.5
+        assert np.allclose(masked, MASKED.images[(6 + offset) % 6], atol=0.51)
+
+
 def test_pictures_are_in_range_and_covers_fit() -> None:
     for number in range(12):
         sample = _samples()[number]

@@ -88,6 +88,7 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
         count: int,
         undrawn: float = 0.12,
         real_fabric: float = 0.3,
+        serial: bool = False,
         mask_style: MaskStyle = SURGICAL,
     ) -> None:
         """Prepare ``count`` samples beginning with number ``first``.
@@ -102,12 +103,13 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
             count: How many there are.
             undrawn: Share of ``masked`` that stay bare, so that bare faces are left alone.
             real_fabric: Share of drawn masks cut from the cloth of a real one.
+            serial: Show the faces of both sets in the order of their files, not a random one.
             mask_style: What ``mask`` learns to draw.
         """
         self.bare, self.real_masked = bare, real_masked
         self.crop_size_px, self.seed, self.augmentation = crop_size_px, seed, augmentation
         self.first, self.count, self.undrawn = first, count, undrawn
-        self.real_fabric = real_fabric
+        self.real_fabric, self.serial = real_fabric, serial
         self.mask_style = mask_style
 
     def __len__(self) -> int:
@@ -120,9 +122,13 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
         # A fixed random order, new for each pass over the set.
         epoch, place = divmod(number, len(self.bare))
         index = int(np.random.default_rng((self.seed, 1, epoch)).permutation(len(self.bare))[place])
+        if self.serial:
+            index = place
         bare, landmarks, _ = self._vary(self.bare, index, rng)
         surgical, surgical_cover = draw_mask(bare, landmarks, self.mask_style)
         chosen = int(rng.integers(len(self.real_masked)))
+        if self.serial:
+            chosen = number % len(self.real_masked)
         real, _, real_cover = self._vary(self.real_masked, chosen, rng)
         if rng.random() < self.undrawn:
             masked, cover = bare, np.zeros(bare.shape[:2], np.float32)

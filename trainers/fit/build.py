@@ -155,4 +155,5 @@ def build_samples(
         count=n_batches * size,
         undrawn=config.data.undrawn,
         real_fabric=config.data.real_fabric,
+        serial=config.data.serial_batches,
     )
