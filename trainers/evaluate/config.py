@@ -1,0 +1,155 @@
+"""The options of an evaluation: the only home of their defaults, ranges and choices."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facemask_video.settings import check, setting
+
+
+@dataclass(frozen=True, slots=True)
+class SetsConfig:
+    """What is judged."""
+
+    bare: Path | None = setting(
+        None, metavar="FOLDER|NPZ", help="Pictures of bare faces, or crops cut from them"
+    )
+    masked: Path | None = setting(
+        None, metavar="FOLDER|NPZ", help="Pictures of masked faces, or crops cut from them"
+    )
+    masked_folders: str = setting(
+        "", metavar="NAME,...", help="Folders of the masked pictures to take; all where empty"
+    )
+    held_out: float = setting(
+        0.1,
+        low=0,
+        low_open=True,
+        high=1,
+        help="Share of the pictures judged: those that training sets aside; 1 takes all",
+    )
+    pairs: Path | None = setting(
+        None,
+        metavar="CSV",
+        help="Pictures of the same face without and with a mask: columns unmasked and masked",
+    )
+    outlines: Path | None = setting(
+        None,
+        metavar="FOLDER",
+        help="Outlines of those masks, PNG of the masked pictures' names, 255 where mask",
+    )
+    drawn: int = setting(200, low=0, help="Bare faces to draw masks on, at most; 0 is none")
+    limit: int = setting(0, low=0, help="Pictures of each set, at most; 0 is all")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsConfig:
+    """What is judged, and by which networks."""
+
+    mask: Path | None = setting(
+        None,
+        flags=("--mask-weights",),
+        metavar="FILE",
+        default_text="the shipped ones",
+        help="Generator that puts masks on",
+    )
+    unmask: Path | None = setting(
+        None,
+        flags=("--unmask-weights",),
+        metavar="FILE",
+        default_text="the shipped ones",
+        help="Generator that takes masks off",
+    )
+    direction: str = setting(
+        "both",
+        flags=("-d", "--direction"),
+        choices=("both", "mask", "unmask"),
+        help="Which of them to judge",
+    )
+    classifier: Path | None = setting(
+        None,
+        metavar="FILE",
+        default_text="the shipped one",
+        help="Classifier that tells masked faces from bare ones",
+    )
+    embedder: Path | None = setting(
+        None,
+        metavar="ONNX",
+        help="Face embedder for identity, 112 px high, RGB (x - 127.5) / 128",
+    )
+    inception: Path | None = setting(
+        None, metavar="FILE", help="Inception weights of torch-fidelity, for the usual FID and KID"
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LfwConfig:
+    """Verification of persons on pairs in the manner of Labeled Faces in the Wild."""
+
+    pairs: Path | None = setting(
+        None, flags=("--lfw-pairs",), metavar="FILE", help="A pairs.txt; needs --embedder"
+    )
+    images: Path | None = setting(
+        None,
+        flags=("--lfw-images",),
+        metavar="FOLDER|NPZ",
+        help="Pictures NAME/NAME_0001.jpg, or crops cut from that folder",
+    )
+    limit: int = setting(
+        0, flags=("--lfw-limit",), low=0, help="Pairs of each kind and fold, at most; 0 is all"
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipsConfig:
+    """Videos and what was made of them."""
+
+    sources: Path | None = setting(None, metavar="FOLDER", help="Videos that were converted")
+    outputs: Path | None = setting(
+        None,
+        metavar="FOLDER",
+        help="Their conversions NAME.*, each with its tracks NAME.jsonl from --tracks-out",
+    )
+    max_frames: int = setting(0, low=0, help="Frames of each clip, at most; 0 is all")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """Where and how."""
+
+    device: str = setting("auto", help="Where networks run: auto, cpu, cuda or cuda:N")
+    precision: str = setting(
+        "fp32", help="Of the generators: fp32, bf16, fp16, or auto as in a conversion"
+    )
+    batch_size: int = setting(16, low=1, help="Pictures at once")
+    seed: int = setting(1, low=0, help="Of drawn masks, subsets and bootstrap samples")
+    n_threads: int = setting(0, low=0, help="Of PyTorch; 0 leaves its own choice")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateConfig:
+    """Everything that an evaluation depends on."""
+
+    sets: SetsConfig = field(default_factory=SetsConfig)
+    weights: WeightsConfig = field(default_factory=WeightsConfig)
+    lfw: LfwConfig = field(default_factory=LfwConfig)
+    clips: ClipsConfig = field(default_factory=ClipsConfig)
+    run: RunConfig = field(default_factory=RunConfig)

@@ -1,0 +1,151 @@
+"""Whether a face is still the same person's: cosines between embeddings of faces."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facemask_video.align.similarity import fit_similarity
+from facemask_video.errors import ConfigError, WeightsError
+from facemask_video.frames import ImageU8
+from facemask_video.warp import warp
+from trainers.data.crops import CropSet
+from trainers.evaluate.figures import OURS, About, Figure, averaged
+
+HEIGHT_PX = 112
+
+# SphereFace's five points for 96x112 px (Liu et al., CVPR 2017), which count pixel centres from 0;
+# half a px takes them to pixel edges, as everywhere here.
+_TEMPLATE_96 = (
+    np.array(
+        [
+            [30.2946, 51.6963],
+            [65.5318, 51.5014],
+            [48.0252, 71.7366],
+            [33.5493, 92.3655],
+            [62.7299, 92.2041],
+        ]
+    )
+    + 0.5
+)
+
+# Row under which nothing is seen of the eye region: a quarter of the eyes' distance below them.
+_EYES_END = round(51.6 + 0.25 * 35.2)
+_GREY = 128
+
+
+class Embedder(Protocol):
+    """Turns aligned faces into points whose nearness means the same person."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
+
+    @property
+    def width_px(self) -> int:
+        """Width of the faces that it takes; their height is `HEIGHT_PX`."""
+        ...
+
+    def embed(self, faces: Sequence[ImageU8]) -> NDArray[np.float32]:
+        """Return points of length 1, shape (n, d), for faces (112, width, 3), RGB."""
+        ...
+
+
+class OnnxEmbedder:
+    """Any network in ONNX that takes (n, 3, 112, 96 or 112), RGB, (x - 127.5) / 128."""
+
+    def __init__(self, path: Path, *, batch_size: int = 16, n_threads: int = 0) -> None:
+        """Read the network.
+
+        Raises:
+            WeightsError: No file, not such a network, or no onnxruntime to run it.
+        """
+        try:
+            import onnxruntime
+        except ImportError as exc:
+            raise WeightsError(
+                f"{path}: onnxruntime is not installed, which runs it; "
+                "pip install 'facemask-video[evaluate]'."
+            ) from exc
+        if not path.is_file():
+            raise WeightsError(f"{path}: no such face embedder; check --embedder.")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = n_threads
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        # Its exceptions share no base but this one.
+        except Exception as exc:
+            reason = str(exc).splitlines()[0]
+            raise WeightsError(f"{path}: not an ONNX network that runs here ({reason}).") from exc
+        taken = self._session.get_inputs()[0]
+        if len(taken.shape) != 4 or list(taken.shape[1:3]) != [3, HEIGHT_PX]:
+            raise WeightsError(
+                f"{path}: takes {taken.shape}, expected (n, 3, {HEIGHT_PX}, 96 or 112)."
+            )
+        self._input = taken.name
+        self._batch_size = batch_size
+        self.width_px = int(taken.shape[3])
+        self.name = path.stem
+
+    def embed(self, faces: Sequence[ImageU8]) -> NDArray[np.float32]:
+        """See `Embedder`."""
+        points = []
+        for start in range(0, len(faces), self._batch_size):
+            stacked = np.stack(faces[start : start + self._batch_size]).astype(np.float32)
+            batch = np.ascontiguousarray(((stacked - 127.5) / 128).transpose(0, 3, 1, 2))
+            points.append(np.asarray(self._session.run(None, {self._input: batch})[0]))
+        joined = np.concatenate(points).reshape(len(faces), -1).astype(np.float32)
+        lengths = np.linalg.norm(joined, axis=1, keepdims=True)
+        return np.asarray(joined / np.maximum(lengths, 1e-12), np.float32)
+
+
+def embedded(crops: CropSet, embedder: Embedder, *, eyes_only: bool = False) -> NDArray[np.float32]:
+    """Align each crop to the embedder's template and embed it.
+
+    Args:
+        crops: With their landmarks.
+        embedder: The network.
+        eyes_only: Grey out everything below the eyes: what is left no mask can hide.
+    """
+    template = _TEMPLATE_96 + np.array([(embedder.width_px - 96) / 2, 0.0])
+    faces = []
+    for image, points in zip(crops.images, crops.landmarks, strict=True):
+        to_face = fit_similarity(points.astype(np.float64) * crops.size_px, template)
+        face = warp(image, to_face, width_px=embedder.width_px, height_px=HEIGHT_PX)
+        if eyes_only:
+            face[_EYES_END:] = _GREY
+        faces.append(face)
+    return embedder.embed(faces)
+
+
+def identity_figures(
+    outputs: CropSet,
+    references: CropSet,
+    embedder: Embedder,
+    about: About,
+    *,
+    method: str = OURS,
+) -> list[Figure]:
+    """Compare the persons in two sets of the same names: whole faces, and the eyes alone.
+
+    Raises:
+        ConfigError: The sets differ in number.
+    """
+    if len(outputs) != len(references):
+        raise ConfigError(f"identity: {len(outputs)} outputs for {len(references)} references.")
+    figures = []
+    for part, eyes_only in (("face", False), ("eyes", True)):
+        ours, theirs = (
+            embedded(crops, embedder, eyes_only=eyes_only) for crops in (outputs, references)
+        )
+        cosines = (ours * theirs).sum(axis=1).tolist()
+        samples = dict(zip(outputs.names, cosines, strict=True))
+        figures.append(
+            averaged(f"identity_cosine_{part}", samples, about, better="higher", method=method)
+        )
+    return figures

@@ -1,0 +1,60 @@
+"""What the converter would show of a generator's work, crop by crop."""
+
+from typing import Protocol
+
+import numpy as np
+
+from facemask_video.composite.alpha import clean, coverage_window
+from facemask_video.composite.colour import match_colour
+from facemask_video.config import CompositeConfig
+from facemask_video.faces import Crop, TrackedFace, TranslatedCrop
+from facemask_video.frames import ImageU8
+from facemask_video.geometry import bounding_box
+from trainers.data.crops import CropSet
+from trainers.evaluate.sets import Images
+
+_NOWHERE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+class CropTranslator(Protocol):
+    """A generator; `facemask_video.translate.translator.Translator` is one."""
+
+    @property
+    def crop_size_px(self) -> int:
+        """Side of the crops that it takes."""
+        ...
+
+    def translate(self, crops: list[Crop], /) -> list[TranslatedCrop]:
+        """Translate crops in one batch."""
+        ...
+
+
+def translated(crops: CropSet, translator: CropTranslator, *, batch_size: int) -> Images:
+    """Return each crop as a conversion with default options would show it, before resampling.
+
+    Args:
+        crops: Of the translator's size.
+        translator: The generator.
+        batch_size: Crops at once.
+    """
+    shown: list[ImageU8] = []
+    for start in range(0, len(crops), batch_size):
+        batch = [_crop(crops, index) for index in range(start, min(start + batch_size, len(crops)))]
+        shown += [_blended(crop) for crop in translator.translate(batch)]
+    return np.stack(shown)
+
+
+def _crop(crops: CropSet, index: int) -> Crop:
+    points = (crops.landmarks[index] * crops.size_px).astype(np.float32)
+    face = TrackedFace(index, bounding_box(points), points, 1.0, observed=True)
+    return Crop(np.ascontiguousarray(crops.images[index]), _NOWHERE, face)
+
+
+def _blended(crop: TranslatedCrop) -> ImageU8:
+    defaults = CompositeConfig()
+    matched = match_colour(crop, defaults.color)
+    window = coverage_window(crop.source.size_px, defaults.coverage)
+    alpha = clean(matched.alpha * window)[..., None]
+    source = crop.source.image.astype(np.float32)
+    blend = source + alpha * (matched.image.astype(np.float32) - source)
+    return np.rint(blend).clip(0, 255).astype(np.uint8)

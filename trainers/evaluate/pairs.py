@@ -1,0 +1,146 @@
+"""How near an output comes to the true picture: PSNR, SSIM and LPIPS, by torchmetrics."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
+from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
+
+from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT
+from trainers.evaluate.figures import OURS, About, Figure, averaged
+from trainers.evaluate.sets import Images, Pairs, Regions
+
+logger = logging.getLogger(__name__)
+
+PSNR_CAP_DB = 60.0
+"""Where pictures are equal PSNR has no number. Rounding to bytes alone costs 58.9 dB."""
+
+Net = Literal["alex", "squeeze", "vgg"]
+
+Lpips = Callable[[Images, Images], NDArray[np.float64]]
+"""Distances (n,) of two lists of pictures."""
+
+# What torchvision calls the weights that LPIPS is built on, in the order of preference.
+_BACKBONES: dict[Net, str] = {
+    "alex": "alexnet-owt-7be5be79.pth",
+    "squeeze": "squeezenet1_1-b8a52dc0.pth",
+    "vgg": "vgg16-397923af.pth",
+}
+
+
+def pair_figures(
+    pairs: Pairs, outputs: Images, about: About, *, method: str = OURS, lpips: Lpips | None = None
+) -> list[Figure]:
+    """Compare outputs with the truth inside the hidden region, outside it and as a whole.
+
+    Each figure is the mean over the pictures of a figure of each.
+    """
+    everywhere = np.ones_like(pairs.hidden)
+    parts = {"inside": pairs.hidden, "outside": ~pairs.hidden, "whole": everywhere}
+    figures = []
+    maps = ssim_maps(outputs, pairs.truth)
+    for part, regions in parts.items():
+        kept = np.asarray(regions.any(axis=(1, 2)))
+        names = [name for name, keep in zip(pairs.masked.names, kept, strict=True) if keep]
+        if not names:
+            continue
+        decibels = psnr_db(outputs[kept], pairs.truth[kept], regions[kept])
+        similarities = [
+            float(values[region].mean())
+            for values, region in zip(maps[kept], regions[kept], strict=True)
+        ]
+        for name, values in (("psnr", decibels), ("ssim", similarities)):
+            unit = "_db" if name == "psnr" else ""
+            samples = dict(zip(names, values, strict=True))
+            figures.append(
+                averaged(f"{name}_{part}{unit}", samples, about, better="higher", method=method)
+            )
+    if lpips is not None:
+        distances = lpips(outputs, pairs.truth).tolist()
+        samples = dict(zip(pairs.masked.names, distances, strict=True))
+        figures.append(averaged("lpips_whole", samples, about, better="lower", method=method))
+    return figures
+
+
+def psnr_db(outputs: Images, truth: Images, regions: Regions) -> list[float]:
+    """Return the peak signal-to-noise ratio of each picture over its region, in dB."""
+    values = []
+    for output, true, region in zip(outputs, truth, regions, strict=True):
+        ratio = peak_signal_noise_ratio(
+            torch.from_numpy(output[region]).double(),
+            torch.from_numpy(true[region]).double(),
+            data_range=255.0,
+        )
+        values.append(min(float(ratio), PSNR_CAP_DB))
+    return values
+
+
+def ssim_maps(outputs: Images, truth: Images) -> NDArray[np.float32]:
+    """Return the structural similarity around every pixel, shape (n, S, S), mean of channels.
+
+    Windows are Gaussian, sigma 1.5 px, so a region's edge feels a little of what lies beyond.
+    """
+    maps = []
+    # In single precision the variances of flat parts are rounding, and equal pictures not quite 1.
+    for output, true in zip(outputs, truth, strict=True):
+        _, values = structural_similarity_index_measure(
+            _unit(output).double(), _unit(true).double(), data_range=1.0, return_full_image=True
+        )
+        maps.append(values[0].mean(dim=0).numpy())
+    return np.stack(maps).astype(np.float32)
+
+
+def eye_region(size_px: int) -> NDArray[np.bool_]:
+    """Return the band of an aligned crop (S, S) that shows both eyes and no mask."""
+    centres = (np.arange(size_px) + 0.5) / size_px
+    across = np.abs(centres - 0.5) < 0.85 * EYE_DISTANCE
+    down = np.abs(centres - EYE_HEIGHT) < 0.25 * EYE_DISTANCE
+    return np.asarray(down[:, None] & across[None, :])
+
+
+def eye_figure(inputs: Images, outputs: Images, names: tuple[str, ...], about: About) -> Figure:
+    """Tell how far outputs leave the eyes as they were."""
+    regions = np.broadcast_to(eye_region(inputs.shape[1]), inputs.shape[:3])
+    values = psnr_db(outputs, inputs, regions)
+    samples = dict(zip(names, values, strict=True))
+    return averaged("psnr_eyes_db", samples, about, better="higher")
+
+
+def find_lpips() -> tuple[str, Lpips] | None:
+    """Return LPIPS and its name where a backbone's weights are on disk already.
+
+    They are looked for where torchvision keeps them, under ``TORCH_HOME``; nothing is fetched.
+    """
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    for net, file in _BACKBONES.items():
+        if (folder / file).is_file():
+            return f"LPIPS ({net})", _lpips(net)
+    logger.info("LPIPS is left out: none of %s in %s.", ", ".join(_BACKBONES.values()), folder)
+    return None
+
+
+def _lpips(net: Net) -> Lpips:
+    metric = LearnedPerceptualImagePatchSimilarity(net_type=net, reduction="none", normalize=True)
+
+    @torch.inference_mode()
+    def distances(outputs: Images, truth: Images) -> NDArray[np.float64]:
+        each = [
+            float(metric(_unit(output), _unit(true)).reshape(()))
+            for output, true in zip(outputs, truth, strict=True)
+        ]
+        return np.array(each)
+
+    return distances
+
+
+def _unit(image: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 255
