@@ -5,6 +5,7 @@ import click
 from facemask_video import __version__
 from facemask_video.cli.failures import ClearFailures
 from trainers.cli.crops import crops
+from trainers.cli.evaluate import evaluate
 from trainers.cli.export import export
 from trainers.cli.fit import fit
 
@@ -30,5 +31,5 @@ def main() -> None:
     """
 
 
-for command in (crops, fit, export):
+for command in (crops, fit, export, evaluate):
     main.add_command(command)

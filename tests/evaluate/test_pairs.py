@@ -1,0 +1,124 @@
+"""PSNR, SSIM and LPIPS find what is off, and where."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torchvision
+
+from tests.trainers.tiny import drawn_crops
+from trainers.evaluate.baselines import baselines
+from trainers.evaluate.figures import About
+from trainers.evaluate.pairs import (
+    PSNR_CAP_DB,
+    eye_figure,
+    eye_region,
+    find_lpips,
+    pair_figures,
+)
+from trainers.evaluate.sets import Images, Pairs, draw_pairs
+
+ABOUT = About("unmask/drawn", "drawn faces", "", 1)
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Pairs:
+    return draw_pairs(drawn_crops(6, size_px=64), seed=3)
+
+
+def values(pairs: Pairs, outputs: Images) -> dict[str, float]:
+    return {figure.name: figure.value for figure in pair_figures(pairs, outputs, ABOUT)}
+
+
+def test_the_truth_itself_gets_the_best_figures(pairs: Pairs) -> None:
+    found = values(pairs, pairs.truth)
+    assert {name: value for name, value in found.items() if "psnr" in name} == {
+        "psnr_inside_db": PSNR_CAP_DB,
+        "psnr_outside_db": PSNR_CAP_DB,
+        "psnr_whole_db": PSNR_CAP_DB,
+    }
+    assert all(found[f"ssim_{part}"] == pytest.approx(1) for part in ("inside", "outside", "whole"))
+
+
+def test_psnr_of_a_known_shift_is_the_formula_s(pairs: Pairs) -> None:
+    moved = np.where(pairs.truth >= 128, pairs.truth - 16, pairs.truth + 16).astype(np.uint8)
+    outputs = np.where(pairs.hidden[..., None], moved, pairs.truth)
+    found = values(pairs, outputs)
+    assert found["psnr_inside_db"] == pytest.approx(20 * np.log10(255 / 16))
+    assert found["psnr_outside_db"] == PSNR_CAP_DB
+
+
+def test_a_shifted_colour_lowers_psnr_inside(pairs: Pairs) -> None:
+    tinted = pairs.truth.astype(int) + np.array([12, 0, -12])
+    outputs = np.where(pairs.hidden[..., None], tinted.clip(0, 255).astype(np.uint8), pairs.truth)
+    found = values(pairs, outputs)
+    assert found["psnr_inside_db"] < 30
+    assert found["psnr_outside_db"] == PSNR_CAP_DB
+    assert found["ssim_outside"] > 0.98
+
+
+def test_blurred_outputs_lower_ssim(pairs: Pairs) -> None:
+    rng = np.random.default_rng(0)
+    fine = pairs.truth.astype(int) + rng.integers(-20, 20, pairs.truth.shape)
+    truth = fine.clip(0, 255).astype(np.uint8)
+    sharp = Pairs(pairs.masked, truth, pairs.hidden)
+    blurred = np.stack([cv2.GaussianBlur(image, (0, 0), 2) for image in truth])
+    assert values(sharp, blurred)["ssim_inside"] < 0.6
+    assert values(sharp, truth)["ssim_inside"] == pytest.approx(1)
+
+
+def test_baselines_change_only_what_is_hidden(pairs: Pairs) -> None:
+    outside = ~pairs.hidden
+    mean = pairs.truth.mean(axis=0).astype(np.float32)
+    made = baselines(pairs, mean)
+    assert list(made) == ["telea", "navier-stokes", "mean face", "copy"]
+    for outputs in made.values():
+        assert np.array_equal(outputs[outside], pairs.masked.images[outside])
+    assert (
+        values(pairs, made["telea"])["psnr_inside_db"]
+        > (values(pairs, made["copy"])["psnr_inside_db"])
+    )
+    assert "mean face" not in baselines(pairs, None)
+
+
+def test_the_eye_region_lies_over_both_eyes_and_above_a_mask(pairs: Pairs) -> None:
+    region = eye_region(64)
+    for x, y in (pairs.masked.landmarks[:, :2].reshape(-1, 2) * 64).astype(int):
+        assert region[y, x]
+    assert (pairs.hidden & region).mean() < 0.01
+
+
+def test_damaged_eyes_are_found(pairs: Pairs) -> None:
+    inputs = pairs.masked.images
+    outputs = inputs.copy()
+    outputs[:, 20:24, 20:44] = 0
+    assert eye_figure(inputs, inputs, pairs.masked.names, ABOUT).value == PSNR_CAP_DB
+    assert eye_figure(inputs, outputs, pairs.masked.names, ABOUT).value < 20
+
+
+def test_lpips_is_left_out_without_weights_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    assert find_lpips() is None
+
+
+def test_lpips_takes_weights_that_are_on_disk(
+    pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    torch.manual_seed(0)
+    folder = tmp_path / "hub/checkpoints"
+    folder.mkdir(parents=True)
+    backbone = torchvision.models.squeezenet1_1(weights=None)
+    torch.save(backbone.state_dict(), folder / "squeezenet1_1-b8a52dc0.pth")
+    found = find_lpips()
+    assert found is not None
+    name, lpips = found
+    assert name == "LPIPS (squeeze)"
+    figures = pair_figures(pairs, pairs.masked.images, ABOUT, lpips=lpips)
+    assert figures[-1].name == "lpips_whole"
+    assert figures[-1].value > 0
+    assert lpips(pairs.truth[:1], pairs.truth[:1]) == pytest.approx(0)
