@@ -14,7 +14,7 @@ from facemask_video.faces import DetectedFrame, Detection
 from facemask_video.frames import Frame, ImageU8, time_s
 from facemask_video.geometry import Box, iou
 
-LONGEST_REST_S = 0.25
+LONGEST_REST_S = 0.5
 """Longest time from one full look to the next where ``detect_every`` is 0 (automatic). A face that
 comes and goes within it may be missed; a track as short as that is dropped anyway."""
 
@@ -200,9 +200,7 @@ class DetectFaces:
     def _follow_back(self, now: _Held, last: _Held, fresh: set[int]) -> None:
         """Carry the faces that are new in a frame into the frame before it."""
         new = [
-            sight
-            for sight in now.sights
-            if id(sight) in fresh and sight.found.score >= FOLLOW_AT
+            sight for sight in now.sights if id(sight) in fresh and sight.found.score >= FOLLOW_AT
         ]
         new = [sight for sight in new if _match(sight, last.sights, back=True) is None]
         closes = self._close_look(new, last, back=True)
