@@ -162,6 +162,7 @@ def convert(
         tracks=len(tally.track_ids),
         frames_with_faces=tally.frames_with_faces,
         faces_changed=tally.faces_changed,
+        tracks_refused=len(tally.refused_ids),
         corrupt_packets=reader.corrupt_packets,
         seconds={"total": round(total_s, 4), **_in_order(clock.seconds)},
         peak_rss_mb=peak_rss_mb(),

@@ -24,6 +24,7 @@ class Tally:
     frames_with_faces: int = 0
     faces_changed: int = 0
     track_ids: set[int] = field(default_factory=set)
+    refused_ids: set[int] = field(default_factory=set)
 
     def add(self, result: BlendedFrame) -> None:
         """Count one finished frame."""
@@ -32,6 +33,11 @@ class Tally:
         self.frames_with_faces += bool(result.faces)
         self.faces_changed += len(result.pasted)
         self.track_ids.update(face.track_id for face in result.faces)
+        self.refused_ids.update(
+            face.track_id
+            for face in result.unchanged
+            if face.verdict is not None and not face.verdict.translate
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ class ConversionReport:
         tracks: Different persons followed.
         frames_with_faces: Frames with at least one face.
         faces_changed: Faces whose pixels changed, counted once a frame.
+        tracks_refused: Persons whom the gate left alone: bare already, or masked already.
         corrupt_packets: Packets of the source that could not be decoded.
         seconds: Wall time in all, and of each stage without the stages before it. Stages overlap.
         peak_rss_mb: Largest memory the process held, where the system tells.
@@ -62,6 +69,7 @@ class ConversionReport:
     tracks: int
     frames_with_faces: int
     faces_changed: int
+    tracks_refused: int
     corrupt_packets: int
     seconds: dict[str, float]
     peak_rss_mb: float | None
@@ -99,8 +107,14 @@ class ConversionReport:
             f"{_count(self.faces, 'face')} ({_count(self.tracks, 'track')}, "
             f"in {_count(self.frames_with_faces, 'frame')})"
         )
-        if self.faces_changed == 0:
+        if self.faces_changed == 0 and self.tracks_refused < self.tracks:
             return f"{counts}, none of which the generator changed"
+        if self.tracks_refused:
+            already = "bare" if self.options["direction"] == "unmask" else "masked"
+            return (
+                f"{counts}, {_count(self.tracks_refused, 'track')} left alone as {already} already "
+                "(--gate off works on all)"
+            )
         return counts
 
     def _time(self) -> str:

@@ -17,7 +17,13 @@ from facemask_video.geometry import Box
 from facemask_video.pipeline.convert import STEPS, convert
 from facemask_video.track.sidecar import read_sidecar
 from facemask_video.video import NativeFrame, VideoReader, probe
-from tests.fakes import InvertTranslator, ScriptedDetector, detection_at, fake_networks
+from tests.fakes import (
+    InvertTranslator,
+    ScriptedDetector,
+    ScriptedGate,
+    detection_at,
+    fake_networks,
+)
 
 _SAMPLE = Path(__file__).parents[2] / "samples" / "astronaut_vfr.mp4"
 _WHOLE = Box(0, 0, 640, 360)
@@ -102,6 +108,27 @@ def test_a_clip_without_faces_is_copied_through(source: Path, tmp_path: Path) ->
     assert "no face found" in report.closing_line()
     for first, second in zip(_read(source, 0.8), _read(out), strict=True):
         np.testing.assert_array_equal(first.read_region(_WHOLE), second.read_region(_WHOLE))
+
+
+def test_a_person_whom_the_gate_refuses_is_left_alone_and_said_to_be(
+    source: Path, tmp_path: Path
+) -> None:
+    out, tracks = tmp_path / "out.mkv", tmp_path / "tracks.jsonl"
+    config = dataclasses.replace(
+        _config(), output=OutputConfig(tracks_out=tracks), direction=Direction.UNMASK
+    )
+
+    report = convert(
+        source, out, config, networks=fake_networks(_detector(), gate=ScriptedGate([0.1]))
+    )
+
+    assert "1 track left alone as bare already" in report.closing_line()
+    for first, second in zip(_read(source, 0.8), _read(out), strict=True):
+        np.testing.assert_array_equal(first.read_region(_WHOLE), second.read_region(_WHOLE))
+    faces = [face for line in read_sidecar(tracks) for face in line.faces]
+    assert {(face.domain, face.domain_score, face.translated) for face in faces} == {
+        ("bare", 0.9, False)
+    }
 
 
 def test_a_generator_that_changes_nothing_leaves_every_sample(source: Path, tmp_path: Path) -> None:
