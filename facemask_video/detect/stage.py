@@ -16,7 +16,8 @@ from facemask_video.geometry import Box, iou
 
 LONGEST_REST_S = 0.5
 """Longest time from one full look to the next where ``detect_every`` is 0 (automatic). A face that
-comes and goes within it may be missed; a track as short as that is dropped anyway."""
+comes and goes within it may be missed where nothing else happens; one that stays is taken back to
+where it first shows."""
 
 FOLLOW_AT = 0.6
 """Least score at which a face is followed to the next frame. It is under the score that makes a
