@@ -77,7 +77,7 @@ def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_pa
     run = _new_run(tmp_path)
     lines: list[dict[str, float]] = []
 
-    outcome = _fit(tiny_config(), run, on_stats=lines.append)
+    outcome = _fit(tiny_config(run__tensorboard=True), run, on_stats=lines.append)
 
     assert outcome == Outcome(24, "")
     assert run.path.name == "00000-tiny"
@@ -92,6 +92,9 @@ def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_pa
     assert picture is not None
     assert picture.shape == (7 * 32, 3 * 32, 3)
     assert [path.stem for path in sorted(run.checkpoints.iterdir())] == ["000000016", "000000024"]
+    assert cv2.imread(str(run.curves)) is not None
+    [events] = run.events.iterdir()
+    assert b"unmask/outline" in events.read_bytes()
     for direction in Direction:
         network, card = load_generator(
             run.weights / f"{direction}-standard.safetensors", direction=direction
@@ -129,6 +132,7 @@ def test_a_resumed_run_equals_one_that_never_stopped_bit_for_bit(
 
     states = [read_checkpoint(newest_checkpoint(run.checkpoints)) for run in (whole, halves)]
     assert states[0]["images_seen"] == 24
+    assert not whole.events.exists()
     _same(states[0], states[1])
     one, other = (load_file(run.weights / "mask-standard.safetensors") for run in (whole, halves))
     _same(one, other)

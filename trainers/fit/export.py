@@ -23,7 +23,7 @@ def read_config(run: RunFolder) -> dict[str, object]:
 _OF_THE_PLACE = {
     "data": ("bare", "masked", "held_out_names", "n_workers"),
     "run": (
-        *("device", "n_threads", "run_dir", "progress"),
+        *("device", "n_threads", "run_dir", "progress", "tensorboard"),
         *("stats_every", "preview_every", "checkpoint_every", "keep_checkpoints"),
     ),
 }

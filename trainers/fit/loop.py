@@ -1,6 +1,7 @@
 """The training loop, top to bottom."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from trainers.fit.checkpoint import (
     restore,
     save_checkpoint,
 )
+from trainers.fit.curves import draw_curves
 from trainers.fit.ema import Averages
 from trainers.fit.export import export_generators
 from trainers.fit.interrupt import stop_on_signals
@@ -25,6 +27,7 @@ from trainers.fit.previews import choose_faces, draw_preview, write_picture
 from trainers.fit.runs import RunFolder
 from trainers.fit.schedule import Schedule
 from trainers.fit.sources import TrainingCrops
+from trainers.fit.tensorboard import EventWriter
 from trainers.gan.method import Method
 
 OnStats = Callable[[dict[str, float]], None]
@@ -95,6 +98,8 @@ def fit(
         run.append_stats(line)
         if on_stats is not None:
             on_stats(line)
+        if events is not None:
+            events.scalars(line, images_seen)
         return line
 
     def save() -> None:
@@ -106,10 +111,17 @@ def fit(
     def preview() -> None:
         picture = draw_preview(averages.generators, faces)
         write_picture(run.previews / f"{images_seen:09d}.png", picture)
+        write_picture(run.curves, draw_curves(run.read_stats()))
+        if events is not None:
+            events.picture("previews", picture, images_seen)
 
     samples = build_samples(config, crops.bare, crops.masked, first=images_seen)
     reported = saved = images_seen
-    with stop_on_signals() as stop:
+    events: EventWriter | None = None
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        if config.run.tensorboard:
+            events = stack.enter_context(EventWriter(run.events))
         for batch in batches(
             samples, batch_size=config.run.batch_size, n_workers=config.data.n_workers
         ):
@@ -135,13 +147,13 @@ def fit(
             if stop:
                 break
 
-    # The end, or an early one. Saved first: a resumed run goes on with the same means.
-    if images_seen > saved:
-        save()
-    if images_seen > reported:
-        report()
-    if config.run.preview_every:
-        preview()
+        # The end, or an early one. Saved first: a resumed run goes on with the same means.
+        if images_seen > saved:
+            save()
+        if images_seen > reported:
+            report()
+        if config.run.preview_every:
+            preview()
     export_generators(averages.generators, config, run.weights, images_seen=images_seen)
     return Outcome(images_seen, stop.signal_name)
 

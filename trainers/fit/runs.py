@@ -46,6 +46,16 @@ class RunFolder:
         return self.path / "crops"
 
     @property
+    def curves(self) -> Path:
+        """Picture of the statistics."""
+        return self.path / "losses.png"
+
+    @property
+    def events(self) -> Path:
+        """Folder that TensorBoard is pointed at."""
+        return self.path / "tensorboard"
+
+    @property
     def weights(self) -> Path:
         """Folder of what ships."""
         return self.path / "weights"
