@@ -50,6 +50,8 @@ class MaskStyle:
         strap_color: RGB.
         strap_width: In eye distances.
         shadow: Strength of the shadow on the skin.
+        grain: Standard deviation of the fabric's noise. It lies fixed in the picture, so a style
+            that a generator is to learn should have none.
         seed: For wrinkles and prints.
     """
 
@@ -69,6 +71,7 @@ class MaskStyle:
     strap_color: tuple[float, float, float] = (0.88, 0.90, 0.92)
     strap_width: float = 0.034
     shadow: float = 0.35
+    grain: float = 0.0
     seed: int = 0
 
 
@@ -120,6 +123,7 @@ def random_style(rng: np.random.Generator, *, worn_wrong: float = 0.0) -> MaskSt
         ),
         strap_width=float(rng.uniform(0.012, 0.07)),
         shadow=float(rng.uniform(0, 0.6)),
+        grain=float(rng.uniform(0, 0.02)),
         seed=int(rng.integers(2**31)),
     )
 
@@ -377,7 +381,7 @@ def _fabric(style: MaskStyle, across: Plane, along: Plane, rng: np.random.Genera
     mixed = np.asarray(share, np.float32)[..., None]
     fabric = np.array(style.color, np.float32) * (1 - mixed)
     fabric = fabric + np.array(style.second_color, np.float32) * mixed
-    grain = rng.normal(0, 0.010, size).astype(np.float32)
+    grain = rng.normal(0, style.grain, size).astype(np.float32)
     return np.asarray(fabric + grain[..., None], np.float32)
 
 
