@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facemask_video.faces import Detection, TrackedFace
+from facemask_video.track.appearance import Look
 from facemask_video.track.kalman import Node, Path, smooth
 from facemask_video.track.pose import Pose, PosedFace, Shape, assemble
 
@@ -52,6 +53,8 @@ class Track:
         self.track_id = UNNAMED
         self.ended = False
         self.fills_shot = False
+        self.look: Look | None = None
+        self.look_due_index = index
         self.first_index = self.last_seen_index = index
         self.first_seen_s = self.last_seen_s = time_s
         self.n_seen = 1
@@ -81,6 +84,13 @@ class Track:
         newest.averaged = self._average(newest.averaged, face)
         self.last_seen_index, self.last_seen_s = newest.index, time_s
         self.n_seen += 1
+
+    def remember(self, look: Look, *, due_index: int) -> None:
+        """Let what the person looks like now into what is remembered of it."""
+        if self.look is not None:
+            mixed = self.look**2 + look**2
+            look = np.asarray(np.sqrt(mixed / mixed.sum()), dtype=np.float32)
+        self.look, self.look_due_index = look, due_index
 
     def _average(self, past: tuple[Pose, Shape], face: PosedFace) -> tuple[Pose, Shape]:
         pose, shape = past

@@ -1,13 +1,16 @@
 """Detections into persons: who is who, and where each was at every frame."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facemask_video.faces import DetectedFrame, Detection, TrackedFace, TrackedFrame
 from facemask_video.frames import Frame, time_s
+from facemask_video.track.appearance import Look, look_at, unlikeness
 from facemask_video.track.association import assign, costs
 from facemask_video.track.history import SMOOTHINGS, UNNAMED, Track
 from facemask_video.track.pose import PosedFace, take_apart
@@ -17,6 +20,11 @@ _GOES_ON_AT = 0.8
 
 _SAME_FACE = 0.35
 # Two detections nearer than this, in face sizes, lie on one face.
+
+
+_LOOK_WEIGHT = 1.5
+# Two persons in other clothes differ by 0.3 to 0.7: as much as a face's width of distance.
+_LOOK_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,13 +89,22 @@ class Tracker:
         self._step_s = 0.0
         self._shot_start = 0
 
-    def push(self, time_s: float, detections: Sequence[Detection], *, cut: bool = False) -> None:
+    def push(
+        self,
+        time_s: float,
+        detections: Sequence[Detection],
+        *,
+        cut: bool = False,
+        look: Callable[[Detection], Look] | None = None,
+    ) -> None:
         """Take the next frame's detections.
 
         Args:
             time_s: Presentation time.
             detections: In frame px.
             cut: The frame begins a new shot: nobody in it is anybody seen before.
+            look: Says what the person of a detection looks like. Asked for where places alone do
+                not tell two persons apart, and now and then to remember what each looks like.
         """
         index = self._newest + 1
         if cut:
@@ -104,8 +121,8 @@ class Tracker:
         sights = [sight for each in detections if (sight := self._sight(each)) is not None]
         strong = [each for each in sights if each.detection.score >= self._threshold]
         weak = [each for each in sights if each.detection.score < self._threshold]
-        unmatched = self._match(strong, time_s)
-        self._match(weak, time_s)
+        unmatched = self._match(strong, time_s, look)
+        self._match(weak, time_s, look)
         for sight in unmatched:
             self._begin(sight, index, time_s, sights)
 
@@ -149,7 +166,9 @@ class Tracker:
             return None
         return _Sight(detection, face, side_px)
 
-    def _match(self, sights: list[_Sight], time_s: float) -> list[_Sight]:
+    def _match(
+        self, sights: list[_Sight], time_s: float, look: Callable[[Detection], Look] | None
+    ) -> list[_Sight]:
         """Continue tracks not yet seen in this frame; return the sights left over."""
         waiting = [track for track in self._alive() if track.last_seen_index < self._newest]
         table = costs(
@@ -157,11 +176,23 @@ class Tracker:
             [sight.face.pose for sight in sights],
             [time_s - track.last_seen_s for track in waiting],
         )
+        looks: dict[int, Look] = {}
+        if look is not None:
+            looks = {
+                column: look(sights[column].detection) for column in _contested(np.isfinite(table))
+            }
+            for column, seen in looks.items():
+                for row, track in enumerate(waiting):
+                    if track.look is not None:
+                        table[row, column] += _LOOK_WEIGHT * unlikeness(track.look, seen)
         taken = set()
         for row, column in assign(table):
-            sight = sights[column]
-            waiting[row].observe(sight.detection, sight.face, time_s)
+            sight, track = sights[column], waiting[row]
+            track.observe(sight.detection, sight.face, time_s)
             taken.add(column)
+            # Nobody's look is learnt while others may stand in it.
+            if look is not None and not looks and self._newest >= track.look_due_index:
+                track.remember(look(sight.detection), due_index=self._newest + _LOOK_EVERY)
         return [sight for column, sight in enumerate(sights) if column not in taken]
 
     def _begin(self, sight: _Sight, index: int, time_s: float, sights: Iterable[_Sight]) -> None:
@@ -190,6 +221,17 @@ class Tracker:
         return lasted and track.mean_score() >= self._threshold
 
 
+def _look(frame: Frame, detection: Detection) -> Look:
+    return look_at(frame, detection.box)
+
+
+def _contested(possible: NDArray[np.bool_]) -> list[int]:
+    """Return the columns that could go to several rows, or to a row that could take several."""
+    wanted = possible.sum(axis=0) > 1
+    choosy = possible[possible.sum(axis=1) > 1].any(axis=0)
+    return [int(column) for column in np.flatnonzero(wanted | choosy)]
+
+
 class TrackFaces:
     """Give every face a person's number and a smoothed path.
 
@@ -208,7 +250,10 @@ class TrackFaces:
         held: deque[Frame] = deque()
         n_given = 0
         for item in items:
-            self._tracker.push(time_s(item.frame), item.detections, cut=item.cut)
+            frame = item.frame
+            self._tracker.push(
+                time_s(frame), item.detections, cut=item.cut, look=partial(_look, frame)
+            )
             held.append(item.frame)
             if len(held) > self._tracker.look_ahead:
                 yield TrackedFrame(held.popleft(), self._tracker.faces(n_given))

@@ -49,7 +49,7 @@ def detection(
 
 
 class TimedFrame:
-    """A frame with a time and no picture; counts how many are alive."""
+    """A grey frame with a time; counts how many are alive."""
 
     alive = 0
     width_px, height_px = 1920, 1080
@@ -64,10 +64,10 @@ class TimedFrame:
         TimedFrame.alive -= 1
 
     def thumbnail(self, max_side_px: int) -> tuple[ImageU8, float]:
-        raise AssertionError("a tracker needs no picture")
+        raise AssertionError("a tracker needs no thumbnail")
 
     def read_region(self, box: Box) -> ImageU8:
-        raise AssertionError("a tracker needs no picture")
+        return np.full((int(box.height_px), int(box.width_px), 3), 128, np.uint8)
 
     def with_patches(self, patches: Sequence[Patch]) -> "TimedFrame":
         raise AssertionError("a tracker changes no frame")

@@ -1,12 +1,14 @@
 """Who is who, who is there, and for how long."""
 
 import gc
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from facemask_video.faces import DetectedFrame
 from facemask_video.track import Tracker, TrackFaces
+from tests.fakes import FakeFrame
 from tests.track.drawn import Place, TimedFrame, centre, detection, times, track
 
 RNG_SEED = 11
@@ -29,6 +31,29 @@ def test_crossing_people_keep_their_identities() -> None:
         first = 0 if centre(faces[0][0].landmarks)[0] < 300 else 1
         assert abs(by_id[first] - (100 + 160 * t)) < 12
         assert abs(by_id[1 - first] - (580 - 160 * t)) < 12
+
+
+def test_people_who_meet_and_turn_back_are_told_apart_by_their_looks() -> None:
+    colours = np.array([[200, 60, 50], [40, 80, 190]], np.uint8)
+    items, truth = [], []
+    for index, t in enumerate(times("30", 100)):
+        apart = 130 * abs(t - 1.65) + 12
+        places = [Place(400 - apart, 300), Place(400 + apart, 304)]
+        image = np.full((600, 800, 3), 120, np.uint8)
+        for place, colour in zip(places[::-1], colours[::-1], strict=True):
+            x, y = int(place.x), int(place.y)
+            image[y - 90 : y + 200, x - 70 : x + 70] = colour
+        # The first stands in front of the second while they overlap.
+        seen = [detection(place) for place in places]
+        frame = FakeFrame(image, index, index, Fraction(1, 30))
+        items.append(DetectedFrame(frame, tuple(seen[:1] if apart < 45 else seen)))
+        truth.append(places)
+    out = list(TrackFaces(Tracker())(items))
+    for item, places in zip(out, truth, strict=True):
+        by_id = {face.track_id: centre(face.landmarks)[0] for face in item.faces}
+        assert set(by_id) == {0, 1}
+        assert abs(by_id[0] - places[0].x) < 15
+    assert abs(by_id[1] - truth[-1][1].x) < 3
 
 
 def test_occlusion_of_half_a_second_is_bridged_with_the_same_number() -> None:
