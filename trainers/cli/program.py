@@ -8,6 +8,8 @@ from trainers.cli.crops import crops
 from trainers.cli.evaluate import evaluate
 from trainers.cli.export import export
 from trainers.cli.fit import fit
+from trainers.cli.gate import gate
+from trainers.cli.study import study
 
 
 class _Program(ClearFailures):
@@ -31,5 +33,5 @@ def main() -> None:
     """
 
 
-for command in (crops, fit, export, evaluate):
+for command in (crops, fit, export, gate, evaluate, study):
     main.add_command(command)

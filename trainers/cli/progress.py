@@ -18,13 +18,13 @@ def on_stats(mode: str, images: int) -> Callable[[dict[str, float]], None]:
     if mode == "none":
         return lambda stats: None
     if mode == "json":
-        return lambda stats: _write(json.dumps({**stats, "images": images}) + "\n")
+        return lambda stats: write(json.dumps({**stats, "images": images}) + "\n")
     renew = mode == "auto" and sys.stderr.isatty()
 
     def show(stats: dict[str, float]) -> None:
         line = progress_line(stats, images)
         at_end = stats["images_seen"] >= images
-        _write((_RENEW if renew else "") + line + ("\n" if at_end or not renew else ""))
+        write((_RENEW if renew else "") + line + ("\n" if at_end or not renew else ""))
 
     return show
 
@@ -52,11 +52,12 @@ def progress_line(stats: dict[str, float], images: int) -> str:
 def cutting_line(name: str, done: int, total: int) -> None:
     """Show how far cutting crops is; on a terminal only, and at the end."""
     if done == total:
-        _write(f"{_RENEW if sys.stderr.isatty() else ''}{name}: {total:,} pictures looked at\n")
+        write(f"{_RENEW if sys.stderr.isatty() else ''}{name}: {total:,} pictures looked at\n")
     elif sys.stderr.isatty() and done % 10 == 0:
-        _write(f"{_RENEW}{name}: {done:,}/{total:,} pictures")
+        write(f"{_RENEW}{name}: {done:,}/{total:,} pictures")
 
 
-def _write(text: str) -> None:
+def write(text: str) -> None:
+    """Write to stderr at once."""
     sys.stderr.write(text)
     sys.stderr.flush()
