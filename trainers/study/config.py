@@ -1,0 +1,32 @@
+"""The options of a study: the only home of their defaults and ranges."""
+
+from dataclasses import dataclass
+
+from facemask_video.settings import check, setting
+
+
+@dataclass(frozen=True, slots=True)
+class StudyConfig:
+    """How a study is run. The defaults are those of the CycleGAN paper's study."""
+
+    trials: int = setting(40, low=1, help="Pairs that each person judges")
+    practice: int = setting(10, low=0, help="Pairs before them that are answered with feedback")
+    seconds: float = setting(
+        1.0, low=0, low_open=True, help="For which a pair is seen; the answer may take longer"
+    )
+    size_px: int = setting(
+        256, low=32, flags=("--size",), metavar="PX", help="Side at which all pictures are shown"
+    )
+    generator: str = setting(
+        "", metavar="NAME", default_text="the folder's name", help="Whose outputs DIR_FAKE holds"
+    )
+    direction: str = setting(
+        "",
+        flags=("-d", "--direction"),
+        choices=("", "mask", "unmask"),
+        help="What they were made by",
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
