@@ -31,6 +31,7 @@ figure { margin: 0 0 1.5rem; } img { max-width: 100%; height: auto; image-render
 
 _COLORS = ("#2563ab", "#9aa7b5", "#b9c2cc", "#cfd5dc", "#e0e4e9")
 _JPEG_QUALITY = 88
+_FACES_A_LINE = 8
 
 
 def report_page(report: Report) -> str:
@@ -117,8 +118,14 @@ def _bars(figures: Sequence[Figure]) -> str:
 
 def _grid(grid: Grid) -> str:
     # Faces run from left to right, so that methods stand one below the other and are compared.
-    lines = [np.hstack(list(line)) for line in zip(*grid.rows, strict=True)]
-    image = np.vstack(lines)
+    strips = []
+    for start in range(0, len(grid.rows), _FACES_A_LINE):
+        faces = [np.vstack(list(row)) for row in grid.rows[start : start + _FACES_A_LINE]]
+        blank = np.full_like(faces[0], 255)
+        strips.append(
+            np.hstack(faces + [blank] * (min(len(grid.rows), _FACES_A_LINE) - len(faces)))
+        )
+    image = np.vstack(strips)
     caption = f"{grid.title}. From top to bottom: {', '.join(grid.columns)}."
     return (
         f'<figure><div class="scroll"><img alt="{escape(caption)}" src="{data_uri(image)}"></div>'
