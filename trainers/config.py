@@ -91,7 +91,11 @@ class GeneratorConfig:
         choices=("instance", "batch", "layer", "group", "none", "hybrid"),
         help="Normalisation",
     )
-    padding: str = setting("reflect", choices=("zero", "reflect"), help="Padding")
+    padding: str = setting(
+        "reflect",
+        choices=("zero", "reflect", "cyclegan"),
+        help="Padding; cyclegan reflects but in strided convolutions",
+    )
     upsampling: str = setting("resize", choices=("resize", "transpose"), help="Way of doubling")
     alpha: bool = setting(True, help="Predict where the picture replaces the input")
     skips: bool = setting(False, help="Hand the encoder's features to the decoder")

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 NORMS = ("instance", "batch", "layer", "group", "none", "hybrid")
+PADDINGS = ("zero", "reflect", "cyclegan")
 ARCHITECTURES = ("resnet", "unet", "two-stage")
 
 
@@ -49,7 +50,7 @@ class GeneratorSpec:
         n_blocks: Residual blocks (6 for 128 px, 9 for 256 px and above); not used by ``unet``.
         n_downsampling: Halvings before the blocks; for ``unet`` the depth.
         norm: One of `NORMS`; ``hybrid`` is layer norm inside the blocks, instance norm outside.
-        padding: ``zero`` or ``reflect``.
+        padding: ``zero``, ``reflect``, or ``cyclegan``: reflect but in strided convolutions.
         upsampling: ``resize`` (nearest, then convolution: no checkerboard) or ``transpose``.
         alpha: Predict alpha; without it the picture replaces the whole input.
         skips: Hand the encoder's features to the decoder (``resnet`` only).
@@ -79,7 +80,7 @@ class GeneratorSpec:
         choices = {
             "architecture": (self.architecture, ARCHITECTURES),
             "norm": (self.norm, NORMS),
-            "padding": (self.padding, ("zero", "reflect")),
+            "padding": (self.padding, PADDINGS),
             "upsampling": (self.upsampling, ("resize", "transpose")),
         }
         for name, (value, allowed) in choices.items():
@@ -115,13 +116,14 @@ def _make_norm(kind: str, channels: int, *, inside_block: bool) -> nn.Module:
 def _conv(
     spec: GeneratorSpec, n_in: int, n_out: int, kernel: int, *, stride: int = 1, bias: bool = True
 ) -> nn.Conv2d:
+    reflects = spec.padding == "reflect" or (spec.padding == "cyclegan" and stride == 1)
     return nn.Conv2d(
         n_in,
         n_out,
         kernel,
         stride=stride,
         padding=kernel // 2,
-        padding_mode="reflect" if spec.padding == "reflect" else "zeros",
+        padding_mode="reflect" if reflects else "zeros",
         bias=bias,
     )
 

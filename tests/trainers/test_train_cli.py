@@ -160,7 +160,7 @@ def test_a_device_that_is_not_there_is_one_line_and_exit_1(tmp_path: Path, toml:
 
 
 def test_help_names_every_command() -> None:
-    for command in ("crops", "fit", "export"):
+    for command in ("crops", "fit", "export", "import", "gate"):
         assert command in _run("--help").output
         assert _run(command, "--help").exit_code == 0
 

@@ -6,7 +6,7 @@ import torch
 
 from facemask_video.errors import ConfigError
 from facemask_video.settings import build, read_toml
-from facemask_video.translate.networks import ARCHITECTURES, NORMS, GeneratorSpec
+from facemask_video.translate.networks import ARCHITECTURES, NORMS, PADDINGS, GeneratorSpec
 from tests.trainers.tiny import drawn_crops, tiny_config
 from trainers.config import (
     AugmentationConfig,
@@ -61,6 +61,7 @@ def test_the_choices_are_those_of_the_networks() -> None:
     metadata = {f.name: f.metadata["setting"].choices for f in dataclasses.fields(GeneratorConfig)}
 
     assert metadata["norm"] == NORMS
+    assert metadata["padding"] == PADDINGS
     assert metadata["architecture"] == ARCHITECTURES
 
 

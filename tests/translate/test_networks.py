@@ -18,6 +18,7 @@ SIZES: dict[str, Any] = {"ngf": 4, "n_blocks": 1, "outline_ngf": 4, "final_kerne
 OPTIONS: list[dict[str, Any]] = [
     *({"norm": norm} for norm in NORMS),
     {"padding": "zero"},
+    {"padding": "cyclegan"},
     {"padding": "reflect", "final_kernel": 7},
     {"upsampling": "resize"},
     {"upsampling": "transpose"},

@@ -9,6 +9,7 @@ from trainers.cli.evaluate import evaluate
 from trainers.cli.export import export
 from trainers.cli.fit import fit
 from trainers.cli.gate import gate
+from trainers.cli.import_pth import import_pth
 from trainers.cli.study import study
 
 
@@ -33,5 +34,5 @@ def main() -> None:
     """
 
 
-for command in (crops, fit, export, gate, evaluate, study):
+for command in (crops, fit, export, import_pth, gate, evaluate, study):
     main.add_command(command)
