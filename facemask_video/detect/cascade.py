@@ -330,18 +330,28 @@ def _bins(low: Tensor, high: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
     return low[:, None] + first, low[:, None] + past
 
 
-def _around(images: Sequence[ImageU8], boxes: Sequence[Box]) -> tuple[Sequence[ImageU8], int, int]:
-    """Cut pictures to what close looks at the boxes can read; returns also the cut's origin."""
+def _around(images: Sequence[ImageU8], boxes: Sequence[Box]) -> tuple[list[ImageU8], int, int]:
+    """Cut pictures to what close looks at the boxes can read; returns also the cut's origin.
+
+    Beyond the picture its edge is repeated. Were a cut clipped there and stretched, as `detect` has
+    it, a face that leaves the picture would look wide, and its box grow from look to look.
+    """
     height, width = images[0].shape[:2]
-    # Cuts reach an eighth beyond the square about a box, twice; half a side is more than that.
-    reach = [max(box.width_px, box.height_px) for box in boxes]
-    x0 = min(box.x0 - side for box, side in zip(boxes, reach, strict=True))
-    y0 = min(box.y0 - side for box, side in zip(boxes, reach, strict=True))
-    x1 = max(box.x1 + side for box, side in zip(boxes, reach, strict=True))
-    y1 = max(box.y1 + side for box, side in zip(boxes, reach, strict=True))
-    left, top = int(min(max(x0, 0), width - 1)), int(min(max(y0, 0), height - 1))
-    right, bottom = int(min(max(x1 + 1, left + 1), width)), int(min(max(y1 + 1, top + 1), height))
-    return [image[top:bottom, left:right] for image in images], left, top
+    # Cuts reach less than half a side beyond the square about a box, which is half a side wider.
+    reach = [min(max(box.width_px, box.height_px), 2 * (width + height)) for box in boxes]
+    pairs = list(zip(boxes, reach, strict=True))
+    left = int(min(max(min(box.x0 - side for box, side in pairs), -width), width - 1))
+    top = int(min(max(min(box.y0 - side for box, side in pairs), -height), height - 1))
+    right = int(min(max(max(box.x1 + side for box, side in pairs), left + 1), 2 * width))
+    bottom = int(min(max(max(box.y1 + side for box, side in pairs), top + 1), 2 * height))
+    inside = [image[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)] for image in images]
+    border = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
+    if any(border):
+        inside = [
+            np.asarray(cv2.copyMakeBorder(each, *border, cv2.BORDER_REPLICATE), dtype=np.uint8)
+            for each in inside
+        ]
+    return inside, left, top
 
 
 def _normalised(planes: Tensor) -> Tensor:

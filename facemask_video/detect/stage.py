@@ -35,8 +35,12 @@ those frames (1 - score) add up to this: after 20 looks at a face of 0.97, after
 
 _SAME = 0.4
 # Overlap (intersection over union) of two boxes of one face.
+_COVERED = 0.5
+# Part of the smaller of two boxes that the other covers, where both are taken for one face.
 _RUNS_AWAY = 0.5
-# Farthest, in face widths, that a followed face moves in a frame from where it was foretold.
+# Farthest, in face widths, that a followed face is in a frame from where it was foretold.
+_GROWS = 0.15
+# Most that the log of its width changes in a frame.
 
 
 @runtime_checkable
@@ -223,14 +227,14 @@ class DetectFaces:
         return self._near.look_near([held.image], [places])[0]
 
     def _accepts(self, sight: _Sight, close: Detection, held: _Held) -> bool:
-        if close.score < FOLLOW_AT or _match(_Sight(close), held.sights) is not None:
+        if close.score < FOLLOW_AT or any(_covers(close.box, at.found.box) for at in held.sights):
             return False
         old, new = sight.found.box, close.box
         width_px = max(old.width_px, 1.0)
         apart = np.hypot(new.center[0] - old.center[0], new.center[1] - old.center[1])
         grown = abs(np.log(max(new.width_px, 1.0) / width_px))
         foretold = float(np.hypot(*sight.step))
-        return bool(apart < _RUNS_AWAY * width_px + foretold and grown < 0.3)
+        return bool(apart < _RUNS_AWAY * width_px + foretold and grown < _GROWS)
 
 
 def _foretold(sight: _Sight, *, back: bool = False) -> Box:
@@ -243,6 +247,14 @@ def _match(sight: _Sight, others: list[_Sight], *, back: bool = False) -> _Sight
     box = _foretold(sight, back=back)
     best = max(others, key=lambda other: iou(box, other.found.box), default=None)
     return best if best is not None and iou(box, best.found.box) > _SAME else None
+
+
+def _covers(a: Box, b: Box) -> bool:
+    width_px = min(a.x1, b.x1) - max(a.x0, b.x0)
+    height_px = min(a.y1, b.y1) - max(a.y0, b.y0)
+    if width_px <= 0 or height_px <= 0:
+        return False
+    return width_px * height_px > _COVERED * min(a.area_px2, b.area_px2)
 
 
 def _overlap(a: Detection, b: Detection) -> bool:

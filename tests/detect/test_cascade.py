@@ -99,6 +99,19 @@ def test_a_close_look_finds_the_face_from_a_poor_guess_and_none_elsewhere(
     assert beyond.score < 0.6
 
 
+def test_a_face_that_leaves_the_picture_keeps_its_size(pictures: list[ImageU8]) -> None:
+    detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
+    (face,) = detector.detect(pictures[:1])[0]
+    right = int(face.box.x1 - 0.25 * face.box.width_px)
+    cut_off = np.ascontiguousarray(pictures[0][:, :right])
+    box = face.box
+    for _ in range(5):
+        found = detector.look_near([cut_off], [[box]])[0][0]
+        box = found.box
+    assert found.score > 0.8
+    assert iou(box, face.box) > 0.75
+
+
 def test_a_close_look_jitters_less_than_the_cut_at_whole_pixels(pictures: list[ImageU8]) -> None:
     detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
     rng = np.random.default_rng(2)
