@@ -6,22 +6,17 @@ go through the second and the third network together, and they stay on the devic
 
 Boxes inside this file count pixels from 1 and include both edges, as MTCNN's networks learnt them.
 Detections that leave it are in our convention.
-
-Cutting: facenet-pytorch resizes each candidate by area averaging, so a cut of any size is a grid of
-means over whole-pixel rectangles. A table of sums gives each mean from four numbers, in one gather
-for all candidates, and the same value to the last bit but the rounding of one division.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
 from facemask_video.detect.mtcnn import OFFSET_PX, STAGE_THRESHOLDS, load_networks
+from facemask_video.detect.sums import Candidates, SumTables, surroundings
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
 from facemask_video.geometry import Box
@@ -46,21 +41,6 @@ _NARROW = ((0.0, 0.0, 0.0), (0.03, 0.03, 0.0), (-0.03, -0.03, 0.0), (0.03, -0.03
 
 _CANDIDATES_AT_ONCE = 2048
 # Bounds the memory of one pass of the second and third network: 2048 x 3 x 48 x 48 floats, 57 MB.
-
-
-@dataclass(slots=True)
-class _Candidates:
-    """Boxes of several pictures: corners (n, 4), score (n,), picture (n,)."""
-
-    corners: Tensor
-    score: Tensor
-    picture: Tensor
-
-    def __len__(self) -> int:
-        return len(self.score)
-
-    def at(self, pick: Tensor) -> "_Candidates":
-        return _Candidates(self.corners[pick], self.score[pick], self.picture[pick])
 
 
 class CascadeDetector:
@@ -107,7 +87,7 @@ class CascadeDetector:
         """Find the faces of each image; see `facemask_video.detect.detector.Detector`."""
         if not images or min(images[0].shape[:2]) < self._min_face_px:
             return [[] for _ in images]
-        sums = _Sums(images, self._device)
+        sums = SumTables(images, self._device)
         found = self._propose(sums)
         if len(found):
             found = self._check(found, sums)
@@ -139,8 +119,8 @@ class CascadeDetector:
         if not boxes:
             return [[] for _ in images]
         of_image = [index for index, each in enumerate(places) for _ in each]
-        images, x0, y0 = _around(images, boxes)
-        sums = _Sums(images, self._device)
+        images, x0, y0 = surroundings(images, boxes)
+        sums = SumTables(images, self._device)
         corners = torch.tensor([[box.x0, box.y0, box.x1, box.y1] for box in boxes])
         corners -= torch.tensor([x0, y0, x0, y0])
         picture = torch.tensor(of_image, device=self._device)
@@ -154,17 +134,21 @@ class CascadeDetector:
         return _detections(found, landmarks, len(images))
 
     def _settle(
-        self, corners: Tensor, picture: Tensor, sums: "_Sums", tries: tuple[tuple[float, ...], ...]
-    ) -> tuple[_Candidates, Tensor]:
+        self,
+        corners: Tensor,
+        picture: Tensor,
+        sums: SumTables,
+        tries: tuple[tuple[float, ...], ...],
+    ) -> tuple[Candidates, Tensor]:
         """Average what the third network says of several cuts about each box."""
         squares = _squared(corners)
         side = squares[:, 2:3] - squares[:, :1]
-        shift = torch.tensor(tries, device=corners.device)[None] * side[:, None]
+        shift = torch.tensor(list(tries), device=corners.device)[None] * side[:, None]
         around = squares[:, None] + torch.cat(
             [shift[..., :2] - shift[..., 2:], shift[..., :2] + shift[..., 2:]], dim=2
         )
         n_boxes, n_tries = around.shape[:2]
-        cut_from = _Candidates(
+        cut_from = Candidates(
             around.reshape(-1, 4),
             torch.zeros(n_boxes * n_tries, device=corners.device),
             picture.repeat_interleave(n_tries),
@@ -176,10 +160,10 @@ class CascadeDetector:
         each = score[:, 1].reshape(n_boxes, n_tries)
         weight = each**2 + 1e-6
         weight = (weight / weight.sum(dim=1, keepdim=True))[..., None]
-        found = _Candidates((moved * weight).sum(dim=1), each.mean(dim=1), picture)
+        found = Candidates((moved * weight).sum(dim=1), each.mean(dim=1), picture)
         return found, (landmarks * weight).sum(dim=1).reshape(n_boxes, 5, 2)
 
-    def _propose(self, sums: "_Sums") -> _Candidates:
+    def _propose(self, sums: SumTables) -> Candidates:
         """Run the first network over the pyramid of all pictures."""
         height, width = sums.height, sums.width
         scale = CELL_PX / self._min_face_px
@@ -197,7 +181,7 @@ class CascadeDetector:
             level.append(torch.full_like(at[:, 0], n_levels))
             n_levels += 1
             scale *= _PYRAMID_STEP
-        found = _Candidates(torch.cat(corners), torch.cat(scores), torch.cat(picture))
+        found = Candidates(torch.cat(corners), torch.cat(scores), torch.cat(picture))
         pushes = torch.cat(push)
         # Within each level of each picture, then within each picture.
         group = found.picture * n_levels + torch.cat(level)
@@ -209,7 +193,7 @@ class CascadeDetector:
         found.corners = _squared(found.corners + pushes * sides.repeat(1, 2))
         return found
 
-    def _check(self, found: _Candidates, sums: "_Sums") -> _Candidates:
+    def _check(self, found: Candidates, sums: SumTables) -> Candidates:
         """Keep what the second network takes for a face, and let it move the boxes."""
         found, cuts = sums.cut(found, _CUT_2_PX)
         if not len(found):
@@ -223,7 +207,7 @@ class CascadeDetector:
         found.corners = _squared(_moved(found.corners, regression))
         return found
 
-    def _finish(self, found: _Candidates, sums: "_Sums") -> tuple[_Candidates, Tensor]:
+    def _finish(self, found: Candidates, sums: SumTables) -> tuple[Candidates, Tensor]:
         """Keep what the third network takes for a face; also returns landmarks (n, 5, 2)."""
         found, cuts = sums.cut(found, _CUT_3_PX)
         if not len(found):
@@ -245,69 +229,6 @@ class CascadeDetector:
         return tuple(torch.cat(each).to(torch.float32) for each in zip(*parts, strict=True))
 
 
-class _Sums:
-    """Tables of sums of a batch of pictures, and cuts out of them."""
-
-    def __init__(self, images: Sequence[ImageU8], device: torch.device) -> None:
-        self.height, self.width = images[0].shape[:2]
-        # 32 bits hold 255 x 8 million px, more than any thumbnail has.
-        if device.type == "cpu":
-            # OpenCV sums in one pass over memory, a tenth of the time of two of PyTorch's.
-            tables = [cv2.integral(np.ascontiguousarray(image)) for image in images]
-            self._table = torch.from_numpy(np.stack(tables))
-        else:
-            pictures = torch.from_numpy(np.stack(images)).to(device)
-            down = pictures.to(torch.int32).cumsum(dim=1, dtype=torch.int32)
-            table = down.cumsum(dim=2, dtype=torch.int32)
-            self._table = nn.functional.pad(table, (0, 0, 1, 0, 1, 0))
-        self._stride_y = self.width + 1
-        self._stride_picture = self._stride_y * (self.height + 1)
-
-    def reduce(self, height: int, width: int) -> Tensor:
-        """Return the whole pictures at a smaller size, (n, 3, height, width)."""
-        device = self._table.device
-        none = torch.zeros(1, dtype=torch.int64, device=device)
-        (top,), (bottom,) = _bins(none, none + self.height, height)
-        (left,), (right,) = _bins(none, none + self.width, width)
-        rows = self._table[:, bottom] - self._table[:, top]
-        total = rows[:, :, right] - rows[:, :, left]
-        area = ((bottom - top)[:, None] * (right - left)).to(torch.float32)
-        means: Tensor = total.permute(0, 3, 1, 2) / area
-        return means.contiguous()
-
-    def cut(
-        self, found: _Candidates, size_px: int, *, inside_only: bool = True
-    ) -> tuple[_Candidates, Tensor]:
-        """Return the candidates that touch their picture, and their cuts (n, 3, size, size).
-
-        A cut is what of the box lies inside the picture, stretched to a square. Without
-        ``inside_only`` a box beside the picture is kept, and cut from the picture's edge.
-        """
-        whole = found.corners.trunc().to(torch.int64)
-        x0, y0 = whole[:, 0].clamp(min=1) - 1, whole[:, 1].clamp(min=1) - 1
-        x1, y1 = whole[:, 2].clamp(max=self.width), whole[:, 3].clamp(max=self.height)
-        if not inside_only:
-            x0, y0 = x0.clamp(max=self.width - 1), y0.clamp(max=self.height - 1)
-            x1, y1 = torch.maximum(x1, x0 + 1), torch.maximum(y1, y0 + 1)
-        pick = ((x1 > x0) & (y1 > y0)).nonzero()[:, 0]
-        found, x0, y0, x1, y1 = found.at(pick), x0[pick], y0[pick], x1[pick], y1[pick]
-        left, right = _bins(x0, x1, size_px)
-        top, bottom = _bins(y0, y1, size_px)
-        numbers = self._table.reshape(-1, 3)
-        base = (found.picture * self._stride_picture)[:, None, None]
-
-        def sums_at(y: Tensor, x: Tensor) -> Tensor:
-            index = base + (y * self._stride_y)[:, :, None] + x[:, None, :]
-            return nn.functional.embedding(index, numbers)
-
-        total = (sums_at(bottom, right) - sums_at(top, right)) - (
-            sums_at(bottom, left) - sums_at(top, left)
-        )
-        area = (bottom - top)[:, :, None] * (right - left)[:, None, :]
-        cuts = total.to(torch.float32) / area[..., None].to(torch.float32)
-        return found, cuts.permute(0, 3, 1, 2)
-
-
 class _LargestOfFour(nn.Module):
     """Pooling 2 by 2 with stride 2; an odd last row or column is pooled with itself."""
 
@@ -319,39 +240,6 @@ class _LargestOfFour(nn.Module):
         in_rows = torch.maximum(planes[..., ::2], planes[..., 1::2])
         largest: Tensor = torch.maximum(in_rows[:, :, ::2], in_rows[:, :, 1::2])
         return largest
-
-
-def _bins(low: Tensor, high: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
-    """Return first and past-the-last pixel of each bin, (n, bins), as area resizing has them."""
-    step = torch.arange(n_bins, device=low.device)
-    span = (high - low)[:, None]
-    first = step * span // n_bins
-    past = -(-(step + 1) * span // n_bins)
-    return low[:, None] + first, low[:, None] + past
-
-
-def _around(images: Sequence[ImageU8], boxes: Sequence[Box]) -> tuple[list[ImageU8], int, int]:
-    """Cut pictures to what close looks at the boxes can read; returns also the cut's origin.
-
-    Beyond the picture its edge is repeated. Were a cut clipped there and stretched, as `detect` has
-    it, a face that leaves the picture would look wide, and its box grow from look to look.
-    """
-    height, width = images[0].shape[:2]
-    # Cuts reach less than half a side beyond the square about a box, which is half a side wider.
-    reach = [min(max(box.width_px, box.height_px), 2 * (width + height)) for box in boxes]
-    pairs = list(zip(boxes, reach, strict=True))
-    left = int(min(max(min(box.x0 - side for box, side in pairs), -width), width - 1))
-    top = int(min(max(min(box.y0 - side for box, side in pairs), -height), height - 1))
-    right = int(min(max(max(box.x1 + side for box, side in pairs), left + 1), 2 * width))
-    bottom = int(min(max(max(box.y1 + side for box, side in pairs), top + 1), 2 * height))
-    inside = [image[max(top, 0) : max(bottom, 1), max(left, 0) : max(right, 1)] for image in images]
-    border = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
-    if any(border):
-        inside = [
-            np.asarray(cv2.copyMakeBorder(each, *border, cv2.BORDER_REPLICATE), dtype=np.uint8)
-            for each in inside
-        ]
-    return inside, left, top
 
 
 def _normalised(planes: Tensor) -> Tensor:
@@ -377,7 +265,7 @@ def _landmarks(corners: Tensor, points: Tensor) -> Tensor:
     return as_fractions * sides[:, None] + corners[:, None, :2] - 1
 
 
-def _not_inside_a_better_one(found: _Candidates, share: float = 0.7) -> Tensor:
+def _not_inside_a_better_one(found: Candidates, share: float = 0.7) -> Tensor:
     """Return which boxes to keep: none whose overlap with a better one covers most of the smaller.
 
     Whether a box falls depends on whether those above it stand. All are decided at once and again
@@ -402,7 +290,7 @@ def _not_inside_a_better_one(found: _Candidates, share: float = 0.7) -> Tensor:
         keep = stands
 
 
-def _detections(found: _Candidates, landmarks: Tensor, n_pictures: int) -> list[list[Detection]]:
+def _detections(found: Candidates, landmarks: Tensor, n_pictures: int) -> list[list[Detection]]:
     corners = (found.corners - OFFSET_PX).cpu().numpy().astype(np.float64)
     points = (landmarks - OFFSET_PX).cpu().numpy().astype(np.float32)
     scores = found.score.clamp(0, 1).cpu().numpy()
