@@ -358,13 +358,13 @@ class TwoStageGenerator(nn.Module):
 
     def _close(self, outline: Tensor) -> Tensor:
         """Close gaps and holes of a few px: cloth has none."""
-        reach = max(1, round(self.GROW_PX_AT_128 * outline.shape[-1] / 128))
+        reach = max(1, round(self.GROW_PX_AT_128 * int(outline.shape[-1]) / 128))
         widened = functional.max_pool2d(outline, 2 * reach + 1, stride=1, padding=reach)
         return -functional.max_pool2d(-widened, 2 * reach + 1, stride=1, padding=reach)
 
     def grow(self, outline: Tensor) -> Tensor:
         """Widen an outline in [0, 1] by a few px and soften its edge."""
-        reach = max(1, round(self.GROW_PX_AT_128 * outline.shape[-1] / 128))
+        reach = max(1, round(self.GROW_PX_AT_128 * int(outline.shape[-1]) / 128))
         grown = functional.max_pool2d(outline, 2 * reach + 1, stride=1, padding=reach)
         soft = functional.pad(grown, (reach,) * 4, mode="replicate")
         return functional.avg_pool2d(soft, 2 * reach + 1, stride=1)

@@ -22,16 +22,21 @@ import click
     metavar="NAME",
     help="Goes into the files' names, DIRECTION-NAME.safetensors.",
 )
-def export(run: Path, output: Path, quality: str) -> None:
+@click.option(
+    "--onnx",
+    is_flag=True,
+    help="Write each as ONNX too, checked against torch on crops of the run that were set aside.",
+)
+def export(run: Path, output: Path, quality: str, onnx: bool) -> None:
     """Write the averaged generators of a RUN folder's newest checkpoint.
 
     Each becomes one safetensors file in half precision, with a card that says what it is for.
 
     \b
-    facemask-train export runs/00000-cpu-128 -o weights/
+    facemask-train export runs/00000-cpu-128 -o weights/ --onnx
     """
     from trainers.fit.export import export_run
     from trainers.fit.runs import RunFolder
 
-    for path in export_run(RunFolder.open(run), output, quality=quality):
+    for path in export_run(RunFolder.open(run), output, quality=quality, onnx=onnx):
         click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

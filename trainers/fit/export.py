@@ -5,14 +5,25 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import cv2
+import numpy as np
+import torch
+
 from facemask_video.direction import Direction
+from facemask_video.frames import ImageU8
 from facemask_video.settings import as_plain, build, read_tables
 from facemask_video.translate.networks import Generator, build_generator
 from facemask_video.translate.weights import WeightsCard, save_generator
 from trainers.config import TrainConfig
+from trainers.data.crops import CropSet
 from trainers.fit.build import generator_spec
 from trainers.fit.checkpoint import newest_checkpoint, read_checkpoint
+from trainers.fit.onnx_export import export_onnx
 from trainers.fit.runs import RunFolder
+from trainers.fit.sources import load_training_crops
+
+_CHECKED_ON = 8
+"""Held-out crops that ONNX and torch are compared on."""
 
 
 def read_config(run: RunFolder) -> dict[str, object]:
@@ -39,6 +50,17 @@ def config_sha256(config: TrainConfig) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
+def card_of(config: TrainConfig, direction: Direction, images_seen: int) -> WeightsCard:
+    """Return the card of a generator after some images."""
+    return WeightsCard(
+        direction=direction,
+        spec=generator_spec(getattr(config, direction)),
+        crop_size_px=config.data.crop_size_px,
+        images_seen=images_seen,
+        config_sha256=config_sha256(config),
+    )
+
+
 def export_generators(
     generators: Mapping[str, Generator],
     config: TrainConfig,
@@ -50,31 +72,44 @@ def export_generators(
     """Write each generator as ``DIRECTION-QUALITY.safetensors``; returns the files."""
     paths = []
     for name, network in generators.items():
-        card = WeightsCard(
-            direction=Direction(name),
-            spec=generator_spec(getattr(config, name)),
-            crop_size_px=config.data.crop_size_px,
-            images_seen=images_seen,
-            config_sha256=config_sha256(config),
-        )
         path = folder / f"{name}-{quality}.safetensors"
-        save_generator(path, network, card)
+        save_generator(path, network, card_of(config, Direction(name), images_seen))
         paths.append(path)
     return paths
 
 
-def export_run(run: RunFolder, folder: Path, *, quality: str = "standard") -> list[Path]:
-    """Write the generators of a run's newest checkpoint.
+def export_run(
+    run: RunFolder, folder: Path, *, quality: str = "standard", onnx: bool = False
+) -> list[Path]:
+    """Write the generators of a run's newest checkpoint, as ONNX too where asked.
 
     Raises:
-        TrainingError: The run has no checkpoint, or it does not fit the options.
+        TrainingError: The run has no checkpoint, it does not fit the options, or ONNX gives other
+            pictures than torch.
+        ConfigError: ONNX is asked for, and its packages or the run's crops are not there.
     """
     config = build(TrainConfig, read_config(run))
     state = read_checkpoint(newest_checkpoint(run.checkpoints))
+    images_seen = int(state["images_seen"])
     generators: dict[str, Generator] = {}
     for name, weights in state["parts"]["averages"].items():
-        generators[name] = build_generator(generator_spec(getattr(config, name)))
+        generators[name] = build_generator(generator_spec(getattr(config, name))).eval()
         generators[name].load_state_dict(weights)
-    return export_generators(
-        generators, config, folder, images_seen=int(state["images_seen"]), quality=quality
-    )
+    paths = export_generators(generators, config, folder, images_seen=images_seen, quality=quality)
+    if onnx:
+        crops = load_training_crops(config.data, run.crops, device=torch.device("cpu"))
+        for name, network in generators.items():
+            held_out = crops.bare_held_out if name == "mask" else crops.masked_held_out
+            path = folder / f"{name}-{quality}.onnx"
+            images = _at_size(held_out, config.data.crop_size_px)[:_CHECKED_ON]
+            export_onnx(path, network, card_of(config, Direction(name), images_seen), images)
+            paths.append(path)
+    return paths
+
+
+def _at_size(crops: CropSet, size_px: int) -> list[ImageU8]:
+    """Return crops at the size trained on."""
+    return [
+        np.asarray(cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA), np.uint8)
+        for image in crops.images
+    ]

@@ -1,0 +1,86 @@
+"""Write a generator as ONNX, and hold what it gives against torch."""
+
+import copy
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facemask_video.errors import ConfigError, TrainingError
+from facemask_video.frames import ImageU8
+from facemask_video.translate.networks import Generator
+from facemask_video.translate.pixels import to_network
+from facemask_video.translate.weights import WeightsCard
+
+_OPSET = 17
+_TOLERANCE = 1 / 127.5
+"""Largest difference accepted: one level of 8 bits, in the networks' range."""
+
+
+def export_onnx(
+    path: Path, network: Generator, card: WeightsCard, images: Sequence[ImageU8]
+) -> float:
+    """Write a generator in single precision, its card among the file's properties.
+
+    The input is ``image``, float32 (n, 3, S, S) in [-1, 1]; the outputs are ``painted``, the same
+    shape, and ``alpha``, (n, 1, S, S) in [0, 1]; n is free.
+
+    Args:
+        path: Of the file.
+        network: In evaluation mode, on the CPU.
+        card: What it is for.
+        images: Aligned crops, RGB (S, S, 3), that both are run on.
+
+    Returns:
+        The largest difference to torch on them.
+
+    Raises:
+        ConfigError: The packages ``onnx`` and ``onnxruntime`` are not installed.
+        TrainingError: The difference is more than one level; the file is deleted.
+    """
+    try:
+        import onnx
+        import onnxruntime
+    except ImportError as exc:
+        raise ConfigError(
+            f"--onnx: the package {exc.name} is not installed; pip install onnx onnxruntime."
+        ) from exc
+    plain = copy.deepcopy(network).float().to(memory_format=torch.contiguous_format)
+    pictures = to_network(images, torch.device("cpu")).contiguous()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with warnings.catch_warnings():
+        # Tracing warns of each size that it makes a constant; they are constants, but for n.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            plain,
+            (pictures[:1],),
+            str(part),
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=["image"],
+            output_names=["painted", "alpha"],
+            dynamic_axes={name: {0: "n"} for name in ("image", "painted", "alpha")},
+        )
+    model = onnx.load(str(part))
+    onnx.helper.set_model_props(model, card.to_metadata())
+    onnx.checker.check_model(model)
+    onnx.save(model, str(part))
+    session = onnxruntime.InferenceSession(str(part), providers=["CPUExecutionProvider"])
+    found = session.run(None, {"image": pictures.numpy()})
+    with torch.no_grad():
+        expected = plain(pictures)
+    difference = max(
+        float(np.abs(np.asarray(ours) - theirs.numpy()).max())
+        for ours, theirs in zip(found, expected, strict=True)
+    )
+    if not difference <= _TOLERANCE:
+        part.unlink()
+        raise TrainingError(
+            f"{path}: not written, ONNX and torch differ by {difference:.4f}, more than "
+            f"{_TOLERANCE:.4f}."
+        )
+    part.replace(path)
+    return difference
