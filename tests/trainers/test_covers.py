@@ -1,8 +1,12 @@
 """Outlines of real masks, cleaned up by the picture's own colours."""
 
 import numpy as np
+from click.testing import CliRunner
 
+from facemask_video.direction import Direction
 from facemask_video.translate.networks import GeneratorSpec, TwoStageGenerator, build_generator
+from facemask_video.translate.weights import WeightsCard, save_generator
+from trainers.cli import main
 from trainers.data.covers import add_covers, clean_outline
 from trainers.data.crops import UNKNOWN, CropSet
 
@@ -55,3 +59,18 @@ def test_untrusted_covers_are_marked_unknown_and_survive_a_file(tmp_path) -> Non
 
     assert stored.covers is not None
     assert (stored.covers == UNKNOWN).all()
+
+
+def test_the_command_outlines_a_crop_set(tmp_path) -> None:
+    picture, _ = _masked_picture()
+    crops = CropSet(picture[None], np.zeros((1, 5, 2), np.float32), ("masked/a.png",))
+    crops.save(tmp_path / "crops.npz")
+    spec = GeneratorSpec(architecture="two-stage", ngf=4, n_blocks=1, outline_ngf=4, fold=2)
+    weights = tmp_path / "unmask.safetensors"
+    save_generator(weights, build_generator(spec), WeightsCard(Direction.UNMASK, spec, 64))
+    command = ["covers", str(tmp_path / "crops.npz"), "--weights", str(weights), "-o"]
+
+    done = CliRunner().invoke(main, [*command, str(tmp_path / "covered.npz")])
+
+    assert done.exit_code == 0, done.output
+    assert CropSet.load(tmp_path / "covered.npz").covers is not None

@@ -4,6 +4,7 @@ import click
 
 from facemask_video import __version__
 from facemask_video.cli.failures import ClearFailures
+from trainers.cli.covers import covers
 from trainers.cli.crops import crops
 from trainers.cli.evaluate import evaluate
 from trainers.cli.export import export
@@ -34,5 +35,5 @@ def main() -> None:
     """
 
 
-for command in (crops, fit, export, import_pth, gate, evaluate, study):
+for command in (crops, covers, fit, export, import_pth, gate, evaluate, study):
     main.add_command(command)
