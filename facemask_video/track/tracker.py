@@ -190,8 +190,9 @@ class Tracker:
             sight, track = sights[column], waiting[row]
             track.observe(sight.detection, sight.face, time_s)
             taken.add(column)
-            # Nobody's look is learnt while others may stand in it.
-            if look is not None and not looks and self._newest >= track.look_due_index:
+            # Nobody's look is learnt while others may stand in it, nor while there are no others.
+            is_due = not looks and len(waiting) > 1 and self._newest >= track.look_due_index
+            if look is not None and is_due:
                 track.remember(look(sight.detection), due_index=self._newest + _LOOK_EVERY)
         return [sight for column, sight in enumerate(sights) if column not in taken]
 
