@@ -305,6 +305,12 @@ class RunConfig:
     preview_every: int = setting(
         8000, low=0, metavar="N", help="Images between preview pictures; 0 is none"
     )
+    measure_every: int = setting(
+        16_000,
+        low=0,
+        metavar="N",
+        help="Images between measures on the faces set aside, the best of which is kept; 0 is none",
+    )
     checkpoint_every: int = setting(8000, low=1, metavar="N", help="Images between checkpoints")
     keep_checkpoints: int = setting(2, low=1, metavar="N", help="Newest checkpoints kept")
     tensorboard: bool = setting(

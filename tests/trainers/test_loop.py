@@ -110,6 +110,7 @@ def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_pa
         {
             "method": "cyclegan",
             "cyclegan.pool_size": 3,
+            "run.measure_every": 8,
             "discriminator.diff_augment": "color,translation,cutout",
             "extras.lambda_equivariance": 1.0,
             "optim.lr_policy": "plateau",
@@ -272,6 +273,24 @@ def test_exporting_a_run_writes_the_weights_that_it_ended_with(tmp_path: Path) -
         at_the_end = run.weights / path.name.replace("lite", "standard")
         _same(load_file(path), load_file(at_the_end))
         assert read_card(path) == read_card(at_the_end)
+
+
+def test_the_generators_that_measure_best_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = _new_run(tmp_path)
+    found = iter([3.0, 1.0, 2.0])
+    monkeypatch.setattr(
+        "trainers.fit.best.HeldOutDistance.measure", lambda *_: {"mask/kd": next(found)}
+    )
+
+    _fit(tiny_config(run__measure_every=8), run)
+
+    measured = [line for line in run.read_stats() if "mask/kd" in line]
+    assert [line["mask/kd"] for line in measured] == [3.0, 1.0, 2.0]
+    assert read_card(run.best / "mask-standard.safetensors").images_seen == 16
+    state = read_checkpoint(newest_checkpoint(run.checkpoints))
+    assert state["parts"]["best"] == {"value": 1.0, "images_seen": 16}
 
 
 def test_run_folders_are_numbered(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ SETTINGS: dict[str, object] = {
     "run.stats_every": 8,
     "run.checkpoint_every": 8,
     "run.preview_every": 16,
+    "run.measure_every": 0,
     "run.progress": "none",
     "run.device": "cpu",
     "run.precision": "fp32",

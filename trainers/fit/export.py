@@ -35,7 +35,8 @@ _OF_THE_PLACE = {
     "data": ("bare", "masked", "held_out_names", "n_workers"),
     "run": (
         *("device", "n_threads", "run_dir", "progress", "tensorboard"),
-        *("stats_every", "preview_every", "checkpoint_every", "keep_checkpoints"),
+        *("stats_every", "preview_every", "measure_every"),
+        *("checkpoint_every", "keep_checkpoints"),
     ),
 }
 """Settings that say where and how a recipe is run, not what it is."""

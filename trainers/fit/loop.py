@@ -1,7 +1,6 @@
 """The training loop, top to bottom."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -18,20 +17,14 @@ from trainers.fit.checkpoint import (
     restore,
     save_checkpoint,
 )
-from trainers.fit.curves import draw_curves
 from trainers.fit.ema import Averages
 from trainers.fit.export import export_generators
 from trainers.fit.interrupt import stop_on_signals
-from trainers.fit.meter import Meter
-from trainers.fit.previews import choose_faces, draw_preview, write_picture
+from trainers.fit.records import OnStats, Records
 from trainers.fit.runs import RunFolder
 from trainers.fit.schedule import Schedule
 from trainers.fit.sources import TrainingCrops
-from trainers.fit.tensorboard import EventWriter
 from trainers.gan.method import Method
-
-OnStats = Callable[[dict[str, float]], None]
-"""Told each line of statistics as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ def fit(
         TrainingError: A loss or weight is no longer finite (the last good checkpoint stays), or the
             checkpoint to resume from does not fit.
     """
-    # Networks, optimisers, averages: fresh, or as the newest checkpoint has them.
+    # Everything fresh, then as the newest checkpoint has it: making networks draws random numbers.
     method = build_method(config, device=device, precision=precision)
     averages = Averages(
         method.generators(),
@@ -74,12 +67,13 @@ def fit(
         rampup=config.run.ema_rampup,
     )
     schedule = Schedule(config.optim.lr_policy, config.run.images, config.optim.lr_decay_images)
-    meter = Meter()
+    records = Records(config, run, crops, averages, device=device, on_stats=on_stats)
     parts: dict[str, Stateful] = {
         "method": method,
         "averages": averages,
         "schedule": schedule,
-        "meter": meter,
+        "meter": records.meter,
+        "best": records.best,
     }
     images_seen = 0
     if resume:
@@ -88,40 +82,16 @@ def fit(
         run.drop_stats_after(images_seen)
     run.write_options(as_plain(config))
 
-    faces = choose_faces(
-        crops.bare_held_out, crops.masked_held_out, crop_size_px=config.data.crop_size_px
-    )
-    base_lr = {name: optimizer.defaults["lr"] for name, optimizer in method.optimizers.items()}
-
-    def report() -> dict[str, float]:
-        line = meter.read(images_seen)
-        run.append_stats(line)
-        if on_stats is not None:
-            on_stats(line)
-        if events is not None:
-            events.scalars(line, images_seen)
-        return line
-
     def save() -> None:
         _require_finite(method, images_seen)
         save_checkpoint(
             run.checkpoints, parts, images_seen=images_seen, keep=config.run.keep_checkpoints
         )
 
-    def preview() -> None:
-        picture = draw_preview(averages.generators, faces)
-        write_picture(run.previews / f"{images_seen:09d}.png", picture)
-        write_picture(run.curves, draw_curves(run.read_stats()))
-        if events is not None:
-            events.picture("previews", picture, images_seen)
-
+    base_lr = {name: optimizer.defaults["lr"] for name, optimizer in method.optimizers.items()}
     samples = build_samples(config, crops.bare, crops.masked, first=images_seen)
-    reported = saved = images_seen
-    events: EventWriter | None = None
-    with ExitStack() as stack:
-        stop = stack.enter_context(stop_on_signals())
-        if config.run.tensorboard:
-            events = stack.enter_context(EventWriter(run.events))
+    reported = saved = previewed = images_seen
+    with stop_on_signals() as stop, closing(records):
         for batch in batches(
             samples, batch_size=config.run.batch_size, n_workers=config.data.n_workers
         ):
@@ -133,14 +103,17 @@ def fit(
             losses = method.step(batch.to(device), images_seen)
             before, images_seen = images_seen, images_seen + len(batch)
             averages.update(images_seen, len(batch))
-            meter.add(losses, len(batch))
+            records.meter.add(losses, len(batch))
 
             # Records.
             if _passed(config.run.stats_every, before, images_seen):
-                schedule.observe(_generators_loss(report()), images_seen)
+                schedule.observe(_generators_loss(records.report(images_seen)), images_seen)
                 reported = images_seen
             if _passed(config.run.preview_every, before, images_seen):
-                preview()
+                records.preview(images_seen)
+                previewed = images_seen
+            if _passed(config.run.measure_every, before, images_seen):
+                records.measure(images_seen)
             if _passed(config.run.checkpoint_every, before, images_seen):
                 save()
                 saved = images_seen
@@ -151,9 +124,9 @@ def fit(
         if images_seen > saved:
             save()
         if images_seen > reported:
-            report()
-        if config.run.preview_every:
-            preview()
+            records.report(images_seen)
+        if config.run.preview_every and images_seen > previewed:
+            records.preview(images_seen)
     export_generators(averages.generators, config, run.weights, images_seen=images_seen)
     return Outcome(images_seen, stop.signal_name)
 

@@ -56,6 +56,17 @@ def choose_faces(
     return PreviewFaces(_stack(shown), _stack(drawn), _stack(worn))
 
 
+def crops_as_they_are(crops: CropSet, crop_size_px: int, most: int) -> Tensor:
+    """Return the first ``most`` crops at the size trained on, (n, 3, S, S) in [-1, 1]."""
+    rng = np.random.default_rng(0)
+    return _stack(
+        [
+            vary(image, landmarks, crop_size_px, _AS_THEY_ARE, rng)[0]
+            for image, landmarks in zip(crops.images[:most], crops.landmarks[:most], strict=True)
+        ]
+    )
+
+
 @torch.no_grad()
 def draw_preview(generators: Mapping[str, Generator], faces: PreviewFaces) -> ImageU8:
     """Show what generators do: a row of inputs, below it the results, at last ``unmask``'s alpha.

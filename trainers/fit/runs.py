@@ -60,6 +60,11 @@ class RunFolder:
         """Folder of what ships."""
         return self.path / "weights"
 
+    @property
+    def best(self) -> Path:
+        """Folder of the generators that measured best."""
+        return self.path / "best"
+
     @classmethod
     def create(cls, parent: Path, name: str) -> "RunFolder":
         """Make the next numbered folder, ``00007-name``."""

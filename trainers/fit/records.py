@@ -1,0 +1,92 @@
+"""What a run writes down as it goes: statistics, previews, measures."""
+
+from collections.abc import Callable
+
+import torch
+
+from trainers.config import TrainConfig
+from trainers.fit.best import Best, HeldOutDistance
+from trainers.fit.curves import draw_curves
+from trainers.fit.ema import Averages
+from trainers.fit.export import export_generators
+from trainers.fit.meter import Meter
+from trainers.fit.previews import choose_faces, draw_preview, write_picture
+from trainers.fit.runs import RunFolder
+from trainers.fit.sources import TrainingCrops
+from trainers.fit.tensorboard import EventWriter
+
+OnStats = Callable[[dict[str, float]], None]
+"""Told each line of statistics as it is written."""
+
+
+class Records:
+    """The written side of a run.
+
+    Attributes:
+        meter: Gathers losses between lines of statistics.
+        best: The best measure so far.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        run: RunFolder,
+        crops: TrainingCrops,
+        averages: Averages,
+        *,
+        device: torch.device,
+        on_stats: OnStats | None,
+    ) -> None:
+        """Choose the faces that are shown and measured."""
+        self._config, self._run, self._averages = config, run, averages
+        self._on_stats = on_stats
+        self.meter, self.best = Meter(), Best()
+        size_px = config.data.crop_size_px
+        self._faces = choose_faces(crops.bare_held_out, crops.masked_held_out, crop_size_px=size_px)
+        self._distance: HeldOutDistance | None = None
+        if config.run.measure_every:
+            self._distance = HeldOutDistance.of(
+                crops.bare_held_out, crops.masked_held_out, crop_size_px=size_px, device=device
+            )
+        self._events = EventWriter(run.events) if config.run.tensorboard else None
+
+    def report(self, images_seen: int) -> dict[str, float]:
+        """Write the means of the losses since the last report.
+
+        Raises:
+            TrainingError: A loss is not a number.
+        """
+        line = self.meter.read(images_seen)
+        self._write(line, images_seen)
+        if self._on_stats is not None:
+            self._on_stats(line)
+        return line
+
+    def preview(self, images_seen: int) -> None:
+        """Write what the averaged generators make of the faces chosen, and the curves so far."""
+        picture = draw_preview(self._averages.generators, self._faces)
+        write_picture(self._run.previews / f"{images_seen:09d}.png", picture)
+        write_picture(self._run.curves, draw_curves(self._run.read_stats()))
+        if self._events is not None:
+            self._events.picture("previews", picture, images_seen)
+
+    def measure(self, images_seen: int) -> None:
+        """Measure the averaged generators, and keep them if they are the best so far."""
+        if self._distance is None:
+            return
+        found = self._distance.measure(self._averages.generators)
+        self._write({"images_seen": images_seen, **found}, images_seen)
+        if self.best.improves(found, images_seen):
+            export_generators(
+                self._averages.generators, self._config, self._run.best, images_seen=images_seen
+            )
+
+    def close(self) -> None:
+        """End the event file."""
+        if self._events is not None:
+            self._events.close()
+
+    def _write(self, line: dict[str, float], images_seen: int) -> None:
+        self._run.append_stats(line)
+        if self._events is not None:
+            self._events.scalars(line, images_seen)
