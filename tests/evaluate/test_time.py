@@ -15,8 +15,8 @@ from facemask_video.geometry import Box
 from facemask_video.track.sidecar import SidecarFace, SidecarWriter
 from facemask_video.video import VideoReader
 from tests.synthetic import encode_clip
-from trainers.evaluate.clips import clip_figures, find_clips
-from trainers.evaluate.figures import About
+from trainers.evaluate.clips import clip_figures, find_clips, pooled_figures
+from trainers.evaluate.figures import About, averaged
 from trainers.evaluate.time import box_jitter_px, read_clip, time_figures
 
 SIDE = 96
@@ -104,6 +104,18 @@ def test_dropped_frames_are_found(tmp_path: Path) -> None:
     assert figures["frames_missing"].value == 2
     assert figures["file_checks_failed_share"].value > 0
     assert "frames" in figures["file_checks_failed_share"].about.features
+
+
+def test_clips_are_pooled_over_their_tracks() -> None:
+    clips = [About(f"clip/{name}", name, "", 1) for name in ("a", "b")]
+    each = [
+        averaged("flicker_ratio", samples, about, better="lower")
+        for samples, about in zip(({"t0": 1.0, "t1": 2.0}, {"t0": 3.0}), clips, strict=True)
+    ]
+    (pooled,) = pooled_figures(each, seed=1)
+    assert (pooled.value, pooled.n, pooled.about.group) == (2.0, 3, "clips/all")
+    assert pooled.noise is not None
+    assert each[1].noise is None
 
 
 def test_an_untouched_clip_has_no_flicker_to_speak_of(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Find the clips of an evaluation and measure each: its steadiness, and what else of it changed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,24 @@ def find_clips(sources: Path, outputs: Path) -> list[Clip]:
             f"{outputs}: holds no conversion of a video in {sources}; give both one name."
         )
     return clips
+
+
+def pooled_figures(figures: Sequence[Figure], *, seed: int) -> list[Figure]:
+    """Return the figures of several clips as one, over the tracks of all."""
+    by_name: dict[str, list[Figure]] = {}
+    for figure in figures:
+        by_name.setdefault(figure.name, []).append(figure)
+    pooled = []
+    for name, of_name in by_name.items():
+        samples = {
+            f"{figure.about.group}: {key}": value
+            for figure in of_name
+            for key, value in figure.samples.items()
+        }
+        features = "as in each clip, mean over the tracks or checks of all"
+        about = About("clips/all", f"{len(of_name)} clips", features, seed)
+        pooled.append(averaged(name, samples, about, better=of_name[0].better))
+    return pooled
 
 
 def clip_figures(clip: Clip, *, max_frames: int, seed: int) -> list[Figure]:

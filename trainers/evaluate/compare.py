@@ -68,7 +68,7 @@ def compare(first: Report, second: Report) -> list[Difference]:
 
 
 def _noise(first: Figure, second: Figure) -> float | None:
-    if first.samples and first.samples.keys() == second.samples.keys():
+    if len(first.samples) > 1 and first.samples.keys() == second.samples.keys():
         apart = [second.samples[name] - value for name, value in first.samples.items()]
         return float(resampled_means(np.array(apart), seed=first.about.seed).std())
     if first.noise is None or second.noise is None:

@@ -76,7 +76,7 @@ class Figure:
 def averaged(
     name: str, samples: Mapping[str, float], about: About, *, better: str, method: str = OURS
 ) -> Figure:
-    """Make a figure of the mean of samples; its noise is the bootstrap's standard error."""
+    """Make a figure of the mean of samples; the noise of two or more is the bootstrap's."""
     values = np.array(list(samples.values()), dtype=np.float64)
     return Figure(
         name=name,
@@ -85,7 +85,7 @@ def averaged(
         n=len(values),
         about=about,
         method=method,
-        noise=float(resampled_means(values, seed=about.seed).std()),
+        noise=float(resampled_means(values, seed=about.seed).std()) if len(values) > 1 else None,
         samples={key: round(float(value), 6) for key, value in samples.items()},
     )
 

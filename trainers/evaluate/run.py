@@ -16,7 +16,7 @@ from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
 from trainers.data.crops import CropSet
 from trainers.evaluate.bench import Bench, Findings
-from trainers.evaluate.clips import clip_figures, find_clips
+from trainers.evaluate.clips import clip_figures, find_clips, pooled_figures
 from trainers.evaluate.config import EvaluateConfig
 from trainers.evaluate.figures import About
 from trainers.evaluate.identity import embedded
@@ -195,9 +195,12 @@ def _judge_clips(config: EvaluateConfig, found: Findings, on_step: OnStep) -> No
     clips = config.clips
     if clips.sources is None or clips.outputs is None:
         raise ConfigError("clips: pass both --sources and --outputs.")
+    seed, of_clips = config.run.seed, []
     for clip in find_clips(clips.sources, clips.outputs):
         on_step(f"clip {clip.source.name}")
-        found.figures.extend(clip_figures(clip, max_frames=clips.max_frames, seed=config.run.seed))
+        of_clips.append(clip_figures(clip, max_frames=clips.max_frames, seed=seed))
+    each = [figure for figures in of_clips for figure in figures]
+    found.figures.extend([*pooled_figures(each, seed=seed), *each] if len(of_clips) > 1 else each)
 
 
 def _sha256(path: Path) -> str:
