@@ -1,0 +1,35 @@
+"""The options of a training run: the only home of their defaults, ranges and choices.
+
+Order of precedence: these defaults, then a TOML file, then what was typed. The names are those of
+the CycleGAN family where it has one. Counts are in images seen, not in steps: so they mean the same
+at any batch size.
+"""
+
+from trainers.config.data import AugmentationConfig, DataConfig
+from trainers.config.methods import (
+    CutConfig,
+    CycleganConfig,
+    ExtrasConfig,
+    Pix2pixConfig,
+    WarmStartConfig,
+)
+from trainers.config.networks import DiscriminatorConfig, GeneratorConfig, StartConfig
+from trainers.config.run import OptimConfig, RunConfig
+from trainers.config.train import METHODS, TrainConfig
+
+__all__ = [
+    "METHODS",
+    "AugmentationConfig",
+    "CutConfig",
+    "CycleganConfig",
+    "DataConfig",
+    "DiscriminatorConfig",
+    "ExtrasConfig",
+    "GeneratorConfig",
+    "OptimConfig",
+    "Pix2pixConfig",
+    "RunConfig",
+    "StartConfig",
+    "TrainConfig",
+    "WarmStartConfig",
+]

@@ -1,0 +1,68 @@
+"""What is trained on, and how far it is varied."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facemask_video.settings import check, setting
+
+
+@dataclass(frozen=True, slots=True)
+class DataConfig:
+    """What is trained on."""
+
+    bare: Path | None = setting(
+        None, metavar="FOLDER|NPZ", help="Pictures of bare faces, or crops cut from them"
+    )
+    masked: Path | None = setting(
+        None, metavar="FOLDER|NPZ", help="Pictures of masked faces, or crops cut from them"
+    )
+    masked_folders: str = setting(
+        "", metavar="NAME,...", help="Folders of the masked pictures to take; all where empty"
+    )
+    crop_size_px: int = setting(
+        128, low=16, flags=("--crop-size",), metavar="PX", help="Side of the pictures trained on"
+    )
+    load_size_px: int = setting(
+        160,
+        low=16,
+        flags=("--load-size",),
+        metavar="PX",
+        help="Side that crops are cut and kept at, larger so that jitter does not blur",
+    )
+    held_out: float = setting(
+        0.1, low=0, high=0.9, help="Share of the pictures set aside for previews and measures"
+    )
+    held_out_names: Path | None = setting(
+        None, metavar="FILE", help="Names of further pictures to set aside, one a line"
+    )
+    undrawn: float = setting(
+        0.12, low=0, high=1, help="Share of drawn pairs left without a mask, to be kept as they are"
+    )
+    real_fabric: float = setting(
+        0.3, low=0, high=1, help="Share of drawn masks cut from the cloth of a real one"
+    )
+    serial_batches: bool = setting(
+        False, help="Show the faces in the order of their files, not in a random one"
+    )
+    seed: int = setting(1, low=0, help="Of weights, samples and drawn masks")
+    n_workers: int = setting(1, low=0, help="Processes that prepare samples; 0 is none besides")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentationConfig:
+    """How far samples are varied."""
+
+    flip: bool = setting(True, help="Mirror half of them")
+    turn_deg: float = setting(6.0, low=0, high=90, help="Largest roll")
+    scale: float = setting(0.08, low=0, high=0.5, help="Largest relative change of size")
+    shift: float = setting(0.03, low=0, high=0.5, help="Largest shift, as a fraction of the side")
+    color: float = setting(0.25, low=0, high=0.9, help="Strength of changes of colour")
+    wear: float = setting(0.4, low=0, high=1, help="Share that is blurred, noisy or compressed")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)

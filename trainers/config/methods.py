@@ -1,0 +1,98 @@
+"""The weights of the losses of each method."""
+
+from dataclasses import dataclass
+
+from facemask_video.settings import check, setting
+
+
+@dataclass(frozen=True, slots=True)
+class WarmStartConfig:
+    """The paired warm start: see `trainers.gan.warm_start.WarmStartOptions`."""
+
+    directions: str = setting(
+        "both", choices=("both", "mask", "unmask"), help="Which generators learn"
+    )
+    gan_mode: str = setting("hinge", choices=("lsgan", "vanilla", "hinge"), help="Adversary's loss")
+    lambda_l1: float = setting(10.0, low=0, help="L1 under the mask")
+    lambda_keep: float = setting(1.0, low=0, help="L1 of the whole painted picture")
+    lambda_outline: float = setting(2.0, low=0, help="Outline against the drawn one")
+    lambda_perceptual: float = setting(2.0, low=0, help="Features of O-Net")
+    lambda_gan: float = setting(0.3, low=0, help="Adversary")
+    lambda_features: float = setting(3.0, low=0, help="Features of the adversary")
+    lambda_real: float = setting(0.3, low=0, help="Adversary on real masked faces")
+    gan_from: int = setting(4000, low=0, help="Images seen before the adversary joins")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CycleganConfig:
+    """CycleGAN: see `trainers.gan.cyclegan.CycleganOptions`. A is bare, B is masked."""
+
+    gan_mode: str = setting(
+        "lsgan", choices=("lsgan", "vanilla", "hinge", "wgan-gp"), help="Adversary's loss"
+    )
+    cycle_loss: str = setting("l1", choices=("l1", "l2"), help="Measure of the cycle")
+    lambda_A: float = setting(10.0, low=0, help="Cycle bare, masked, bare")
+    lambda_B: float = setting(10.0, low=0, help="Cycle masked, bare, masked")
+    lambda_identity: float = setting(0.5, low=0, help="Identity, as a share of the cycles")
+    lambda_gan: float = setting(1.0, low=0, help="Adversaries")
+    lambda_perceptual: float = setting(0.0, low=0, help="Features of O-Net in the cycles")
+    pool_size: int = setting(50, low=0, help="Fakes kept for the discriminators")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Pix2pixConfig:
+    """pix2pix on drawn pairs: see `trainers.gan.pix2pix.Pix2pixOptions`."""
+
+    direction: str = setting("mask", choices=("mask", "unmask"), help="What is learnt")
+    gan_mode: str = setting(
+        "vanilla", choices=("lsgan", "vanilla", "hinge", "wgan-gp"), help="Adversary's loss"
+    )
+    lambda_L1: float = setting(100.0, low=0, help="L1 to the target")
+    lambda_gan: float = setting(1.0, low=0, help="Adversary")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CutConfig:
+    """CUT: see `trainers.gan.cut.CutOptions`."""
+
+    direction: str = setting("mask", choices=("mask", "unmask"), help="What is learnt")
+    gan_mode: str = setting(
+        "lsgan", choices=("lsgan", "vanilla", "hinge", "wgan-gp"), help="Adversary's loss"
+    )
+    lambda_gan: float = setting(1.0, low=0, help="Adversary")
+    lambda_NCE: float = setting(1.0, low=0, help="Contrast of patches")
+    nce_idt: bool = setting(True, help="Contrast also pictures that need no change")
+    flip_equivariance: bool = setting(False, help="Mirror half of the inputs")
+    num_patches: int = setting(256, low=2, help="Patches compared in each picture and layer")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtrasConfig:
+    """Losses added to cyclegan's, pix2pix's and cut's: see `trainers.gan.extras.ExtraOptions`."""
+
+    lambda_eyes: float = setting(0.0, low=0, help="Eyes stay as they are")
+    lambda_edges: float = setting(0.0, low=0, help="Edges at the eyes stay as they are")
+    lambda_alpha_area: float = setting(0.0, low=0, help="Change little")
+    lambda_alpha_binary: float = setting(0.0, low=0, help="Alpha is 0 or 1")
+    lambda_alpha_smooth: float = setting(0.0, low=0, help="Alpha has few borders")
+    lambda_equivariance: float = setting(0.0, low=0, help="A moved crop is translated alike")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)

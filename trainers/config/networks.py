@@ -1,0 +1,73 @@
+"""The sizes of the networks, and the weights they begin with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facemask_video.errors import ConfigError
+from facemask_video.settings import check, setting
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorConfig:
+    """The sizes of a generator: see `facemask_video.translate.networks.GeneratorSpec`."""
+
+    architecture: str = setting(
+        "resnet", choices=("resnet", "unet", "two-stage"), help="Kind of network"
+    )
+    ngf: int = setting(64, low=1, help="Channels of the first layer")
+    n_blocks: int = setting(6, low=0, help="Residual blocks: 6 at 128 px, 9 from 256 px")
+    n_downsampling: int = setting(2, low=1, help="Halvings; for unet its depth")
+    norm: str = setting(
+        "instance",
+        choices=("instance", "batch", "layer", "group", "none", "hybrid"),
+        help="Normalisation",
+    )
+    padding: str = setting(
+        "reflect",
+        choices=("zero", "reflect", "cyclegan"),
+        help="Padding; cyclegan reflects but in strided convolutions",
+    )
+    upsampling: str = setting("resize", choices=("resize", "transpose"), help="Way of doubling")
+    alpha: bool = setting(True, help="Predict where the picture replaces the input")
+    skips: bool = setting(False, help="Hand the encoder's features to the decoder")
+    attention: bool = setting(False, help="Self-attention after the blocks")
+    outline_ngf: int = setting(16, low=1, help="Channels of a two-stage generator's outline")
+    final_kernel: int = setting(7, low=1, help="Side of the first and last convolution, odd")
+    fold: int = setting(1, low=1, help="Pixels of a side folded into channels; 2 is 4x cheaper")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+        if self.final_kernel % 2 == 0:
+            raise ConfigError(f"final_kernel: got {self.final_kernel}, expected an odd number.")
+
+
+@dataclass(frozen=True, slots=True)
+class DiscriminatorConfig:
+    """The sizes of the discriminators: see `trainers.gan.discriminators.DiscriminatorSpec`."""
+
+    ndf: int = setting(64, low=1, help="Channels of the first layer")
+    n_layers: int = setting(3, low=0, high=6, help="Strided layers: 3 sees 70 px, 0 single pixels")
+    n_scales: int = setting(1, low=1, high=5, help="Copies at 1, 1/2, 1/4 ... of the size")
+    spectral: bool = setting(True, help="Spectral norm instead of instance norm")
+    diff_augment: str = setting(
+        "",
+        metavar="KIND,...",
+        help="Vary what is judged: color, translation, cutout; not for warm-start",
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class StartConfig:
+    """Weights to begin with, of an earlier run or another method."""
+
+    mask: Path | None = setting(None, metavar="FILE", help="Weights file of the mask generator")
+    unmask: Path | None = setting(None, metavar="FILE", help="Weights file of the unmask generator")
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)

@@ -1,0 +1,68 @@
+"""A whole configuration, and what its sections must agree on."""
+
+from dataclasses import dataclass, field
+
+from facemask_video.errors import ConfigError
+from facemask_video.settings import check, setting
+from trainers.config.data import AugmentationConfig, DataConfig
+from trainers.config.methods import (
+    CutConfig,
+    CycleganConfig,
+    ExtrasConfig,
+    Pix2pixConfig,
+    WarmStartConfig,
+)
+from trainers.config.networks import DiscriminatorConfig, GeneratorConfig, StartConfig
+from trainers.config.run import OptimConfig, RunConfig
+
+METHODS = ("warm-start", "cyclegan", "pix2pix", "cut")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Everything that decides what a training run does."""
+
+    name: str = setting("run", metavar="NAME", help="Goes into the run folder's name")
+    method: str = setting("warm-start", choices=METHODS, help="How the generators are trained")
+    data: DataConfig = field(default_factory=DataConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    mask: GeneratorConfig = field(default_factory=GeneratorConfig)
+    unmask: GeneratorConfig = field(default_factory=GeneratorConfig)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    warm_start: WarmStartConfig = field(default_factory=WarmStartConfig)
+    cyclegan: CycleganConfig = field(default_factory=CycleganConfig)
+    pix2pix: Pix2pixConfig = field(default_factory=Pix2pixConfig)
+    cut: CutConfig = field(default_factory=CutConfig)
+    extras: ExtrasConfig = field(default_factory=ExtrasConfig)
+    start: StartConfig = field(default_factory=StartConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        """Check values, and those that depend on each other."""
+        check(self)
+        if self.data.load_size_px < self.data.crop_size_px:
+            raise ConfigError(
+                f"data.load_size_px: got {self.data.load_size_px}, expected at least "
+                f"data.crop_size_px, {self.data.crop_size_px}."
+            )
+        self._refuse_what_has_no_effect()
+        if not self.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
+            raise ConfigError(f"name: got {self.name!r}, expected letters, digits, '-', '_', '.'.")
+        for section in ("mask", "unmask"):
+            generator: GeneratorConfig = getattr(self, section)
+            depth = generator.n_downsampling if generator.architecture == "unet" else None
+            if depth is not None and 2**depth > self.data.crop_size_px:
+                raise ConfigError(
+                    f"{section}.n_downsampling: got {depth}, expected at most "
+                    f"{self.data.crop_size_px.bit_length() - 1} at {self.data.crop_size_px} px."
+                )
+
+    def _refuse_what_has_no_effect(self) -> None:
+        """A weight or kind that the method never looks at is a mistake, not a preference."""
+        if self.method != "warm-start":
+            return
+        if self.discriminator.diff_augment:
+            raise ConfigError("discriminator.diff_augment: warm-start has none; leave it empty.")
+        if self.extras != ExtrasConfig():
+            raise ConfigError("extras: warm-start adds none to its own losses; leave them at 0.")
