@@ -134,6 +134,28 @@ class TrackConfig:
         high_open=True,
         help="Weight of the past in the moving average",
     )
+    look_ahead: int = setting(
+        30,
+        low=0,
+        metavar="FRAMES",
+        help="Frames seen beyond the one that is worked on, and held in memory; 0 smooths from the "
+        "past alone and fills no gap",
+    )
+    bridge_s: float = setting(
+        1.0,
+        low=0,
+        flags=("--bridge",),
+        metavar="SECONDS",
+        help="Longest time unseen after which a face is still the same person; gaps up to this "
+        "time and to --look-ahead are filled",
+    )
+    min_track_s: float = setting(
+        0.2,
+        low=0,
+        flags=("--min-track",),
+        metavar="SECONDS",
+        help="A face seen for less time is taken for a mistake, unless its whole shot is as short",
+    )
 
     def __post_init__(self) -> None:
         """Check values."""

@@ -1,4 +1,5 @@
 import dataclasses
+import inspect
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from facemask_video.config import ConvertConfig, DetectConfig, TrackConfig, Vide
 from facemask_video.direction import Direction
 from facemask_video.errors import ConfigError
 from facemask_video.settings import build, read_toml, settings_of
+from facemask_video.track import Tracker
 from facemask_video.track.history import SMOOTHINGS
 
 
@@ -96,3 +98,14 @@ def test_choices_are_those_that_the_rooms_accept() -> None:
 
     assert choices["composite.color"] == MODES
     assert choices["track.smoothing"] == SMOOTHINGS
+
+
+def test_the_tracker_has_the_same_defaults() -> None:
+    given = {name: each.default for name, each in inspect.signature(Tracker).parameters.items()}
+
+    settings = dataclasses.asdict(TrackConfig())
+
+    assert settings.items() <= given.items()
+    assert given.keys() - settings == {"min_face_px", "threshold"}
+    assert given["min_face_px"] == DetectConfig().min_face_px
+    assert given["threshold"] == DetectConfig().threshold

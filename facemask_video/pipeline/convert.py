@@ -117,6 +117,9 @@ def convert(
                 ema_coef=config.track.ema_coef,
                 min_face_px=config.detect.min_face_px,
                 threshold=config.detect.threshold,
+                look_ahead=config.track.look_ahead,
+                bridge_s=config.track.bridge_s,
+                min_track_s=config.track.min_track_s,
             )
         )
         align = AlignFaces(crop_size_px=networks.translator.crop_size_px)

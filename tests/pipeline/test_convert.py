@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facemask_video.config import CompositeConfig, ConvertConfig, OutputConfig, VideoConfig
+from facemask_video.config import (
+    CompositeConfig,
+    ConvertConfig,
+    OutputConfig,
+    TrackConfig,
+    VideoConfig,
+)
 from facemask_video.direction import Direction
 from facemask_video.errors import VideoReadError, VideoWriteError
 from facemask_video.faces import Crop, TranslatedCrop
@@ -249,3 +255,49 @@ def test_a_range_past_the_end_is_an_error(source: Path, tmp_path: Path) -> None:
         convert(source, tmp_path / "out.mkv", config, networks=fake_networks(_detector()))
 
     assert list(tmp_path.iterdir()) == []
+
+
+def _faces_of(path: Path) -> list[tuple[int, bool]]:
+    """Return of each line how many faces it has, and whether all were observed."""
+    lines = read_sidecar(path)
+    return [(len(line.faces), all(each.face.observed for each in line.faces)) for line in lines]
+
+
+_GAP = range(4, 7)
+_BRIEF = (0, 1, *range(5, 40))
+
+
+@pytest.mark.parametrize(
+    ("unseen", "track", "expected"),
+    [
+        (_GAP, TrackConfig(), [(1, True)] * 4 + [(1, False)] * 3 + [(1, True)]),
+        (
+            _GAP,
+            TrackConfig(look_ahead=0, min_track_s=0.0),
+            [(1, True)] * 4 + [(0, True)] * 3 + [(1, True)],
+        ),
+        (_GAP, TrackConfig(bridge_s=0.1), [(1, True)] * 4 + [(0, True)] * 3),
+        (_BRIEF, TrackConfig(min_track_s=0.5), [(0, True)] * 8),
+        (_BRIEF, TrackConfig(min_track_s=0.05), [(0, True)] * 2 + [(1, True)] * 3 + [(0, True)]),
+    ],
+    ids=["filled", "no look-ahead", "short bridge", "too brief", "brief allowed"],
+)
+def test_gaps_and_brief_faces_are_treated_as_configured(
+    source: Path,
+    tmp_path: Path,
+    unseen: Sequence[int],
+    track: TrackConfig,
+    expected: list[tuple[int, bool]],
+) -> None:
+    script = {index: [detection_at(320, 180, 120)] for index in range(40) if index not in unseen}
+    tracks = tmp_path / "tracks.jsonl"
+    config = _config(track=track, output=OutputConfig(tracks_out=tracks))
+
+    convert(
+        source,
+        tmp_path / "out.mkv",
+        config,
+        networks=fake_networks(ScriptedDetector(script, frame_width_px=640)),
+    )
+
+    assert _faces_of(tracks)[: len(expected)] == expected
