@@ -192,6 +192,10 @@ def test_training_begins_with_the_weights_of_an_earlier_method(tmp_path: Path) -
             for a, b in zip(generator.parameters(), trained.parameters(), strict=False)
         )
         assert same == (name == "unmask")
+    path.rename(tmp_path / "moved.safetensors")
+    resumed = tiny_config(method="cyclegan", start__unmask=path)
+    build_method(resumed, device=CPU, precision=torch.float32, resume=True)
+    path = path.with_name("moved.safetensors")
     with pytest.raises(WeightsError, match="the unmask generator is configured as"):
         _method(tiny_config(method="cyclegan", start__unmask=path, unmask__ngf=8))
     with pytest.raises(WeightsError, match="direction=unmask, expected mask"):

@@ -29,8 +29,12 @@ def generator_spec(config: GeneratorConfig) -> GeneratorSpec:
     return GeneratorSpec(**asdict(config))
 
 
-def build_method(config: TrainConfig, *, device: torch.device, precision: torch.dtype) -> Method:
+def build_method(
+    config: TrainConfig, *, device: torch.device, precision: torch.dtype, resume: bool = False
+) -> Method:
     """Build networks and optimisers; fresh weights come from the configuration's seed.
+
+    Weights to start from are read but for a run that is resumed, which has its own.
 
     Raises:
         WeightsError: Weights to start from do not fit the generator configured.
@@ -43,7 +47,7 @@ def build_method(config: TrainConfig, *, device: torch.device, precision: torch.
         raise ConfigError(str(exc)) from exc
     for name, generator in method.generators():
         path: Path | None = getattr(config.start, name)
-        if path is not None:
+        if path is not None and not resume:
             _start_from(path, generator, Direction(name))
     return method
 

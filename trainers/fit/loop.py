@@ -60,7 +60,7 @@ def fit(
             checkpoint to resume from does not fit.
     """
     # Everything fresh, then as the newest checkpoint has it: making networks draws random numbers.
-    method = build_method(config, device=device, precision=precision)
+    method = build_method(config, device=device, precision=precision, resume=resume)
     averages = Averages(
         method.generators(),
         halflife_images=config.run.ema_halflife_images,
