@@ -38,8 +38,8 @@ def shuffled(crops: CropSet) -> CropSet:
 
 def test_swapped_identities_are_found() -> None:
     crops = drawn_crops(8, size_px=64)
-    same = identity_figures(crops, crops, ColourEmbedder(), ABOUT)
-    swapped = identity_figures(shuffled(crops), crops, ColourEmbedder(), ABOUT)
+    same = identity_figures({"ours": crops}, crops, ColourEmbedder(), ABOUT)
+    swapped = identity_figures({"ours": shuffled(crops)}, crops, ColourEmbedder(), ABOUT)
     assert [figure.name for figure in same] == ["identity_cosine_face", "identity_cosine_eyes"]
     assert all(figure.value == pytest.approx(1) for figure in same)
     assert all(figure.value < 0.9 for figure in swapped)
@@ -47,7 +47,7 @@ def test_swapped_identities_are_found() -> None:
 
 def test_the_eye_region_does_not_see_a_mask() -> None:
     pairs = draw_pairs(drawn_crops(6, size_px=96), seed=1)
-    face, eyes = identity_figures(pairs.masked, pairs.bare, ColourEmbedder(), ABOUT)
+    face, eyes = identity_figures({"ours": pairs.masked}, pairs.bare, ColourEmbedder(), ABOUT)
     assert eyes.value > 0.98 > face.value
 
 
@@ -66,8 +66,8 @@ def test_faces_are_aligned_by_their_landmarks() -> None:
 
 def test_sets_of_different_length_are_refused() -> None:
     crops = drawn_crops(3, size_px=64)
-    with pytest.raises(ConfigError, match="3 outputs for 2 references"):
-        identity_figures(crops, drawn_crops(2, size_px=64), ColourEmbedder(), ABOUT)
+    with pytest.raises(ConfigError, match="3 outputs of ours for 2 references"):
+        identity_figures({"ours": crops}, drawn_crops(2, size_px=64), ColourEmbedder(), ABOUT)
 
 
 def test_a_missing_or_broken_embedder_is_one_line(tmp_path: Path) -> None:

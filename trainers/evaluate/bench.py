@@ -64,7 +64,7 @@ class Bench:
         if self._judges.embedder is not None:
             told = self._identity_about(about, "output against input")
             made = CropSet(outputs, inputs.landmarks, inputs.names)
-            add(identity_figures(made, inputs, self._judges.embedder, told))
+            add(identity_figures({OURS: made}, inputs, self._judges.embedder, told))
         if real is not None:
             real = resized(real, self._translator.crop_size_px)
             for features, names, extract in self._judges.extractors:
@@ -114,9 +114,11 @@ class Bench:
             add(figures)
         if self._judges.embedder is not None:
             told = self._identity_about(about, "output against the true picture")
-            for method, outputs in made.items():
-                crops = CropSet(outputs, pairs.masked.landmarks, pairs.masked.names)
-                add(identity_figures(crops, pairs.bare, self._judges.embedder, told, method=method))
+            of_method = {
+                method: CropSet(outputs, pairs.masked.landmarks, pairs.masked.names)
+                for method, outputs in made.items()
+            }
+            add(identity_figures(of_method, pairs.bare, self._judges.embedder, told))
         add(self._domain(pairs.masked.names, made, about))
         shown = {
             "input": pairs.masked.images,

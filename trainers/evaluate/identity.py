@@ -1,6 +1,6 @@
 """Whether a face is still the same person's: cosines between embeddings of faces."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from facemask_video.errors import ConfigError, WeightsError
 from facemask_video.frames import ImageU8
 from facemask_video.warp import warp
 from trainers.data.crops import CropSet
-from trainers.evaluate.figures import OURS, About, Figure, averaged
+from trainers.evaluate.figures import About, Figure, averaged
 
 HEIGHT_PX = 112
 
@@ -74,6 +74,8 @@ class OnnxEmbedder:
             raise WeightsError(f"{path}: no such face embedder; check --embedder.")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = n_threads
+        # Threads that spin while they wait take the cores from everything else.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
@@ -124,28 +126,31 @@ def embedded(crops: CropSet, embedder: Embedder, *, eyes_only: bool = False) -> 
 
 
 def identity_figures(
-    outputs: CropSet,
-    references: CropSet,
-    embedder: Embedder,
-    about: About,
-    *,
-    method: str = OURS,
+    made: Mapping[str, CropSet], references: CropSet, embedder: Embedder, about: About
 ) -> list[Figure]:
-    """Compare the persons in two sets of the same names: whole faces, and the eyes alone.
+    """Compare persons with those in a set of references: whole faces, and the eyes alone.
+
+    Args:
+        made: Outputs by method, in the order of the references.
+        references: Who they should be.
+        embedder: The network.
+        about: Of the figures.
 
     Raises:
         ConfigError: The sets differ in number.
     """
-    if len(outputs) != len(references):
-        raise ConfigError(f"identity: {len(outputs)} outputs for {len(references)} references.")
+    for method, outputs in made.items():
+        if len(outputs) != len(references):
+            raise ConfigError(
+                f"identity: {len(outputs)} outputs of {method} for {len(references)} references."
+            )
     figures = []
     for part, eyes_only in (("face", False), ("eyes", True)):
-        ours, theirs = (
-            embedded(crops, embedder, eyes_only=eyes_only) for crops in (outputs, references)
-        )
-        cosines = (ours * theirs).sum(axis=1).tolist()
-        samples = dict(zip(outputs.names, cosines, strict=True))
-        figures.append(
-            averaged(f"identity_cosine_{part}", samples, about, better="higher", method=method)
-        )
+        persons = embedded(references, embedder, eyes_only=eyes_only)
+        for method, outputs in made.items():
+            cosines = (embedded(outputs, embedder, eyes_only=eyes_only) * persons).sum(axis=1)
+            samples = dict(zip(references.names, cosines.tolist(), strict=True))
+            figures.append(
+                averaged(f"identity_cosine_{part}", samples, about, better="higher", method=method)
+            )
     return figures
