@@ -5,18 +5,25 @@ environment). The command line is generated from this file.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from facemask_video.direction import Direction
 from facemask_video.errors import ConfigError
 from facemask_video.settings import as_plain, check, setting
 
+_DEVICE = "auto|cpu|cuda[:i]"
+_DEVICE_HELP = "Where the networks run; auto takes a GPU where there is one"
+_PROGRESS = ("auto", "bar", "json", "none")
+_PROGRESS_HELP = "Progress on stderr; auto is a bar on a terminal, json is one object a line"
+
 
 @dataclass(frozen=True, slots=True)
-class VideoConfig:
-    """What part of the input is read and how the output is encoded."""
+class RangeConfig:
+    """What part of the input is read."""
 
     start_s: float | None = setting(
         None,
@@ -33,6 +40,20 @@ class VideoConfig:
         metavar="TIME",
         help="Stop before this time, in seconds or HH:MM:SS",
     )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+        if self.start_s is not None and self.end_s is not None and self.end_s <= self.start_s:
+            raise ConfigError(
+                f"video.end_s: got {self.end_s:g}, expected more than the start, {self.start_s:g}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class VideoConfig(RangeConfig):
+    """What part of the input is read and how the output is encoded."""
+
     encoder: str = setting(
         "libx264", metavar="NAME", help="Video encoder; ffv1 into .mkv is lossless"
     )
@@ -63,14 +84,6 @@ class VideoConfig:
     strict_streams: bool = setting(
         False, help="Fail where the output's container cannot hold one of the input's streams"
     )
-
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)
-        if self.start_s is not None and self.end_s is not None and self.end_s <= self.start_s:
-            raise ConfigError(
-                f"video.end_s: got {self.end_s:g}, expected more than the start, {self.start_s:g}."
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +176,49 @@ class TrackConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectConfig:
+    """Which of the faces that were followed are worked on."""
+
+    faces: str = setting(
+        "all",
+        metavar="all|largest|track:ID,...",
+        help="All faces, the largest in each frame, or the tracks with these numbers, which "
+        "--debug-overlay shows and --tracks-out writes",
+    )
+    max_faces: int | None = setting(
+        None, low=1, default_text="no limit", help="Most faces in a frame; the largest are taken"
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+        if not re.fullmatch(r"all|largest|track:\d+(,\d+)*", self.faces):
+            raise ConfigError(
+                f"select.faces: got {self.faces!r}, expected all, largest or track:ID,... "
+                "(track:0,3)."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayConfig:
+    """Whether faces are taken from a file instead of being looked for."""
+
+    tracks: Path | None = setting(
+        None,
+        metavar="FILE.jsonl",
+        default_text="look for faces",
+        help="Take the faces from this file, which --tracks-out or the command track wrote for "
+        "this very video and which may have been edited: no face is looked for, the options of "
+        'finding and following have no part, and "translated": true or false is obeyed whatever '
+        "the gate says",
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
 class TranslateConfig:
     """Which generator runs, and on what."""
 
@@ -181,8 +237,8 @@ class TranslateConfig:
     batch_size: int = setting(8, low=1, help="Faces translated at once, gathered over frames")
     device: str = setting(
         "auto",
-        metavar="auto|cpu|cuda[:i]",
-        help="Where the networks run; auto takes a GPU where there is one",
+        metavar=_DEVICE,
+        help=_DEVICE_HELP,
     )
     precision: str = setting(
         "auto",
@@ -237,10 +293,17 @@ class OutputConfig:
     tracks_out: Path | None = setting(
         None, metavar="FILE.jsonl", help="Write the faces of each frame and the regions changed"
     )
+    debug_overlay: bool = setting(
+        False,
+        help="Draw each face's box, number, score, landmarks and the gate's verdict on the output, "
+        "what was filled in in another colour. Outside the faces the output is then no longer the "
+        "source: verify fails where the drawing leaves the regions that --tracks-out names. The "
+        "metadata says as ever that the faces are synthetic",
+    )
     progress: str = setting(
         "auto",
-        choices=("auto", "bar", "json", "none"),
-        help="Progress on stderr; auto is a bar on a terminal, json is one object a line",
+        choices=_PROGRESS,
+        help=_PROGRESS_HELP,
     )
 
     def __post_init__(self) -> None:
@@ -260,6 +323,8 @@ class ConvertConfig:
     video: VideoConfig = field(default_factory=VideoConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
+    select: SelectConfig = field(default_factory=SelectConfig)
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
     translate: TranslateConfig = field(default_factory=TranslateConfig)
     composite: CompositeConfig = field(default_factory=CompositeConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
@@ -267,6 +332,68 @@ class ConvertConfig:
     def __post_init__(self) -> None:
         """Check values."""
         check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworksConfig:
+    """Which networks run where there is no generator."""
+
+    gate: str = setting(
+        "off",
+        choices=("auto", "off"),
+        help="auto also says of each person whether the face is masked or bare; convert then goes "
+        "by that",
+    )
+    device: str = setting("auto", metavar=_DEVICE, help=_DEVICE_HELP)
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TracksOutputConfig:
+    """How tracks are written, and what is said meanwhile."""
+
+    overwrite: bool = setting(
+        False, flags=("--overwrite", "-y"), help="Replace the file if it exists already"
+    )
+    progress: str = setting("auto", choices=_PROGRESS, help=_PROGRESS_HELP)
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TracksConfig:
+    """Everything that decides what tracking does, but for the two files."""
+
+    video: RangeConfig = field(default_factory=RangeConfig)
+    detect: DetectConfig = field(default_factory=DetectConfig)
+    track: TrackConfig = field(default_factory=TrackConfig)
+    select: SelectConfig = field(default_factory=SelectConfig)
+    networks: NetworksConfig = field(default_factory=NetworksConfig)
+    output: TracksOutputConfig = field(default_factory=TracksOutputConfig)
+
+
+class FollowConfig(Protocol):
+    """What the configurations of all that follows faces have in common."""
+
+    @property
+    def detect(self) -> DetectConfig:
+        """How faces are found."""
+        ...
+
+    @property
+    def track(self) -> TrackConfig:
+        """How faces are followed through time."""
+        ...
+
+    @property
+    def select(self) -> SelectConfig:
+        """Which of them are worked on."""
+        ...
 
 
 def to_json(config: ConvertConfig) -> str:

@@ -43,14 +43,15 @@ class Verdict:
     """What the gate decided for a person, once for the whole track.
 
     Attributes:
-        domain: ``masked`` or ``bare``.
+        domain: ``masked`` or ``bare``; None where somebody else decided what to do.
         score: How surely, in [0.5, 1].
-        translate: Whether the face is to be worked on.
+        translate: Whether the face is to be worked on; None where that is still open, as what was
+            asked for has no direction.
     """
 
-    domain: str
-    score: float
-    translate: bool
+    domain: str | None
+    score: float | None
+    translate: bool | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +64,7 @@ class TrackedFace:
         landmarks: Smoothed landmarks in frame px.
         score: Score of the detection behind it, or of the nearest one.
         observed: False where no detection of this frame stands behind it.
-        verdict: The gate's; None where no gate was asked.
+        verdict: The gate's, or that of a tracks sidecar; None where neither was asked.
     """
 
     track_id: int

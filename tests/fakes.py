@@ -12,7 +12,7 @@ from facemask_video.align.template import TEMPLATE
 from facemask_video.faces import Crop, Detection, TrackedFace, TranslatedCrop
 from facemask_video.frames import ImageU8, Patch
 from facemask_video.geometry import Box
-from facemask_video.pipeline.networks import Networks
+from facemask_video.pipeline.networks import Finder, Networks
 
 FACE_IN_CROP = 0.55
 """Width of a detector's box, as a fraction of the aligned crop that belongs to it."""
@@ -161,8 +161,7 @@ def fake_networks(
 ) -> Networks:
     """Put fakes where a conversion expects its networks."""
     return Networks(
-        detector=detector,
-        detect_size_px=detector.frame_width_px,
+        finder=Finder(detector, detector.frame_width_px),
         translator=translator or InvertTranslator(),
         gate=gate,
         weights={"path": "fake", "sha256": "0" * 64},

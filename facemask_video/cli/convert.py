@@ -1,14 +1,10 @@
 """``facemask-video convert``: translate the faces of one video."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING
 
 import click
 
+from facemask_video.cli.failures import terminated_like_interrupted
 from facemask_video.cli.options import (
     SectionedCommand,
     setting_options,
@@ -16,12 +12,9 @@ from facemask_video.cli.options import (
     verbosity_options,
     video_path,
 )
-from facemask_video.cli.progress import show_progress, write_json_line
+from facemask_video.cli.progress import say_notes, show_progress
 from facemask_video.config import ConvertConfig
 from facemask_video.settings import build, read_toml
-
-if TYPE_CHECKING:
-    from facemask_video.pipeline.report import ConversionReport
 
 
 class ConvertCommand(SectionedCommand):
@@ -32,6 +25,8 @@ class ConvertCommand(SectionedCommand):
         "translate": "Generator",
         "detect": "Finding faces",
         "track": "Following faces",
+        "select": "Which faces",
+        "replay": "Faces from a file",
         "composite": "Blending",
         "video": "Reading and encoding",
         "output": "Output",
@@ -89,7 +84,7 @@ def convert(
         click.echo(plan.text())
         return
     progress = "none" if quiet and config.output.progress == "auto" else config.output.progress
-    with _terminated_like_interrupted(), show_progress(progress) as on_progress:
+    with terminated_like_interrupted(), show_progress(progress) as on_progress:
         # Loads torch, which takes seconds: not before the plan is known to be sound.
         from facemask_video.pipeline.convert import convert as run
 
@@ -97,27 +92,5 @@ def convert(
     if config.output.report is not None:
         report.write(config.output.report)
     if not quiet:
-        _say_what_was_done(report, as_json=progress == "json")
-
-
-def _say_what_was_done(report: "ConversionReport", *, as_json: bool) -> None:
-    for note in report.notes:
-        if as_json:
-            write_json_line({"note": note})
-        else:
-            click.echo(f"Note: {note}", err=True)
-    click.echo(f"{report.output['path']}: {report.closing_line()}")
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM unwind the stack as Ctrl-C does, so that no part of a file stays behind."""
-
-    def stop(signum: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + signum)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        say_notes(report.notes, as_json=progress == "json")
+        click.echo(f"{report.output['path']}: {report.closing_line()}")

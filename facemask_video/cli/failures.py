@@ -1,6 +1,10 @@
 """Turn errors raised on purpose into one line and an exit code, in one place."""
 
+import signal
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import click
@@ -35,3 +39,17 @@ class ClearFailures(click.Group):
         except KeyboardInterrupt:
             click.echo(self.interrupted, err=True)
             ctx.exit(INTERRUPTED)
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM unwind the stack as Ctrl-C does, so that no part of a file stays behind."""
+
+    def stop(signum: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

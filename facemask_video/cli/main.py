@@ -8,6 +8,7 @@ from facemask_video.cli.convert import convert
 from facemask_video.cli.doctor import doctor
 from facemask_video.cli.failures import ClearFailures
 from facemask_video.cli.inspect import inspect
+from facemask_video.cli.track import track
 from facemask_video.cli.verify import verify
 
 
@@ -37,5 +38,5 @@ def main() -> None:
     """
 
 
-for command in (convert, inspect, verify, doctor):
+for command in (convert, track, inspect, verify, doctor):
     main.add_command(command)

@@ -1,9 +1,9 @@
-"""Show how far a conversion is, on stderr: a bar, or one JSON object a line, or nothing."""
+"""Show how far a run is, on stderr: a bar, or one JSON object a line, or nothing."""
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -97,3 +97,12 @@ def write_json_line(content: dict[str, object]) -> None:
     """Write one JSON object and a line's end to stderr."""
     sys.stderr.write(json.dumps(content) + "\n")
     sys.stderr.flush()
+
+
+def say_notes(notes: Iterable[str], *, as_json: bool) -> None:
+    """Write what could not be kept, or is odd, to stderr."""
+    for note in notes:
+        if as_json:
+            write_json_line({"note": note})
+        else:
+            sys.stderr.write(f"Note: {note}\n")

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -62,3 +62,20 @@ class StageClock:
         if spans:
             self.seconds[spans[-1]] = self.seconds.get(spans[-1], 0.0) + now - self._threads.since
         self._threads.since = now
+
+
+class Steps(ExitStack):
+    """What a run holds open: files and timed stages, the last one opened closed first.
+
+    Attributes:
+        clock: Charged with each stage's time.
+    """
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        super().__init__()
+        self.clock = StageClock()
+
+    def step(self, name: str, items: Iterable[Item]) -> Generator[Item, None, None]:
+        """Time a stage under a name, and close it with the run."""
+        return self.enter_context(closing(self.clock.timed(name, items)))

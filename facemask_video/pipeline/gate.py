@@ -29,17 +29,20 @@ class GateFaces:
     """Decide for each track whether its face is translated; holds ``look_ahead`` frames.
 
     A track is judged when its first frame leaves, by the mean score over all its frames held then.
+    A face that has a verdict keeps it and casts no vote.
 
     Args:
         gate: The classifier.
-        direction: Of the translation.
+        direction: Of the translation; None leaves open what is translated.
         look_ahead: Frames held back for the vote.
     """
 
-    def __init__(self, gate: FaceGate, *, direction: Direction, look_ahead: int = 12) -> None:
+    def __init__(
+        self, gate: FaceGate, *, direction: Direction | None, look_ahead: int = 12
+    ) -> None:
         """See the class."""
         self._gate = gate
-        self._wanted = SOURCE_DOMAIN[direction]
+        self._wanted = None if direction is None else SOURCE_DOMAIN[direction]
         self._look_ahead = look_ahead
 
     def __call__(self, items: Iterable[CroppedFrame], /) -> Iterator[CroppedFrame]:
@@ -48,7 +51,11 @@ class GateFaces:
         verdicts: dict[int, Verdict] = {}
         held: deque[CroppedFrame] = deque()
         for item in items:
-            undecided = [crop for crop in item.crops if crop.face.track_id not in verdicts]
+            undecided = [
+                crop
+                for crop in item.crops
+                if crop.face.verdict is None and crop.face.track_id not in verdicts
+            ]
             scores = self._gate.masked_scores([crop.image for crop in undecided])
             for crop, score in zip(undecided, scores, strict=True):
                 votes.setdefault(crop.face.track_id, []).append(score)
@@ -63,6 +70,9 @@ class GateFaces:
     ) -> CroppedFrame:
         judged: list[Crop] = []
         for crop in item.crops:
+            if crop.face.verdict is not None:
+                judged.append(crop)
+                continue
             track_id = crop.face.track_id
             if track_id not in verdicts:
                 cast = votes.pop(track_id)
@@ -73,4 +83,5 @@ class GateFaces:
     def _decide(self, masked_score: float) -> Verdict:
         domain = "masked" if masked_score > 0.5 else "bare"
         score = max(masked_score, 1 - masked_score)
-        return Verdict(domain, score, translate=domain == self._wanted)
+        translate = None if self._wanted is None else domain == self._wanted
+        return Verdict(domain, score, translate)

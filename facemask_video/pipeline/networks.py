@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facemask_video.config import ConvertConfig
+import torch
+
+from facemask_video.config import ConvertConfig, DetectConfig
 from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.size import detect_size_px
@@ -22,20 +24,26 @@ _MTCNN_CELL_PX = 12.0
 
 
 @dataclass(frozen=True, slots=True)
+class Finder:
+    """What looks for faces, and the longer side of the pictures that it is shown."""
+
+    detector: Detector
+    size_px: int
+
+
+@dataclass(frozen=True, slots=True)
 class Networks:
     """What finds faces and what translates them.
 
     Attributes:
-        detector: Looks for faces in pictures of ``detect_size_px``.
-        detect_size_px: Longer side of those pictures.
+        finder: Looks for faces; None where a tracks sidecar says where they are.
         translator: The generator.
         gate: Tells masked faces from bare ones; None where every face is translated.
         weights: Its file and card, as plain data; ``sha256`` is one of the keys.
         device: Where they run, as plain data.
     """
 
-    detector: Detector
-    detect_size_px: int
+    finder: Finder | None
     translator: CropTranslator
     gate: FaceGate | None
     weights: dict[str, Any]
@@ -60,18 +68,33 @@ def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:
     translator = Translator.load(
         path, direction=config.direction, device=device, precision=precision
     )
-    size_px = config.detect.size_px or detect_size_px(
-        info.width_px, info.height_px, min_face_px=config.detect.min_face_px
+    finder = load_finder(config.detect, info, device) if config.replay.tracks is None else None
+    weights = {"path": str(path), **dataclasses.asdict(translator.card)}
+    described = {"device": str(device), "precision": precision}
+    gate = load_gate(config.translate.gate, device)
+    return Networks(finder, translator, gate, weights, described)
+
+
+def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> Finder:
+    """Load what looks for faces in one video."""
+    size_px = config.size_px or detect_size_px(
+        info.width_px, info.height_px, min_face_px=config.min_face_px
     )
     scale = min(1.0, size_px / max(info.width_px, info.height_px))
     detector = CascadeDetector(
         device=device,
         # Weak sights keep a track, and only the track decides whether it is a face.
-        threshold=min(config.detect.threshold, LOOK_THRESHOLD),
+        threshold=min(config.threshold, LOOK_THRESHOLD),
         stage_thresholds=LOOK_THRESHOLDS,
-        min_face_px=max(_MTCNN_CELL_PX, config.detect.min_face_px * scale),
+        min_face_px=max(_MTCNN_CELL_PX, config.min_face_px * scale),
     )
-    weights = {"path": str(path), **dataclasses.asdict(translator.card)}
-    gate = Gate.load(default_gate(), device=device) if config.translate.gate == "auto" else None
-    described = {"device": str(device), "precision": precision}
-    return Networks(detector, size_px, translator, gate, weights, described)
+    return Finder(detector, size_px)
+
+
+def load_gate(choice: str, device: torch.device) -> FaceGate | None:
+    """Load the gate where ``auto`` asks for it.
+
+    Raises:
+        WeightsError: Its weights are missing, damaged or made for something else.
+    """
+    return Gate.load(default_gate(), device=device) if choice == "auto" else None

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from facemask_video.config import ConvertConfig, to_json
+from facemask_video.config import ConvertConfig, RangeConfig, to_json
 from facemask_video.frames import VideoInfo
 from facemask_video.pipeline.targets import check_targets, default_target
+from facemask_video.track import read_sidecar
 from facemask_video.video import probe
 
 
@@ -19,11 +20,13 @@ class Plan:
 
     def text(self) -> str:
         """Describe the plan for a person, the resolved settings as JSON."""
-        config, frames = self.config, expected_frames(self.info, self.config)
+        config, frames = self.config, expected_frames(self.info, self.config.video)
+        tracks = config.replay.tracks
         further = [p for p in (config.output.report, config.output.tracks_out) if p is not None]
         lines = [
             f"Would read       {self.info.path}: {picture_text(self.info)}",
             f"                 {'an unknown number of' if frames is None else frames} frames",
+            *([f"                 faces from {tracks}"] if tracks is not None else []),
             f"Would translate  {config.direction}, with "
             f"{config.translate.weights or 'the shipped weights'}",
             f"Would write      {self.target}: {config.output.layout}, by {config.video.encoder}",
@@ -45,10 +48,14 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
     Raises:
         VideoReadError: The source cannot be opened.
         VideoWriteError: An output must not be written.
+        TracksError: The tracks to render from are no tracks file.
+        ConfigError: A value is not accepted.
     """
     info = probe(source)
     target = target or default_target(source, config)
     check_targets(source, target, config)
+    if config.replay.tracks is not None:
+        read_sidecar(config.replay.tracks)
     return Plan(info, target, config)
 
 
@@ -61,9 +68,9 @@ def picture_text(info: VideoInfo) -> str:
     return f"{info.width_px}x{info.height_px}, {info.codec}, {info.pixel_format}, {rate}{length}"
 
 
-def expected_frames(info: VideoInfo, config: ConvertConfig) -> int | None:
+def expected_frames(info: VideoInfo, video: RangeConfig) -> int | None:
     """Estimate how many frames will be read, from what the header says; None where it is silent."""
-    start_s, end_s = config.video.start_s, config.video.end_s
+    start_s, end_s = video.start_s, video.end_s
     if start_s is None and end_s is None and info.frame_count_from_header:
         return info.frame_count_from_header
     if info.frame_rate is None or (info.duration_s is None and end_s is None):

@@ -3,13 +3,18 @@
 import dataclasses
 import json
 import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from facemask_video.errors import VideoWriteError
-from facemask_video.faces import BlendedFrame
+from facemask_video.faces import TrackedFace
 from facemask_video.frames import VideoInfo
+
+OnProgress = Callable[[int, int | None], None]
+"""Called with frames done, and frames in all where that is known."""
 
 # Stages named in the closing line; the rest is in the report.
 _STAGES_NAMED = 4
@@ -25,18 +30,24 @@ class Tally:
     faces_changed: int = 0
     track_ids: set[int] = field(default_factory=set)
     refused_ids: set[int] = field(default_factory=set)
+    domains: dict[int, str] = field(default_factory=dict)
 
-    def add(self, result: BlendedFrame) -> None:
-        """Count one finished frame."""
+    def add(self, faces: Sequence[TrackedFace], *, changed: int = 0) -> None:
+        """Count one finished frame, and how many of its faces changed."""
         self.frames += 1
-        self.faces += len(result.faces)
-        self.frames_with_faces += bool(result.faces)
-        self.faces_changed += len(result.pasted)
-        self.track_ids.update(face.track_id for face in result.faces)
+        self.faces += len(faces)
+        self.frames_with_faces += bool(faces)
+        self.faces_changed += changed
+        self.track_ids.update(face.track_id for face in faces)
         self.refused_ids.update(
             face.track_id
-            for face in result.unchanged
-            if face.verdict is not None and not face.verdict.translate
+            for face in faces
+            if face.verdict is not None and face.verdict.translate is False
+        )
+        self.domains.update(
+            (face.track_id, face.verdict.domain)
+            for face in faces
+            if face.verdict is not None and face.verdict.domain is not None
         )
 
 
@@ -52,7 +63,8 @@ class ConversionReport:
         tracks: Different persons followed.
         frames_with_faces: Frames with at least one face.
         faces_changed: Faces whose pixels changed, counted once a frame.
-        tracks_refused: Persons whom the gate left alone: bare already, or masked already.
+        tracks_refused: Persons left alone in some frame: by the gate, as bare or masked already, or
+            because a tracks sidecar says so.
         corrupt_packets: Packets of the source that could not be decoded.
         seconds: Wall time in all, and of each stage without the stages before it. Stages overlap.
         peak_rss_mb: Largest memory the process held, where the system tells.
@@ -98,17 +110,18 @@ class ConversionReport:
 
     def closing_line(self) -> str:
         """Say in one line what was done and where the time went."""
-        return f"{_count(self.frames, 'frame')}, {self._faces()}; {self._time()}"
+        return (
+            f"{_count(self.frames, 'frame')}, {self._faces()}; {_time(self.seconds, self.frames)}"
+        )
 
     def _faces(self) -> str:
         if self.faces == 0:
             return "no face found, so the pictures are the source's"
-        counts = (
-            f"{_count(self.faces, 'face')} ({_count(self.tracks, 'track')}, "
-            f"in {_count(self.frames_with_faces, 'frame')})"
-        )
+        counts = _faces_counted(self.faces, self.tracks, self.frames_with_faces)
         if self.faces_changed == 0 and self.tracks_refused < self.tracks:
             return f"{counts}, none of which the generator changed"
+        if self.tracks_refused and self.options["replay"]["tracks"] is not None:
+            return f"{counts}, {_count(self.tracks_refused, 'track')} left alone by the tracks file"
         if self.tracks_refused:
             already = "bare" if self.options["direction"] == "unmask" else "masked"
             return (
@@ -117,12 +130,37 @@ class ConversionReport:
             )
         return counts
 
-    def _time(self) -> str:
-        total_s = self.seconds["total"]
-        stages = {name: s for name, s in self.seconds.items() if name not in ("total", "wait")}
-        longest = sorted(stages, key=lambda name: -stages[name])[:_STAGES_NAMED]
-        where = ", ".join(f"{name.replace('_', ' ')} {stages[name]:.1f} s" for name in longest)
-        return f"{total_s:.1f} s, {self.frames_per_s:.1f} fps ({where})"
+
+@dataclass(frozen=True, slots=True)
+class TrackingReport:
+    """What was tracked, into which file, how long it took, and what was odd about the source."""
+
+    target: Path
+    tally: Tally
+    seconds: dict[str, float]
+    notes: tuple[str, ...] = ()
+
+    def closing_line(self) -> str:
+        """Say in one line what was found and where the time went."""
+        tally = self.tally
+        found = "no face found"
+        if tally.faces:
+            found = _faces_counted(tally.faces, len(tally.track_ids), tally.frames_with_faces)
+        by_domain = Counter(tally.domains.values())
+        found += "".join(f", {by_domain[domain]} {domain}" for domain in sorted(by_domain))
+        return f"{_count(tally.frames, 'frame')}, {found}; {_time(self.seconds, tally.frames)}"
+
+
+def _faces_counted(faces: int, tracks: int, frames: int) -> str:
+    return f"{_count(faces, 'face')} ({_count(tracks, 'track')}, in {_count(frames, 'frame')})"
+
+
+def _time(seconds: Mapping[str, float], frames: int) -> str:
+    total_s = seconds["total"]
+    stages = {name: s for name, s in seconds.items() if name not in ("total", "wait")}
+    longest = sorted(stages, key=lambda name: -stages[name])[:_STAGES_NAMED]
+    where = ", ".join(f"{name.replace('_', ' ')} {stages[name]:.1f} s" for name in longest)
+    return f"{total_s:.1f} s, {frames / max(total_s, 1e-9):.1f} fps ({where})"
 
 
 def _count(number: int, noun: str) -> str:

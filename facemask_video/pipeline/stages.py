@@ -8,7 +8,7 @@ Finding and following faces need no adapter: `facemask_video.detect.stage.Detect
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +28,7 @@ from facemask_video.faces import (
     TranslatedFrame,
 )
 from facemask_video.frames import Frame
+from facemask_video.track import overlay
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class TranslateFaces:
 
 
 def _is_refused(crop: Crop) -> bool:
-    return crop.face.verdict is not None and not crop.face.verdict.translate
+    return crop.face.verdict is not None and crop.face.verdict.translate is False
 
 
 def _untouched(crop: Crop) -> TranslatedCrop:
@@ -206,3 +207,32 @@ class BlendFaces:
             if pasted:
                 frame = frame.with_patches([face.patch for face in pasted])
             yield BlendedFrame(item.frame, frame, tuple(pasted), tuple(unchanged))
+
+
+class DrawFaces:
+    """Draw over the finished frame what was followed and decided; holds nothing.
+
+    The source beside it, and the regions that a sidecar names, stay as they were.
+    """
+
+    def __call__(self, items: Iterable[BlendedFrame], /) -> Iterator[BlendedFrame]:
+        """Yield each frame with its faces' boxes, landmarks, numbers and verdicts on it."""
+        for item in items:
+            patches = overlay(
+                item.faces,
+                width_px=item.frame.width_px,
+                height_px=item.frame.height_px,
+                notes=[_verdict_text(face) for face in item.faces],
+            )
+            frame = item.frame.with_patches(patches) if patches else item.frame
+            yield replace(item, frame=frame)
+
+
+def _verdict_text(face: TrackedFace) -> str:
+    verdict = face.verdict
+    if verdict is None:
+        return ""
+    said = [verdict.domain or ""]
+    said += [] if verdict.score is None else [f"{verdict.score:.2f}"]
+    said += ["left alone"] if verdict.translate is False else []
+    return " ".join(said).strip()

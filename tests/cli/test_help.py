@@ -9,11 +9,12 @@ from facemask_video import __version__
 from facemask_video.cli.convert import convert
 from facemask_video.cli.main import main
 from facemask_video.cli.options import SettingOption
-from facemask_video.config import ConvertConfig
+from facemask_video.cli.track import track
+from facemask_video.config import ConvertConfig, TracksConfig
 from facemask_video.settings import settings_of
 from tests.cli.conftest import Run
 
-_COMMANDS = ["convert", "doctor", "inspect", "verify"]
+_COMMANDS = ["convert", "doctor", "inspect", "track", "verify"]
 
 
 def test_every_command_is_listed(run: Run) -> None:
@@ -43,14 +44,17 @@ def test_every_option_says_what_it_does(name: str) -> None:
             assert parameter.help.endswith("."), parameter.name
 
 
-def test_every_setting_is_an_option_and_shows_its_default(run: Run) -> None:
-    shown = " ".join(run("convert", "--help").output.split())
+@pytest.mark.parametrize(("command", "config"), [(convert, ConvertConfig), (track, TracksConfig)])
+def test_every_setting_is_an_option_and_shows_its_default(
+    run: Run, command: click.Command, config: type
+) -> None:
+    shown = " ".join(run(str(command.name), "--help").output.split())
     options = {
-        option.named.name: option for option in convert.params if isinstance(option, SettingOption)
+        option.named.name: option for option in command.params if isinstance(option, SettingOption)
     }
 
-    assert list(options) == [named.name for named in settings_of(ConvertConfig)]
-    for named in settings_of(ConvertConfig):
+    assert list(options) == [named.name for named in settings_of(config)]
+    for named in settings_of(config):
         assert options[named.name].opts[0] in shown
         silent = named.default in (MISSING, None, {}) or isinstance(named.default, bool)
         if not silent and named.setting.default_text is None:
@@ -62,7 +66,9 @@ def test_the_version_is_told(run: Run) -> None:
     assert __version__ in run("--version").output
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["convert", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["convert", "--help"], ["track", "--help"], ["--version"]]
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"

@@ -94,7 +94,7 @@ def test_a_report_counts_frames_faces_and_seconds(source: Path, tmp_path: Path) 
     assert plain["faces"] == plain["frames"] == plain["frames_with_faces"] > 10
     assert plain["tracks"] == 1
     # The fakes bring no gate.
-    assert set(plain["seconds"]) == {"total", *STEPS} - {"gate"}
+    assert set(plain["seconds"]) == {"total", *STEPS} - {"gate", "draw"}
     assert plain["input"]["path"] == str(source)
     assert plain["output"]["bytes"] == (tmp_path / "out.mkv").stat().st_size
     assert plain["options"]["video"]["encoder"] == "ffv1"
