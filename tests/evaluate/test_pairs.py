@@ -39,7 +39,10 @@ def test_the_truth_itself_gets_the_best_figures(pairs: Pairs) -> None:
         "psnr_outside_db": PSNR_CAP_DB,
         "psnr_whole_db": PSNR_CAP_DB,
     }
-    assert all(found[f"ssim_{part}"] == pytest.approx(1) for part in ("inside", "outside", "whole"))
+    assert all(
+        found[f"ssim_{part}"] == pytest.approx(1, abs=1e-3)
+        for part in ("inside", "outside", "whole")
+    )
 
 
 def test_psnr_of_a_known_shift_is_the_formula_s(pairs: Pairs) -> None:
@@ -66,7 +69,7 @@ def test_blurred_outputs_lower_ssim(pairs: Pairs) -> None:
     sharp = Pairs(pairs.masked, truth, pairs.hidden)
     blurred = np.stack([cv2.GaussianBlur(image, (0, 0), 2) for image in truth])
     assert values(sharp, blurred)["ssim_inside"] < 0.6
-    assert values(sharp, truth)["ssim_inside"] == pytest.approx(1)
+    assert values(sharp, truth)["ssim_inside"] == pytest.approx(1, abs=1e-3)
 
 
 def test_baselines_change_only_what_is_hidden(pairs: Pairs) -> None:
