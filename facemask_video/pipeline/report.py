@@ -120,14 +120,12 @@ class ConversionReport:
         counts = _faces_counted(self.faces, self.tracks, self.frames_with_faces)
         if self.faces_changed == 0 and self.tracks_refused < self.tracks:
             return f"{counts}, none of which the generator changed"
+        left_alone = f"{_count(self.tracks_refused, 'track')} left alone"
         if self.tracks_refused and self.options["replay"]["tracks"] is not None:
-            return f"{counts}, {_count(self.tracks_refused, 'track')} left alone by the tracks file"
+            return f"{counts}, {left_alone} as the tracks file says"
         if self.tracks_refused:
             already = "bare" if self.options["direction"] == "unmask" else "masked"
-            return (
-                f"{counts}, {_count(self.tracks_refused, 'track')} left alone as {already} already "
-                "(--gate off works on all)"
-            )
+            return f"{counts}, {left_alone} as {already} already (--gate off works on all)"
         return counts
 
 

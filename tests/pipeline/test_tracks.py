@@ -210,7 +210,7 @@ def test_edited_decisions_are_obeyed_whatever_the_gate_says(source: Path, tmp_pa
     report = _render(source, tracks, out, ScriptedGate([0.9]), output=again)
 
     assert set(_changed(source, out)) == {(True, False)}
-    assert "1 track left alone by the tracks file" in report.closing_line()
+    assert "1 track left alone as the tracks file says" in report.closing_line()
 
 
 def test_a_face_without_a_decision_is_left_to_the_gate(source: Path, tmp_path: Path) -> None:
