@@ -1,0 +1,72 @@
+"""Settings of reading and encoding."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from facemask_video.errors import ConfigError
+from facemask_video.settings import check, setting
+
+
+@dataclass(frozen=True, slots=True)
+class RangeConfig:
+    """What part of the input is read."""
+
+    start_s: float | None = setting(
+        None,
+        low=0,
+        flags=("--start",),
+        metavar="TIME",
+        help="Begin at this time, in seconds or HH:MM:SS",
+    )
+    end_s: float | None = setting(
+        None,
+        low=0,
+        low_open=True,
+        flags=("--end",),
+        metavar="TIME",
+        help="Stop before this time, in seconds or HH:MM:SS",
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+        if self.start_s is not None and self.end_s is not None and self.end_s <= self.start_s:
+            raise ConfigError(
+                f"video.end_s: got {self.end_s:g}, expected more than the start, {self.start_s:g}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class VideoConfig(RangeConfig):
+    """What part of the input is read and how the output is encoded."""
+
+    encoder: str = setting(
+        "libx264", metavar="NAME", help="Video encoder; ffv1 into .mkv is lossless"
+    )
+    crf: float | None = setting(
+        None,
+        low=0,
+        high=63,
+        default_text="18 where the encoder has it",
+        help="Quality of the encoder, lower is better",
+    )
+    preset: str | None = setting(
+        None, metavar="NAME", default_text="the encoder's own", help="Speed preset of the encoder"
+    )
+    pixel_format: str | None = setting(
+        None,
+        flags=("--pix-fmt",),
+        metavar="NAME",
+        default_text="the input's, where the encoder can",
+        help="Pixel format of the output",
+    )
+    encoder_options: Mapping[str, str] = setting(
+        {},
+        flags=("--encoder-opt",),
+        metavar="KEY=VALUE",
+        help="Further option of the encoder; repeatable",
+    )
+    audio: bool = setting(True, help="Copy the audio streams")
+    strict_streams: bool = setting(
+        False, help="Fail where the output's container cannot hold one of the input's streams"
+    )
