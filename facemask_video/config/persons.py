@@ -104,8 +104,8 @@ class SelectConfig:
     faces: str = setting(
         "all",
         metavar="all|largest|track:ID,...",
-        help="All faces, the largest in each frame, or the tracks with these numbers, which a tracks "
-        "file tells and the debug overlay of convert shows",
+        help="All faces, the largest in each frame, or the tracks with these numbers, which a "
+        "tracks file tells and the debug overlay of convert shows",
     )
     max_faces: int | None = setting(
         None, low=1, default_text="no limit", help="Most faces in a frame; the largest are taken"
