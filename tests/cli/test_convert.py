@@ -322,7 +322,13 @@ def test_ctrl_c_leaves_no_file_and_exits_130(sample: Path, weights: Path, tmp_pa
         str(sample), str(tmp_path / "out.mp4"), "-d", "mask", "--weights", str(weights),
         "--progress", "json",
     ]  # fmt: skip
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A suite that runs in a shell's background hands an ignored SIGINT down.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
         assert process.stderr is not None
         assert json.loads(process.stderr.readline())["frame"] == 1
         assert list(tmp_path.iterdir()) != []
