@@ -63,7 +63,7 @@ class MaskStyle:
     top: float = 0.40
     side_top: float = 0.62
     half_width: float = 0.90
-    bottom: float = 1.88
+    bottom: float = 2.04
     jaw: float = 0.50
     fold: float = 1.0
     hem: float = 1.0
