@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from tests.trainers.tiny import drawn_crops
-from trainers.data.batches import Augmentation, WarmStartSamples, batches, vary, wear
+from trainers.data.batches import Augmentation, WarmStartSamples, batches, cut_off, vary, wear
 
 BARE, MASKED = drawn_crops(8, seed=1), drawn_crops(6, seed=2)
 STILL = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
@@ -153,3 +155,32 @@ def test_wear_takes_detail_from_both_and_adds_noise_to_the_input_alone() -> None
     assert all(
         p.min() >= 0 and p.max() <= 1 and p.dtype == np.float32 for pair in pairs for p in pair
     )
+
+
+def test_a_cut_face_ends_at_the_same_places_in_every_picture_and_repeats_its_edge() -> None:
+    rng = np.random.default_rng(0)
+    picture = rng.random((64, 64, 3), dtype=np.float32)
+    cover = rng.random((64, 64), dtype=np.float32)
+
+    cuts = [cut_off((picture, picture[..., 0], cover), np.random.default_rng(i)) for i in range(20)]
+
+    for cut, channel, cut_cover in cuts:
+        assert np.allclose(cut[..., 0], channel, atol=1e-6)
+        kept = np.isclose(cut, picture, atol=1e-3).all(axis=2)
+        assert kept[27:37, 27:37].all(), "the middle of the face stays"
+        assert np.array_equal(kept, kept & np.isclose(cut_cover, cover, atol=1e-3))
+    ended = [~np.isclose(cut, picture, atol=1e-3).all(axis=2) for cut, _, _ in cuts]
+    assert sum(bool(e.any()) for e in ended) > 15
+    # Below the chin first of all; beyond an edge the picture no longer varies across it.
+    assert sum(int(e[-8:].sum()) for e in ended) > sum(int(e[:8].sum()) for e in ended)
+
+
+def test_the_share_of_cut_samples_is_the_one_asked_for() -> None:
+    whole = _samples(augmentation=replace(STILL, cut_off=0.0), count=8)
+    cut = _samples(augmentation=replace(STILL, cut_off=1.0), count=8)
+
+    changed = [not np.allclose(whole[i]["bare"], cut[i]["bare"], atol=0.02) for i in range(8)]
+
+    assert sum(changed) >= 6
+    assert cut[0]["bare"].min() >= -1
+    assert cut[0]["masked_cover"].max() <= 1

@@ -62,6 +62,9 @@ class AugmentationConfig:
     shift: float = setting(0.03, low=0, high=0.5, help="Largest shift, as a fraction of the side")
     color: float = setting(0.25, low=0, high=0.9, help="Strength of changes of colour")
     wear: float = setting(0.4, low=0, high=1, help="Share that is blurred, noisy or compressed")
+    cut_off: float = setting(
+        0.0, low=0, high=1, help="Share that ends inside the crop, as where a picture cuts a face"
+    )
 
     def __post_init__(self) -> None:
         """Check values."""

@@ -5,7 +5,7 @@ uninterrupted one would have seen, whatever the number of worker processes.
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import cv2
@@ -30,6 +30,7 @@ class Augmentation:
         shift: Largest shift, as a fraction of the side.
         color: Strength of brightness, contrast, saturation and cast changes.
         wear: Share of samples that are blurred, made noisy or compressed.
+        cut_off: Share of samples that end inside the crop, as pictures do that cut a face.
     """
 
     flip: bool = True
@@ -38,6 +39,7 @@ class Augmentation:
     shift: float = 0.03
     color: float = 0.25
     wear: float = 0.4
+    cut_off: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,6 +138,10 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
             cloth = cut_cloth(real, rng) if rng.random() < self.real_fabric else None
             style = random_style(rng, worn_wrong=0.06)
             masked, cover = draw_mask(bare, landmarks, style, texture=cloth)
+        if self.augmentation.cut_off > 0 and rng.random() < self.augmentation.cut_off:
+            bare, surgical, surgical_cover, masked, cover = cut_off(
+                (bare, surgical, surgical_cover, masked, cover), rng
+            )
         worn, target = masked, bare
         if rng.random() < self.augmentation.wear:
             worn, target = wear(masked, bare, rng)
@@ -210,6 +216,41 @@ def vary(
         picture = np.power(np.clip(picture, 0, 1), gamma)
     varied = np.concatenate([picture, rest], axis=2)
     return np.asarray(varied, np.float32), points.astype(np.float32)
+
+
+def cut_off(
+    pictures: Sequence[NDArray[np.float32]], rng: np.random.Generator
+) -> list[NDArray[np.float32]]:
+    """Let pictures of one face end inside the crop; beyond, their edge is repeated (`cut_crop`).
+
+    Args:
+        pictures: Of one size, shape (S, S) or (S, S, 3); all end at the same places.
+        rng: Chooses the sides, mostly the one under the chin, and the roll of the picture's frame.
+    """
+    side = pictures[0].shape[0]
+    turn = np.deg2rad(rng.uniform(-25, 25))
+    x0, y0, x1, y1 = -2.0, -2.0, 2.0, 2.0
+    if rng.random() < 0.8:
+        y1 = rng.uniform(0.62, 0.95)
+    if rng.random() < 0.4:
+        y0 = rng.uniform(0.02, 0.28)
+    if rng.random() < 0.35:
+        x0 = rng.uniform(0.02, 0.25)
+    if rng.random() < 0.35:
+        x1 = rng.uniform(0.75, 0.98)
+    # Where each pixel of the cut picture is taken from: its own place, held inside the turned box.
+    places = (np.indices((side, side), np.float32)[::-1] + 0.5) / side - 0.5
+    to_frame = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]], np.float32)
+    framed = np.tensordot(to_frame, places, 1)
+    framed[0] = np.clip(framed[0], x0 - 0.5, x1 - 0.5)
+    framed[1] = np.clip(framed[1], y0 - 0.5, y1 - 0.5)
+    x, y = (np.tensordot(to_frame.T, framed, 1) + 0.5) * side - 0.5
+    return [
+        np.asarray(
+            cv2.remap(p, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
+        for p in pictures
+    ]
 
 
 def cut_cloth(masked: FloatImage, rng: np.random.Generator) -> FloatImage:
