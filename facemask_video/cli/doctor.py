@@ -4,6 +4,7 @@ import json
 import os
 import platform
 from importlib import metadata
+from itertools import product
 
 import click
 
@@ -115,18 +116,20 @@ def _codecs() -> dict[str, str]:
 
 
 def _weights(problems: list[str]) -> dict[str, str]:
-    from facemask_video.translate.weights import default_weights, read_card
+    from facemask_video.translate.weights import CAPACITIES, default_weights, read_card
 
     found = {}
-    for direction in Direction:
+    for direction, quality in product(Direction, reversed(CAPACITIES)):
+        name = f"weights {direction} {quality}"
         try:
-            path = default_weights(direction)
+            path = default_weights(direction, quality)
             card = read_card(path)
         except FacemaskVideoError as exc:
-            found[f"weights {direction}"] = "missing"
-            problems.append(str(exc))
+            found[name] = "missing"
+            if quality == "standard":  # what a conversion takes unless told otherwise
+                problems.append(str(exc))
             continue
-        found[f"weights {direction}"] = (
+        found[name] = (
             f"{path.name}, {path.stat().st_size / 2**20:.1f} MiB, faces of {card.crop_size_px} px, "
             f"sha256 {card.sha256[:12]}"
         )

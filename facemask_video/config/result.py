@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from facemask_video.errors import ConfigError
 from facemask_video.settings import check, setting
 
 _DEVICE = "auto|cpu|cuda[:i]"
@@ -20,6 +21,12 @@ class TranslateConfig:
         metavar="FILE",
         default_text="the shipped one for the direction",
         help="Weights file of the generator",
+    )
+    quality: str | None = setting(
+        None,
+        choices=("fast", "standard"),
+        default_text="standard",
+        help="Which of the shipped generators to take; not together with --weights",
     )
     gate: str = setting(
         "auto",
@@ -40,8 +47,13 @@ class TranslateConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
+        """Check values, and those that exclude each other."""
         check(self)
+        if self.weights is not None and self.quality is not None:
+            raise ConfigError(
+                f"translate.quality: got {self.quality!r}, which chooses among the shipped "
+                f"generators, beside translate.weights, {self.weights}; give one of the two."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,13 @@ class Networks:
 
 
 def weights_path(config: ConvertConfig) -> Path:
-    """Return the weights file asked for, or the shipped one for the direction."""
-    return config.translate.weights or default_weights(config.direction)
+    """Return the weights file asked for, or the shipped one for the direction and quality.
+
+    Raises:
+        WeightsError: This installation ships none.
+    """
+    given, quality = config.translate.weights, config.translate.quality
+    return given or default_weights(config.direction, quality or "standard")
 
 
 def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:

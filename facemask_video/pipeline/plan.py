@@ -21,14 +21,14 @@ class Plan:
     def text(self) -> str:
         """Describe the plan for a person, the resolved settings as JSON."""
         config, frames = self.config, expected_frames(self.info, self.config.video)
-        tracks = config.replay.tracks
+        tracks, quality = config.replay.tracks, config.translate.quality or "standard"
         further = [p for p in (config.output.report, config.output.tracks_out) if p is not None]
         lines = [
             f"Would read       {self.info.path}: {picture_text(self.info)}",
             f"                 {'an unknown number of' if frames is None else frames} frames",
             *([f"                 faces from {tracks}"] if tracks is not None else []),
             f"Would translate  {config.direction}, with "
-            f"{config.translate.weights or 'the shipped weights'}",
+            f"{config.translate.weights or f'the shipped {quality} weights'}",
             f"Would write      {self.target}: {config.output.layout}, by {config.video.encoder}",
             *(f"                 {path}" for path in further),
             "Settings:",

@@ -22,7 +22,11 @@ from facemask_video.translate.networks import Generator, GeneratorSpec, build_ge
 from facemask_video.translate.pixels import VALUE_RANGE
 
 FORMAT = "facemask-weights/1"
-QUALITIES = ("standard",)
+CAPACITIES = {"fast": "lite", "standard": "standard"}
+"""The size of the generators that serve each ``--quality``, as their files' names tell it."""
+
+SHIPPED = Path(str(resources.files("facemask_video") / "weights"))
+"""Where an installation keeps its weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +92,16 @@ class WeightsCard:
 
 
 def default_weights(direction: Direction, quality: str = "standard") -> Path:
-    """Return the shipped weights for a direction.
+    """Return the shipped weights for a direction; ``quality`` is one of `CAPACITIES`.
 
     Raises:
         WeightsError: This installation ships none.
     """
-    folder = Path(str(resources.files("facemask_video") / "weights"))
-    path = folder / f"{direction}-{quality}.safetensors"
+    path = SHIPPED / f"{direction}-{CAPACITIES[quality]}.safetensors"
     if not path.is_file():
         raise WeightsError(
             f"{path}: this installation ships no {quality} weights for {direction}; "
-            "train some with facemask-train fit and pass --weights."
+            "choose another --quality, or train some with facemask-train fit and pass --weights."
         )
     return path
 

@@ -45,6 +45,36 @@ def test_an_output_that_is_not_named_lies_beside_its_input(
     assert (tmp_path / "clip_masked.mp4").is_file()
 
 
+def test_the_fast_generators_are_taken_where_they_are_there_and_missed_in_one_line(
+    run: Run, sample: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facemask_video.translate.weights.SHIPPED", tmp_path)
+    out, report, lite = (tmp_path / n for n in ("out.mp4", "r.json", "mask-lite.safetensors"))
+    command = (sample, out, "-d", "mask", "--quality", "fast", "--end", "0.1", "--report", report)
+
+    result = run(*command)
+
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert f"{lite}: this installation ships no fast weights for mask" in result.stderr
+    assert not out.exists()
+
+    lite.write_bytes(weights.read_bytes())
+    assert run(*command).exit_code == 0
+    assert json.loads(report.read_text("utf-8"))["weights"]["path"] == str(lite)
+
+
+def test_a_quality_beside_a_weights_file_is_refused(
+    run: Run, sample: Path, weights: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.mp4"
+
+    result = run(sample, out, "-d", "mask", "--weights", weights, "--quality", "standard")
+
+    assert result.exit_code == 2
+    assert "give one of the two" in result.stderr
+
+
 def _dry_settings(run: Run, *arguments: object, env: dict[str, str] | None = None) -> Any:
     result = run(*arguments, "--dry-run", env=env)
     assert result.exit_code == 0, result.stderr

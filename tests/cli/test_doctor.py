@@ -12,7 +12,7 @@ from tests.cli.conftest import Run
 
 @pytest.fixture
 def _all_weights(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shipped, "default_weights", lambda direction: weights)
+    monkeypatch.setattr(shipped, "default_weights", lambda direction, quality: weights)
 
 
 @pytest.mark.usefixtures("_all_weights")
@@ -23,12 +23,15 @@ def test_what_a_conversion_needs_is_shown(run: Run) -> None:
     assert metadata.version("torch") in result.stdout
     assert "libx264" in result.stdout
     assert "--precision auto" in result.stdout
+    for direction in Direction:
+        assert f"weights {direction} standard" in result.stdout
+        assert f"weights {direction} fast" in result.stdout
     assert "Everything that a conversion needs is there." in result.stdout
 
 
 def test_missing_weights_are_a_problem(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(direction: Direction) -> Path:
-        raise WeightsError(f"no weights for {direction}; train some.")
+    def none(direction: Direction, quality: str) -> Path:
+        raise WeightsError(f"no {quality} weights for {direction}; train some.")
 
     monkeypatch.setattr(shipped, "default_weights", none)
 
@@ -36,8 +39,8 @@ def test_missing_weights_are_a_problem(run: Run, monkeypatch: pytest.MonkeyPatch
 
     assert result.exit_code == 1
     plain = json.loads(result.stdout)
-    assert plain["weights mask"] == "missing"
+    assert plain["weights mask standard"] == plain["weights mask fast"] == "missing"
     assert plain["problems"] == [
-        "no weights for mask; train some.",
-        "no weights for unmask; train some.",
+        "no standard weights for mask; train some.",
+        "no standard weights for unmask; train some.",
     ]

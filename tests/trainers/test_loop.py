@@ -264,13 +264,17 @@ def test_the_learning_rate_follows_its_policy(tmp_path: Path) -> None:
 
 def test_exporting_a_run_writes_the_weights_that_it_ended_with(tmp_path: Path) -> None:
     run = _new_run(tmp_path)
-    _fit(tiny_config(), run)
+    _fit(tiny_config(run__capacity="lite"), run)
 
-    paths = export_run(run, tmp_path / "out", quality="lite")
+    paths = export_run(run, tmp_path / "out")
+    renamed = export_run(run, tmp_path / "out", capacity="standard")
 
     assert [path.name for path in paths] == ["mask-lite.safetensors", "unmask-lite.safetensors"]
-    for path in paths:
-        at_the_end = run.weights / path.name.replace("lite", "standard")
+    assert [path.name for path in renamed] == [
+        path.name.replace("lite", "standard") for path in paths
+    ]
+    for path in [*paths, *renamed]:
+        at_the_end = run.weights / path.name.replace("standard", "lite")
         _same(load_file(path), load_file(at_the_end))
         assert read_card(path) == read_card(at_the_end)
 

@@ -85,7 +85,7 @@ def test_a_run_goes_on_with_its_own_options_and_is_exported(
     assert options["run"]["images"] == 16
     assert options["mask"]["ngf"] == 4
     assert Path(options["run"]["run_dir"]) == run.parent
-    result = _run("export", run, "-o", tmp_path / "out", "--quality", "lite")
+    result = _run("export", run, "-o", tmp_path / "out", "--capacity", "lite")
     assert result.exit_code == 0, result.output
     assert (tmp_path / "out" / "unmask-lite.safetensors").is_file()
 

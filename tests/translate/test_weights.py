@@ -7,8 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from facemask_video.config import TranslateConfig
 from facemask_video.direction import Direction
 from facemask_video.errors import WeightsError
+from facemask_video.settings import settings_of
+from facemask_video.translate import weights
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
 from facemask_video.translate.weights import (
     WeightsCard,
@@ -17,6 +20,7 @@ from facemask_video.translate.weights import (
     read_card,
     save_generator,
 )
+from trainers.config.run import CAPACITIES
 
 SPEC = GeneratorSpec(ngf=4, n_blocks=1, final_kernel=3)
 CARD = WeightsCard(
@@ -140,6 +144,23 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_generator(tmp_path / "none.safetensors", direction=Direction.MASK)
 
 
-def test_a_quality_that_is_not_shipped_is_named() -> None:
-    with pytest.raises(WeightsError, match="ships no splendid weights for unmask"):
-        default_weights(Direction.UNMASK, "splendid")
+@pytest.mark.parametrize(("quality", "capacity"), [("fast", "lite"), ("standard", "standard")])
+def test_each_quality_has_its_file_for_each_direction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quality: str, capacity: str
+) -> None:
+    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    with pytest.raises(WeightsError) as error:
+        default_weights(Direction.UNMASK, quality)
+    path = tmp_path / f"unmask-{capacity}.safetensors"
+    assert f"ships no {quality} weights for unmask" in _one_line(error, path)
+
+    path.touch()
+
+    assert default_weights(Direction.UNMASK, quality) == path
+
+
+def test_the_qualities_that_can_be_asked_for_are_those_that_have_files() -> None:
+    [asked] = [named for named in settings_of(TranslateConfig) if named.key == "quality"]
+
+    assert set(asked.setting.choices) == set(weights.CAPACITIES)
+    assert set(CAPACITIES) == set(weights.CAPACITIES.values())

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from trainers.config.run import CAPACITIES
+
 
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
@@ -16,18 +18,17 @@ import click
     help="Where the files are written.",
 )
 @click.option(
-    "--quality",
-    default="standard",
-    show_default=True,
-    metavar="NAME",
-    help="Goes into the files' names, DIRECTION-NAME.safetensors.",
+    "--capacity",
+    type=click.Choice(CAPACITIES),
+    show_default="the run's own",
+    help="Goes into the files' names, DIRECTION-CAPACITY.safetensors.",
 )
 @click.option(
     "--onnx",
     is_flag=True,
     help="Write each as ONNX too, checked against torch on crops of the run that were set aside.",
 )
-def export(run: Path, output: Path, quality: str, onnx: bool) -> None:
+def export(run: Path, output: Path, capacity: str | None, onnx: bool) -> None:
     """Write the averaged generators of a RUN folder's newest checkpoint.
 
     Each becomes one safetensors file in half precision, with a card that says what it is for.
@@ -38,5 +39,5 @@ def export(run: Path, output: Path, quality: str, onnx: bool) -> None:
     from trainers.fit.export import export_run
     from trainers.fit.runs import RunFolder
 
-    for path in export_run(RunFolder.open(run), output, quality=quality, onnx=onnx):
+    for path in export_run(RunFolder.open(run), output, capacity=capacity, onnx=onnx):
         click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

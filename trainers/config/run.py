@@ -49,10 +49,20 @@ class OptimConfig:
         check(self)
 
 
+CAPACITIES = ("lite", "standard")
+"""Of the generators that ship: the converter's ``--quality`` chooses between them."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunConfig:
     """How long, where and with what records."""
 
+    capacity: str = setting(
+        "standard",
+        choices=CAPACITIES,
+        help="What the generators are called in their files' names; [mask] and [unmask] give their "
+        "sizes",
+    )
     images: int = setting(200_000, low=1, metavar="N", help="Images to see in all")
     batch_size: int = setting(16, low=1, metavar="N", help="Images a step")
     device: str = setting("auto", metavar="auto|cpu|cuda[:i]", help="Where the networks run")

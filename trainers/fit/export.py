@@ -34,7 +34,7 @@ def read_config(run: RunFolder) -> dict[str, object]:
 _OF_THE_PLACE = {
     "data": ("bare", "masked", "held_out_names", "n_workers"),
     "run": (
-        *("device", "n_threads", "run_dir", "progress", "tensorboard"),
+        *("capacity", "device", "n_threads", "run_dir", "progress", "tensorboard"),
         *("stats_every", "preview_every", "measure_every"),
         *("checkpoint_every", "keep_checkpoints"),
     ),
@@ -68,40 +68,46 @@ def export_generators(
     folder: Path,
     *,
     images_seen: int,
-    quality: str = "standard",
 ) -> list[Path]:
-    """Write each generator as ``DIRECTION-QUALITY.safetensors``; returns the files."""
+    """Write each generator as ``DIRECTION-CAPACITY.safetensors``; returns the files."""
     paths = []
     for name, network in generators.items():
-        path = folder / f"{name}-{quality}.safetensors"
+        path = folder / f"{name}-{config.run.capacity}.safetensors"
         save_generator(path, network, card_of(config, Direction(name), images_seen))
         paths.append(path)
     return paths
 
 
 def export_run(
-    run: RunFolder, folder: Path, *, quality: str = "standard", onnx: bool = False
+    run: RunFolder, folder: Path, *, capacity: str | None = None, onnx: bool = False
 ) -> list[Path]:
     """Write the generators of a run's newest checkpoint, as ONNX too where asked.
+
+    Args:
+        run: The run.
+        folder: Where the files go.
+        capacity: Goes into the files' names; the run's own where None.
+        onnx: Write each as ONNX too.
 
     Raises:
         TrainingError: The run has no checkpoint, it does not fit the options, or ONNX gives other
             pictures than torch.
         ConfigError: ONNX is asked for, and its packages or the run's crops are not there.
     """
-    config = build(TrainConfig, read_config(run))
+    named: dict[str, object] = {} if capacity is None else {"run.capacity": capacity}
+    config = build(TrainConfig, read_config(run), named)
     state = read_checkpoint(newest_checkpoint(run.checkpoints))
     images_seen = int(state["images_seen"])
     generators: dict[str, Generator] = {}
     for name, weights in state["parts"]["averages"].items():
         generators[name] = build_generator(generator_spec(getattr(config, name))).eval()
         generators[name].load_state_dict(weights)
-    paths = export_generators(generators, config, folder, images_seen=images_seen, quality=quality)
+    paths = export_generators(generators, config, folder, images_seen=images_seen)
     if onnx:
         crops = load_training_crops(config.data, run.crops, device=torch.device("cpu"))
         for name, network in generators.items():
             held_out = crops.bare_held_out if name == "mask" else crops.masked_held_out
-            path = folder / f"{name}-{quality}.onnx"
+            path = folder / f"{name}-{config.run.capacity}.onnx"
             images = _at_size(held_out, config.data.crop_size_px)[:_CHECKED_ON]
             export_onnx(path, network, card_of(config, Direction(name), images_seen), images)
             paths.append(path)
