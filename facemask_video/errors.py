@@ -35,3 +35,7 @@ class TrainingError(FacemaskVideoError):
 
 class TracksError(FacemaskVideoError):
     """A tracks sidecar is damaged or belongs to another file."""
+
+
+class CropsError(FacemaskVideoError):
+    """A set of crops is missing, damaged, or was made with other options."""
