@@ -11,8 +11,8 @@ A set is a folder:
 
 ``SOURCE`` is the source's id: its name reduced to harmless characters, and the beginning of the
 SHA-256 of its bytes. ``CROP`` is ``f000123-t0002``: frame and track. So names say where a crop
-comes from, are the same on every run, and lie inside the folder whatever a source is called. Rows are
-sorted by their id, ``SOURCE/CROP``.
+comes from, are the same on every run, and lie inside the folder whatever a source is called. Rows
+are sorted by their id, ``SOURCE/CROP``.
 
 Convention: px with the origin at the outer corner of the top-left pixel. ``box`` and ``landmarks``
 are in px of the displayed frame, ``crop_landmarks`` in px of the aligned crop. Landmarks are in the

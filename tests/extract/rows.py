@@ -8,7 +8,7 @@ _LANDMARKS = ((93.0, 92.0), (162.0, 92.0), (128.0, 131.0), (99.0, 172.0), (156.0
 
 
 def make_row(
-    frame: int = 0, track: int = 0, source: str = "clip-0123456789", **other: Any
+    frame: int = 0, track: int = 0, source_id: str = "clip-0123456789", **other: Any
 ) -> ManifestRow:
     """Return a row that every filter keeps, but for what is said otherwise."""
     crop = crop_id(source_id, frame, track)
