@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -171,3 +172,22 @@ def test_a_domain_that_is_not_given_and_crops_too_small_are_refused(tmp_path: Pa
     config = tiny_config(data__bare=tmp_path / "small.npz")
     with pytest.raises(ConfigError, match="crops have 24 px, expected at least"):
         load_training_crops(config.data, tmp_path / "run", device=CPU)
+
+
+def test_neighbours_are_the_nearest_frames_of_the_same_track(tmp_path: Path) -> None:
+    moments = [(0, 4), (1, 5), (0, 7), (-1, -1), (0, 5), (1, 60), (-1, -1), (2, 0), (0, 90)]
+    crops = replace(drawn_crops(len(moments)), moments=np.array(moments))
+
+    assert crops.neighbours().tolist() == [4, -1, 4, -1, 0, -1, -1, -1, -1]
+    assert drawn_crops(3).neighbours().tolist() == [-1, -1, -1]
+
+    joined = CropSet.joined([crops, drawn_crops(1), crops])
+    assert joined.moments is not None
+    tracks = [track for track, _ in moments]
+    assert joined.moments[:, 0].tolist() == [
+        *tracks, -1, *(track if track < 0 else track + 3 for track in tracks)
+    ]  # fmt: skip
+    joined.save(tmp_path / "crops.npz")
+    again = CropSet.load(tmp_path / "crops.npz").take(np.arange(19) > 9)
+    assert again.neighbours().tolist() == crops.neighbours().tolist()
+    assert CropSet.joined([drawn_crops(1), drawn_crops(1)]).moments is None

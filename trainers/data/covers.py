@@ -5,6 +5,8 @@ hull and the colours inside and outside (GrabCut: Rother et al., SIGGRAPH 2004) 
 comes out teaches the next round.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import torch
@@ -38,7 +40,7 @@ def add_covers(crops: CropSet, generator: TwoStageGenerator, *, size_px: int = 1
         else:
             sized = cv2.resize(cover, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
             covers.append(np.asarray(sized, np.uint8))
-    return CropSet(crops.images, crops.landmarks, crops.names, np.stack(covers))
+    return replace(crops, covers=np.stack(covers))
 
 
 @torch.inference_mode()

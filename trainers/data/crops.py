@@ -27,6 +27,9 @@ _DETECT_SIDE_PX = 640
 UNKNOWN = 255
 """What a crop's cover is filled with where nobody knows it."""
 
+NEAR_FRAMES = 8
+"""Frames of one track that lie further apart show no longer nearly the same."""
+
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
@@ -40,12 +43,16 @@ class CropSet:
         names: Source of each, beginning with its folder's name; what splits go by.
         covers: Where a mask lies, uint8 (n, S, S), 0 to 254; 255 throughout a crop says that nobody
             knows. None where nothing is known of any; `trainers.data.covers` makes them.
+        moments: Where in a video each was cut, int64 (n, 2): the number of its track, another for
+            every track of the set, and of its frame; -1 in both for a picture that stands alone.
+            None where all do.
     """
 
     images: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     names: tuple[str, ...]
     covers: NDArray[np.uint8] | None = None
+    moments: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -54,7 +61,8 @@ class CropSet:
         """Return the crops where ``chosen`` (n,) is true."""
         names = tuple(name for name, keep in zip(self.names, chosen, strict=True) if keep)
         covers = None if self.covers is None else self.covers[chosen]
-        return CropSet(self.images[chosen], self.landmarks[chosen], names, covers)
+        moments = None if self.moments is None else self.moments[chosen]
+        return CropSet(self.images[chosen], self.landmarks[chosen], names, covers, moments)
 
     @property
     def size_px(self) -> int:
@@ -90,6 +98,8 @@ class CropSet:
         }
         if self.covers is not None:
             arrays["covers"] = self.covers
+        if self.moments is not None:
+            arrays["moments"] = self.moments
         np.savez(part, **arrays)
         part.replace(path)
 
@@ -103,6 +113,7 @@ class CropSet:
             None
             if all(crops.covers is None for crops in sets)
             else np.concatenate([crops.covers_or_unknown() for crops in sets]),
+            _joined_moments(sets),
         )
 
     def covers_or_unknown(self) -> NDArray[np.uint8]:
@@ -110,6 +121,27 @@ class CropSet:
         if self.covers is not None:
             return self.covers
         return np.full(self.images.shape[:3], UNKNOWN, np.uint8)
+
+    def neighbours(self) -> NDArray[np.int64]:
+        """Return for each crop the one of its track whose frame is nearest, earlier or later.
+
+        A crop that has none, or is more than `NEAR_FRAMES` away from all, has -1.
+        """
+        found = np.full(len(self), -1, np.int64)
+        if self.moments is None:
+            return found
+        order = np.lexsort((self.moments[:, 1], self.moments[:, 0]))
+        tracks, frames = self.moments[order].T
+        gaps = np.where(
+            (np.diff(tracks) == 0) & (tracks[1:] >= 0), np.diff(frames), NEAR_FRAMES + 1
+        )
+        # The gap before and after each crop, in the order of tracks and frames.
+        ends = np.array([NEAR_FRAMES + 1])
+        before, after = np.concatenate([ends, gaps]), np.concatenate([gaps, ends])
+        place = np.arange(len(order)) + np.where(after <= before, 1, -1)
+        near = np.minimum(before, after) <= NEAR_FRAMES
+        found[order[near]] = order[place[near]]
+        return found
 
     @classmethod
     def load(cls, path: Path) -> "CropSet":
@@ -127,12 +159,29 @@ class CropSet:
                         f"{ALIGNMENT_ID}; cut them again with facemask-train crops."
                     )
                 names = tuple(str(name) for name in stored["names"])
-                covers = stored["covers"] if "covers" in stored.files else None
-                return cls(stored["images"], stored["landmarks"], names, covers)
+                covers, moments = (
+                    stored[name] if name in stored.files else None for name in ("covers", "moments")
+                )
+                return cls(stored["images"], stored["landmarks"], names, covers, moments)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as exc:
             raise ConfigError(
                 f"{path}: not a crop set ({exc}); make one with facemask-train crops."
             ) from exc
+
+
+def _joined_moments(sets: Sequence[CropSet]) -> NDArray[np.int64] | None:
+    """Put moments together; tracks are renumbered, so that those of two sets stay apart."""
+    if all(crops.moments is None for crops in sets):
+        return None
+    joined, first = [], 0
+    for crops in sets:
+        moments = np.full((len(crops), 2), -1, np.int64)
+        if crops.moments is not None:
+            moments[:] = crops.moments
+            moments[moments[:, 0] >= 0, 0] += first
+            first = max(first, int(moments[:, 0].max(initial=-1)) + 1)
+        joined.append(moments)
+    return np.concatenate(joined)
 
 
 def held_out(names: Iterable[str], *, share: float = 0.1) -> NDArray[np.bool_]:
