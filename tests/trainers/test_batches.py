@@ -38,6 +38,36 @@ def test_samples_from_a_later_number_go_on_where_the_first_ones_would_have() -> 
         assert all(np.array_equal(late[name], early[name]) for name in early)
 
 
+def test_what_each_generator_learns_is_chosen_and_changes_nothing_else() -> None:
+    def samples(**choices: str) -> WarmStartSamples:
+        return WarmStartSamples(
+            BARE,
+            MASKED,
+            crop_size_px=32,
+            seed=3,
+            augmentation=STILL,
+            first=0,
+            count=12,
+            undrawn=0.0,
+            real_fabric=0.0,
+            **choices,
+        )
+
+    usual, mask_varied = samples(), samples(mask_learns="varied")
+    unmask_narrow = samples(unmask_learns="surgical")
+
+    for offset in range(6):
+        before = usual[offset]
+        for chosen, changed in (
+            (mask_varied, {"surgical", "surgical_cover"}),
+            (unmask_narrow, {"masked", "masked_cover"}),
+        ):
+            after = chosen[offset]
+            differing = {name for name in before if not np.array_equal(before[name], after[name])}
+            assert differing == changed
+        assert np.array_equal(unmask_narrow[offset]["masked"], before["surgical"])
+
+
 def test_each_pass_shows_every_face_once() -> None:
     samples = _samples(count=16, augmentation=STILL)
 

@@ -41,6 +41,16 @@ class DataConfig:
     real_fabric: float = setting(
         0.3, low=0, high=1, help="Share of drawn masks cut from the cloth of a real one"
     )
+    mask_learns: str = setting(
+        "surgical",
+        choices=("surgical", "varied"),
+        help="Masks drawn for the mask generator to put on: one kind or every kind",
+    )
+    unmask_learns: str = setting(
+        "varied",
+        choices=("surgical", "varied"),
+        help="Masks drawn for the unmask generator to take off, real fabric aside",
+    )
     serial_batches: bool = setting(
         False, help="Show the faces in the order of their files, not in a random one"
     )

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from trainers.data.crops import UNKNOWN, CropSet
-from trainers.data.masks import SURGICAL, FloatImage, MaskStyle, draw_mask, random_style
+from trainers.data.masks import SURGICAL, FloatImage, draw_mask, random_style
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,8 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
         undrawn: float = 0.12,
         real_fabric: float = 0.3,
         serial: bool = False,
-        mask_style: MaskStyle = SURGICAL,
+        mask_learns: str = "surgical",
+        unmask_learns: str = "varied",
     ) -> None:
         """Prepare ``count`` samples beginning with number ``first``.
 
@@ -106,13 +107,15 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
             undrawn: Share of ``masked`` that stay bare, so that bare faces are left alone.
             real_fabric: Share of drawn masks cut from the cloth of a real one.
             serial: Show the faces of both sets in the order of their files, not a random one.
-            mask_style: What ``mask`` learns to draw.
+            mask_learns: What ``mask`` learns to draw: always the ``surgical`` mask, or ``varied``
+                ones.
+            unmask_learns: What ``unmask`` learns to take off, alike.
         """
         self.bare, self.real_masked = bare, real_masked
         self.crop_size_px, self.seed, self.augmentation = crop_size_px, seed, augmentation
         self.first, self.count, self.undrawn = first, count, undrawn
         self.real_fabric, self.serial = real_fabric, serial
-        self.mask_style = mask_style
+        self.mask_learns, self.unmask_learns = mask_learns, unmask_learns
 
     def __len__(self) -> int:
         return self.count
@@ -127,7 +130,10 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
         if self.serial:
             index = place
         bare, landmarks, _ = self._vary(self.bare, index, rng)
-        surgical, surgical_cover = draw_mask(bare, landmarks, self.mask_style)
+        # A source of its own, so that nothing else of the sample depends on the choice.
+        varied = random_style(np.random.default_rng((self.seed, number, 2)))
+        learnt = SURGICAL if self.mask_learns == "surgical" else varied
+        surgical, surgical_cover = draw_mask(bare, landmarks, learnt)
         chosen = int(rng.integers(len(self.real_masked)))
         if self.serial:
             chosen = number % len(self.real_masked)
@@ -137,6 +143,8 @@ class WarmStartSamples(Dataset[dict[str, NDArray[np.float32]]]):
         else:
             cloth = cut_cloth(real, rng) if rng.random() < self.real_fabric else None
             style = random_style(rng, worn_wrong=0.06)
+            if self.unmask_learns == "surgical":
+                style = SURGICAL
             masked, cover = draw_mask(bare, landmarks, style, texture=cloth)
         if self.augmentation.cut_off > 0 and rng.random() < self.augmentation.cut_off:
             bare, surgical, surgical_cover, masked, cover = cut_off(

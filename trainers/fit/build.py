@@ -160,4 +160,6 @@ def build_samples(
         undrawn=config.data.undrawn,
         real_fabric=config.data.real_fabric,
         serial=config.data.serial_batches,
+        mask_learns=config.data.mask_learns,
+        unmask_learns=config.data.unmask_learns,
     )
