@@ -11,11 +11,11 @@ class DataConfig:
     """What is trained on."""
 
     bare: Path | None = setting(
-        None, metavar="FOLDER|NPZ", help="Pictures of bare faces, or crops cut from them"
+        None,
+        metavar="FOLDER|NPZ",
+        help="Pictures of bare faces, crops cut from them, or a folder that extract made",
     )
-    masked: Path | None = setting(
-        None, metavar="FOLDER|NPZ", help="Pictures of masked faces, or crops cut from them"
-    )
+    masked: Path | None = setting(None, metavar="FOLDER|NPZ", help="The same of masked faces")
     masked_folders: str = setting(
         "", metavar="NAME,...", help="Folders of the masked pictures to take; all where empty"
     )
@@ -30,7 +30,11 @@ class DataConfig:
         help="Side that crops are cut and kept at, larger so that jitter does not blur",
     )
     held_out: float = setting(
-        0.1, low=0, high=0.9, help="Share of the pictures set aside for previews and measures"
+        0.1,
+        low=0,
+        high=0.9,
+        help="Share of the pictures set aside for previews and measures, "
+        "where no manifest says which",
     )
     held_out_names: Path | None = setting(
         None, metavar="FILE", help="Names of further pictures to set aside, one a line"

@@ -21,6 +21,7 @@ from facemask_video.detect.detector import Detector
 from facemask_video.errors import ConfigError
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
+from facemask_video.warp import warp
 
 _DETECT_SIDE_PX = 640
 
@@ -46,6 +47,8 @@ class CropSet:
         moments: Where in a video each was cut, int64 (n, 2): the number of its track, another for
             every track of the set, and of its frame; -1 in both for a picture that stands alone.
             None where all do.
+        aside: Whether each was set aside from training by who made the set, int8 (n,): 1 was, 0 was
+            not, -1 where nobody said and the name decides. None where nobody said of any.
     """
 
     images: NDArray[np.uint8]
@@ -53,6 +56,7 @@ class CropSet:
     names: tuple[str, ...]
     covers: NDArray[np.uint8] | None = None
     moments: NDArray[np.int64] | None = None
+    aside: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -60,9 +64,14 @@ class CropSet:
     def take(self, chosen: NDArray[np.bool_]) -> "CropSet":
         """Return the crops where ``chosen`` (n,) is true."""
         names = tuple(name for name, keep in zip(self.names, chosen, strict=True) if keep)
-        covers = None if self.covers is None else self.covers[chosen]
-        moments = None if self.moments is None else self.moments[chosen]
-        return CropSet(self.images[chosen], self.landmarks[chosen], names, covers, moments)
+        return CropSet(
+            self.images[chosen],
+            self.landmarks[chosen],
+            names,
+            None if self.covers is None else self.covers[chosen],
+            None if self.moments is None else self.moments[chosen],
+            None if self.aside is None else self.aside[chosen],
+        )
 
     @property
     def size_px(self) -> int:
@@ -96,10 +105,8 @@ class CropSet:
             "names": np.array(self.names),
             "alignment_id": np.array(ALIGNMENT_ID),
         }
-        if self.covers is not None:
-            arrays["covers"] = self.covers
-        if self.moments is not None:
-            arrays["moments"] = self.moments
+        known = {"covers": self.covers, "moments": self.moments, "aside": self.aside}
+        arrays |= {name: array for name, array in known.items() if array is not None}
         np.savez(part, **arrays)
         part.replace(path)
 
@@ -114,6 +121,9 @@ class CropSet:
             if all(crops.covers is None for crops in sets)
             else np.concatenate([crops.covers_or_unknown() for crops in sets]),
             _joined_moments(sets),
+            None
+            if all(crops.aside is None for crops in sets)
+            else np.concatenate([crops.aside_or_unknown() for crops in sets]),
         )
 
     def covers_or_unknown(self) -> NDArray[np.uint8]:
@@ -121,6 +131,21 @@ class CropSet:
         if self.covers is not None:
             return self.covers
         return np.full(self.images.shape[:3], UNKNOWN, np.uint8)
+
+    def aside_or_unknown(self) -> NDArray[np.int8]:
+        """Return who is set aside, -1 throughout where nobody said."""
+        return np.full(len(self), -1, np.int8) if self.aside is None else self.aside
+
+    def held_out(self, share: float) -> NDArray[np.bool_]:
+        """Tell which crops are set aside for evaluation, by the set's maker or else by name.
+
+        Args:
+            share: Of those that go by name; 1 takes all, whatever was said.
+        """
+        if share >= 1:
+            return np.ones(len(self), dtype=bool)
+        said = self.aside_or_unknown()
+        return np.where(said < 0, held_out(self.names, share=share), said == 1)
 
     def neighbours(self) -> NDArray[np.int64]:
         """Return for each crop the one of its track whose frame is nearest, earlier or later.
@@ -159,10 +184,12 @@ class CropSet:
                         f"{ALIGNMENT_ID}; cut them again with facemask-train crops."
                     )
                 names = tuple(str(name) for name in stored["names"])
-                covers, moments = (
-                    stored[name] if name in stored.files else None for name in ("covers", "moments")
-                )
-                return cls(stored["images"], stored["landmarks"], names, covers, moments)
+                known = {
+                    name: stored[name]
+                    for name in ("covers", "moments", "aside")
+                    if name in stored.files
+                }
+                return cls(stored["images"], stored["landmarks"], names, **known)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as exc:
             raise ConfigError(
                 f"{path}: not a crop set ({exc}); make one with facemask-train crops."
@@ -261,6 +288,15 @@ def face_crop(
     crop, to_crop = cut_from_image(image, face.landmarks, crop_size_px)
     points = geometry.apply(to_crop, face.landmarks) / crop_size_px
     return crop, points.astype(np.float32)
+
+
+def resize_crop(image: ImageU8, size_px: int) -> ImageU8:
+    """Return a crop at another side, by the converter's own resampler."""
+    if image.shape[0] == size_px:
+        return image
+    scale = size_px / image.shape[0]
+    to_size = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
+    return warp(image, to_size, width_px=size_px, height_px=size_px)
 
 
 def read_rgb(path: Path) -> ImageU8 | None:

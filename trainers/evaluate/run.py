@@ -140,7 +140,8 @@ def _held_out(
     config: EvaluateConfig, source: Path, size_px: int, device: torch.device, masked: bool = False
 ) -> tuple[CropSet, CropSet]:
     """Return the faces of a source to judge, and the others."""
-    crops = load_crops(source, size_px=size_px, device=device)
+    domain = "masked" if masked else "bare"
+    crops = load_crops(source, size_px=size_px, device=device, domain=domain)
     if masked and config.sets.masked_folders:
         crops = crops.in_folders([n.strip() for n in config.sets.masked_folders.split(",")])
     also: frozenset[str] = frozenset()

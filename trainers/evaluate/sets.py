@@ -17,7 +17,8 @@ from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.errors import ConfigError
 from facemask_video.frames import ImageU8
 from facemask_video.warp import warp
-from trainers.data.crops import CropSet, cut_folder, held_out, main_face, read_rgb
+from trainers.data.crops import CropSet, cut_folder, main_face, read_rgb, resize_crop
+from trainers.data.extraction import is_extraction, read_extraction
 from trainers.data.masks import draw_mask, random_style
 
 logger = logging.getLogger(__name__)
@@ -67,8 +68,16 @@ def detector(device: torch.device) -> Detector:
     return MtcnnDetector(device=device, threshold=_DETECTION_THRESHOLD, min_face_px=_MIN_FACE_PX)
 
 
-def load_crops(source: Path, *, size_px: int, device: torch.device) -> CropSet:
+def load_crops(
+    source: Path, *, size_px: int, device: torch.device, domain: str | None = None
+) -> CropSet:
     """Read a crop set, or cut one from a folder of pictures.
+
+    Args:
+        source: A file, a folder of pictures, or a folder that ``facemask-video extract`` made.
+        size_px: Side at which the crops are judged.
+        device: Where the detector runs.
+        domain: Of extracted crops take ``bare`` or ``masked`` ones alone.
 
     Raises:
         ConfigError: It holds no face, or smaller crops than are judged.
@@ -76,7 +85,10 @@ def load_crops(source: Path, *, size_px: int, device: torch.device) -> CropSet:
     if not source.is_dir():
         crops = CropSet.load(source)
     else:
-        crops, skipped = cut_folder(source, detector(device), crop_size_px=size_px)
+        if is_extraction(source):
+            crops, skipped = read_extraction(source, largest_px=size_px, domain=domain)
+        else:
+            crops, skipped = cut_folder(source, detector(device), crop_size_px=size_px)
         if skipped:
             name, reason = skipped[0]
             logger.warning(
@@ -99,11 +111,7 @@ def resized(crops: CropSet, size_px: int) -> CropSet:
     """Return the crops at another side, by the converter's own resampler."""
     if crops.size_px == size_px:
         return crops
-    scale = size_px / crops.size_px
-    to_size = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
-    images = np.stack(
-        [warp(image, to_size, width_px=size_px, height_px=size_px) for image in crops.images]
-    )
+    images = np.stack([resize_crop(image, size_px) for image in crops.images])
     return CropSet(images, crops.landmarks, crops.names)
 
 
@@ -121,7 +129,7 @@ def split(
     Raises:
         ConfigError: Fewer than two are set aside.
     """
-    aside = held_out(crops.names, share=share)
+    aside = crops.held_out(share)
     aside |= np.array([name in also for name in crops.names], dtype=bool)
     if aside.sum() < 2:
         raise ConfigError(

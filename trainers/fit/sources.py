@@ -11,7 +11,8 @@ import torch
 from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.errors import ConfigError
 from trainers.config import DataConfig
-from trainers.data.crops import CropSet, cut_folder, held_out
+from trainers.data.crops import CropSet, cut_folder
+from trainers.data.extraction import is_extraction, read_extraction
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +68,23 @@ def load_training_crops(
 
 
 def cut_folders(
-    folders: list[Path], *, size_px: int, device: torch.device, on_cut: OnCut | None = None
+    folders: list[Path],
+    *,
+    size_px: int,
+    device: torch.device,
+    domain: str | None = None,
+    on_cut: OnCut | None = None,
 ) -> tuple[CropSet, list[tuple[str, str]]]:
     """Cut the main face of every picture under some folders.
+
+    A folder made by ``facemask-video extract`` holds crops already; those that it keeps are taken.
+
+    Args:
+        folders: Where the pictures are.
+        size_px: Side of the crops.
+        device: Where the detector runs.
+        domain: Of extracted crops take ``bare`` or ``masked`` ones alone.
+        on_cut: Told how far cutting is.
 
     Returns:
         The crops, and (name, reason) for each picture left out.
@@ -80,6 +95,11 @@ def cut_folders(
     sets: list[CropSet] = []
     skipped: list[tuple[str, str]] = []
     for folder in folders:
+        if is_extraction(folder):
+            crops, left_out = read_extraction(folder, largest_px=size_px, domain=domain)
+            sets.append(crops)
+            skipped += left_out
+            continue
 
         def on_progress(done: int, total: int, name: str = folder.name) -> None:
             if on_cut is not None:
@@ -90,6 +110,12 @@ def cut_folders(
         )
         sets.append(crops)
         skipped += left_out
+    smallest = min(crops.size_px for crops in sets)
+    if any(crops.size_px != smallest for crops in sets):
+        raise ConfigError(
+            f"crops of {smallest} px cannot be put together with larger ones; "
+            f"pass --size {smallest}."
+        )
     return CropSet.joined(sets), skipped
 
 
@@ -108,7 +134,7 @@ def _load_domain(
         raise ConfigError(f"data.{domain} is not given; pass --{domain} FOLDER (or crops, .npz).")
     elif source.is_dir():
         crops, skipped = cut_folders(
-            [source], size_px=data.load_size_px, device=device, on_cut=on_cut
+            [source], size_px=data.load_size_px, device=device, domain=domain, on_cut=on_cut
         )
         crops.save(cached)
         note_skipped(cached.with_suffix(".skipped.txt"), skipped)
@@ -151,7 +177,7 @@ def _split(
     crops: CropSet, share: float, names: frozenset[str], domain: str
 ) -> tuple[CropSet, CropSet]:
     """Return what is trained on and what is set aside."""
-    aside = held_out(crops.names, share=share)
+    aside = crops.held_out(share)
     aside |= np.array([name in names for name in crops.names], dtype=bool)
     if aside.all():
         raise ConfigError(f"data.{domain}: all {len(crops)} crops are set aside; add pictures.")
