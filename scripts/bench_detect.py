@@ -22,14 +22,12 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
+from held_frames import HeldFrame, read
 
 from facemask_video import __version__
 from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
@@ -37,51 +35,10 @@ from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.detect.size import detect_size_px, in_frame
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.faces import Detection, TrackedFace
-from facemask_video.frames import ImageU8, Patch
-from facemask_video.geometry import Box, iou
+from facemask_video.geometry import iou
 from facemask_video.track import Tracker, TrackFaces
-from facemask_video.video import VideoReader
 
 SAME_FACE = 0.3
-
-
-@dataclass(frozen=True, eq=False)
-class HeldFrame:
-    """A frame as RGB in memory, so that no decoding is timed."""
-
-    image: ImageU8
-    index: int
-    pts: int
-    time_base: Fraction
-
-    @property
-    def width_px(self) -> int:
-        """Width."""
-        return int(self.image.shape[1])
-
-    @property
-    def height_px(self) -> int:
-        """Height."""
-        return int(self.image.shape[0])
-
-    def thumbnail(self, max_side_px: int) -> tuple[ImageU8, float]:
-        """Return a small picture and its scale."""
-        scale = min(1.0, max_side_px / max(self.width_px, self.height_px))
-        if scale == 1.0:
-            return self.image, 1.0
-        size = (round(self.width_px * scale), round(self.height_px * scale))
-        small = cv2.resize(self.image, size, interpolation=cv2.INTER_AREA)
-        return np.asarray(small, dtype=np.uint8), scale
-
-    def read_region(self, box: Box) -> ImageU8:
-        """Return a rectangle; parts outside repeat the edge."""
-        rows = np.clip(np.arange(int(box.y0), int(box.y1)), 0, self.height_px - 1)
-        columns = np.clip(np.arange(int(box.x0), int(box.x1)), 0, self.width_px - 1)
-        return np.ascontiguousarray(self.image[np.ix_(rows, columns)])
-
-    def with_patches(self, patches: Sequence[Patch]) -> "HeldFrame":
-        """Refuse: never asked for here."""
-        raise NotImplementedError("detection changes no frame")
 
 
 def main() -> None:
@@ -90,7 +47,7 @@ def main() -> None:
     device = torch.device(arguments.device)
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    frames = read(arguments.clip, arguments.frames, arguments.height)
+    frames = read(arguments.clip, n_frames=arguments.frames, height_px=arguments.height)
     width_px, height_px = frames[0].width_px, frames[0].height_px
     size_px = detect_size_px(width_px, height_px, min_face_px=arguments.min_face)
     scale = min(1.0, size_px / max(width_px, height_px))
@@ -174,21 +131,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="of torch on the processor")
     return parser.parse_args()
-
-
-def read(clip: Path, n_frames: int, height_px: int | None) -> list[HeldFrame]:
-    """Decode the first frames into memory, at the size asked for."""
-    held = []
-    with VideoReader(clip) as reader:
-        for frame in reader:
-            if len(held) == n_frames:
-                break
-            image = frame.read_region(Box(0, 0, frame.width_px, frame.height_px))
-            if height_px:
-                width_px = round(image.shape[1] * height_px / image.shape[0])
-                image = np.asarray(cv2.resize(image, (width_px, height_px)), dtype=np.uint8)
-            held.append(HeldFrame(image, frame.index, frame.pts, frame.time_base))
-    return held
 
 
 def tracks_of(

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from facemask_video.track.pose import Pose, PosedFace, Shape, nearest_turn
 
-NOISE_TIME_S = 0.15
-"""``kf_noise`` is the variance, in squared face sizes, by which an unforeseen push moves a face
-within this time."""
+NOISE_TIME_S = 0.12
+"""``kf_noise`` is 20 times the variance, in squared face sizes, by which unforeseen pushes move a
+face within this time."""
 
 MEASURED_SIGMA = np.array([0.006, 0.006, 0.010, 0.008])
 """Noise of a detection's centre x and y (face sizes), log size and roll (radians). Still faces of
@@ -22,11 +22,15 @@ MEASURED_SIGMA = np.array([0.006, 0.006, 0.010, 0.008])
 faces that move and talk have somewhat more."""
 
 SHAPE_SIGMA = 0.015
-SHAPE_DRIFT = 0.12
+SHAPE_DRIFT = 0.06
 """Noise of the shape's numbers, and how far they wander in a second as a head turns, in sizes."""
 
 _PUSH_SCALE = np.array([1.0, 1.0, 0.35, 1.0])
 # Centre moves freely, size changes slowly: a face needs a second to walk up to the camera.
+
+_ACCELERATES_S = 0.5
+# How long an acceleration lasts unless pushed. Were it to last, a face would be foretold far away
+# after a second unseen.
 
 _UNREST_MEMORY = 0.25
 # Weight of the newest surprise in the running mean that says how restless a head is.
@@ -36,7 +40,9 @@ _USUAL_UNREST = 4.0
 
 _OUTLIER_SIGMAS = 4.0
 _FASTEST = np.array([4.0, 4.0, 1.0, 3.0])
-# Standard deviation of a new face's speed: face sizes, log sizes and radians a second.
+_HARDEST = np.array([12.0, 12.0, 3.0, 9.0])
+# Standard deviation of a new face's speed, face sizes, log sizes and radians a second, and of its
+# acceleration, the same a second squared.
 
 
 class Node:
@@ -44,9 +50,10 @@ class Node:
 
     Attributes:
         time_s: Presentation time.
-        prior, posterior: State (8,): the pose's four numbers, each followed by its speed.
+        prior, posterior: State (12,): the pose's four numbers, each followed by its speed and its
+            acceleration.
         shape_prior, shape_posterior: Shape (14,).
-        gain: (8, 8), takes a correction of the next moment back to this one.
+        gain: (12, 12), takes a correction of the next moment back to this one.
         shape_gain: The same for the shape.
     """
 
@@ -65,17 +72,18 @@ class Node:
         self.time_s = time_s
         self.prior = self.posterior = prior
         self.shape_prior = self.shape_posterior = shape_prior
-        self.gain = np.zeros((8, 8))
+        self.gain = np.zeros((12, 12))
         self.shape_gain = 0.0
 
 
 class Path:
     """The path of one face. Call `advance` once a frame, and `observe` where it was seen.
 
-    Centre, log size and roll each move at a speed that random pushes change (the discrete
-    white-noise model with the real time between frames); noise and pushes scale with the face's
-    size. Pushes grow while forecasts keep failing. The shape drifts as a random walk. A single
-    measurement far from the foretold pose weighs little; a second one in a row is believed.
+    Centre, log size and roll each move with an acceleration that random pushes change (the discrete
+    white-noise model with the real time between frames), so a face that gathers speed is foretold
+    as well as one at rest; noise and pushes scale with the face's size. Pushes grow while forecasts
+    keep failing. The shape drifts as a random walk. A single measurement far from the foretold pose
+    weighs little; a second one in a row is believed.
 
     Args:
         first: The face where it was first seen.
@@ -88,19 +96,18 @@ class Path:
         """Begin with a first sight."""
         if not kf_noise > 0:
             raise ValueError(f"kf_noise: got {kf_noise}, expected a number above 0.")
-        self._density = kf_noise / NOISE_TIME_S**3
+        self._density = kf_noise / NOISE_TIME_S**5
         self._size_px = math.exp(first.pose[2])
         self._doubts = 0
         self._unrest = 0.0
-        self._filter = KalmanFilter(dim_x=8, dim_z=4)
-        self._filter.H = np.zeros((4, 8))
-        self._filter.H[range(4), range(0, 8, 2)] = 1.0
-        state = np.zeros(8)
-        state[0::2] = first.pose
+        self._filter = KalmanFilter(dim_x=12, dim_z=4)
+        self._filter.H = np.kron(np.eye(4), [[1.0, 0.0, 0.0]])
+        state = np.zeros(12)
+        state[0::3] = first.pose
         self._filter.x = state.copy()
-        self._filter.P = np.diag(
-            np.stack([self._sigma() ** 2, (_FASTEST * self._scale()) ** 2], axis=1).ravel()
-        )
+        scale = self._scale()
+        spread = np.stack([self._sigma(), _FASTEST * scale, _HARDEST * scale], axis=1)
+        self._filter.P = np.diag(spread.ravel() ** 2)
         self._shape_variance = SHAPE_SIGMA**2
         self._before: Node | None = None
         self.newest = Node(time_s, state, first.shape)
@@ -114,7 +121,7 @@ class Path:
     @property
     def pose(self) -> Pose:
         """The pose of the newest moment, from the past alone."""
-        return np.asarray(self.newest.posterior[0::2], dtype=np.float64)
+        return np.asarray(self.newest.posterior[0::3], dtype=np.float64)
 
     def advance(self, time_s: float) -> Node:
         """Go on to a later moment and foretell the face there.
@@ -123,16 +130,11 @@ class Path:
         """
         previous = self._before = self.newest
         step_s = max(time_s - previous.time_s, 1e-3)
-        transition, noise = np.eye(8), np.zeros((8, 8))
         # A calm head is smoothed long; where forecasts keep failing, pushes must be stronger.
         density = self._density * max(1.0, (self._unrest / _USUAL_UNREST) ** 3)
         push = density * (_PUSH_SCALE * self._scale()) ** 2
-        for axis in range(4):
-            at = 2 * axis
-            transition[at, at + 1] = step_s
-            noise[at, at] = push[axis] * step_s**3 / 3
-            noise[at, at + 1] = noise[at + 1, at] = push[axis] * step_s**2 / 2
-            noise[at + 1, at + 1] = push[axis] * step_s
+        transition = np.kron(np.eye(4), moves(step_s))
+        noise = np.kron(np.diag(push), _spreads(step_s))
         before = self._filter.P
         self._filter.predict(F=transition, Q=noise)
         previous.gain = before @ transition.T @ np.linalg.inv(self._filter.P)
@@ -150,10 +152,10 @@ class Path:
             trust: In (0, 1]; half the trust is twice the standard deviation.
         """
         measured = face.pose.copy()
-        measured[3] = nearest_turn(float(measured[3]), to=float(self.newest.prior[6]))
+        measured[3] = nearest_turn(float(measured[3]), to=float(self.newest.prior[9]))
         sigma = self._sigma() / trust
-        foretold = np.sqrt(np.diag(self._filter.P)[0::2] + sigma**2)
-        surprises = (measured - self.newest.prior[0::2]) / foretold
+        foretold = np.sqrt(np.diag(self._filter.P)[0::3] + sigma**2)
+        surprises = (measured - self.newest.prior[0::3]) / foretold
         surprise = float(np.abs(surprises).max())
         bounded = np.clip(surprises, -2 * _OUTLIER_SIGMAS, 2 * _OUTLIER_SIGMAS)
         self._unrest += _UNREST_MEMORY * (float((bounded**2).max()) - self._unrest)
@@ -170,13 +172,33 @@ class Path:
             self._doubts = 0
         self._filter.update(measured, R=np.diag(sigma**2))
         self.newest.posterior = self._filter.x.copy()
-        self._size_px = math.exp(float(np.clip(self.newest.posterior[4], 0.0, 12.0)))
+        self._size_px = math.exp(float(np.clip(self.newest.posterior[6], 0.0, 12.0)))
         shape_sigma = SHAPE_SIGMA / trust
         pull = self._shape_variance / (self._shape_variance + shape_sigma**2)
         self.newest.shape_posterior = self.newest.shape_prior + pull * (
             face.shape - self.newest.shape_prior
         )
         self._shape_variance *= 1 - pull
+
+
+def moves(step_s: float) -> NDArray[np.float64]:
+    """Return how place, speed and acceleration go on, (3, 3)."""
+    lasts = _ACCELERATES_S
+    keeps = math.exp(-step_s / lasts)
+    faster = lasts * (1 - keeps)
+    return np.array([[1, step_s, lasts * (step_s - faster)], [0, 1, faster], [0, 0, keeps]])
+
+
+def _spreads(step_s: float) -> NDArray[np.float64]:
+    """Return the covariance that white pushes of density 1 on the acceleration add, (3, 3)."""
+    t = step_s
+    return np.array(
+        [
+            [t**5 / 20, t**4 / 8, t**3 / 6],
+            [t**4 / 8, t**3 / 3, t**2 / 2],
+            [t**3 / 6, t**2 / 2, t],
+        ]
+    )
 
 
 def smooth(first: int, nodes: list[Node]) -> tuple[Pose, Shape]:
@@ -188,7 +210,7 @@ def smooth(first: int, nodes: list[Node]) -> tuple[Pose, Shape]:
         first: Index of the moment asked for.
         nodes: Consecutive moments of one path.
     """
-    correction: NDArray[np.float64] = np.zeros(8)
+    correction: NDArray[np.float64] = np.zeros(12)
     shape_correction: Shape = np.zeros(14)
     for index in range(len(nodes) - 1, first - 1, -1):
         node = nodes[index]
@@ -199,4 +221,4 @@ def smooth(first: int, nodes: list[Node]) -> tuple[Pose, Shape]:
                 later.shape_posterior + shape_correction - later.shape_prior
             )
     state = nodes[first].posterior + correction
-    return np.asarray(state[0::2]), nodes[first].shape_posterior + shape_correction
+    return np.asarray(state[0::3]), nodes[first].shape_posterior + shape_correction
