@@ -41,17 +41,17 @@ def _new_run(folder: Path) -> RunFolder:
     return RunFolder.create(folder, "tiny")
 
 
-def _same(one: Any, other: Any, where: str = "") -> None:
+def same(one: Any, other: Any, where: str = "") -> None:
     """Hold nested states against each other, bit for bit."""
     assert type(one) is type(other), where
     if isinstance(one, dict):
         assert one.keys() == other.keys(), where
         for key in one:
-            _same(one[key], other[key], f"{where}/{key}")
+            same(one[key], other[key], f"{where}/{key}")
     elif isinstance(one, list | tuple):
         assert len(one) == len(other), where
         for index, (a, b) in enumerate(zip(one, other, strict=True)):
-            _same(a, b, f"{where}/{index}")
+            same(a, b, f"{where}/{index}")
     elif isinstance(one, torch.Tensor):
         assert torch.equal(one, other), where
     else:
@@ -134,9 +134,55 @@ def test_a_resumed_run_equals_one_that_never_stopped_bit_for_bit(
     states = [read_checkpoint(newest_checkpoint(run.checkpoints)) for run in (whole, halves)]
     assert states[0]["images_seen"] == 24
     assert not whole.events.exists()
-    _same(states[0], states[1])
+    same(states[0], states[1])
     one, other = (load_file(run.weights / "mask-standard.safetensors") for run in (whole, halves))
-    _same(one, other)
+    same(one, other)
+
+
+def _in_the_first_format(state: dict[str, Any]) -> dict[str, Any]:
+    """Lay a checkpoint out as the first format had it."""
+    parts, [process] = state["parts"], state["processes"]
+    networks, optimizers, pools = (
+        {name.removeprefix(kind): part for name, part in source.items() if name.startswith(kind)}
+        for kind, source in (
+            ("networks/", parts),
+            ("optimizers/", parts),
+            ("pools/", process["parts"]),
+        )
+    )
+    method: dict[str, Any] = {"networks": networks, "optimizers": optimizers}
+    if pools:
+        method = {
+            "generators": {n: p for n, p in networks.items() if n in ("mask", "unmask")},
+            **{n: p for n, p in networks.items() if n == "embeddings"},
+            "optimizer": next(p for n, p in optimizers.items() if n.startswith("generator")),
+            **{
+                name: {"network": networks[name], "optimizer": optimizers[name], "pool": pool}
+                for name, pool in pools.items()
+            },
+        }
+    return {
+        "format": "facemask-checkpoint/1",
+        "images_seen": state["images_seen"],
+        "parts": {
+            "method": method,
+            "meter": process["parts"]["meter"],
+            **{name: parts[name] for name in ("averages", "schedule", "best")},
+        },
+        "rng": process["rng"],
+    }
+
+
+@pytest.mark.parametrize("method", ["warm-start", "cyclegan", "pix2pix", "cut"])
+def test_a_checkpoint_of_the_first_format_is_read_alike(tmp_path: Path, method: str) -> None:
+    run = _new_run(tmp_path)
+    _fit(tiny_config(method=method, run__images=8, cut__num_patches=16), run)
+    path = newest_checkpoint(run.checkpoints)
+    state = read_checkpoint(path)
+
+    torch.save(_in_the_first_format(state), path)
+
+    same(read_checkpoint(path), state)
 
 
 def test_resuming_from_an_older_checkpoint_forgets_the_later_statistics(tmp_path: Path) -> None:
@@ -187,9 +233,7 @@ def test_nan_stops_the_run_and_the_last_good_checkpoint_stays(
 
     state = read_checkpoint(newest_checkpoint(run.checkpoints))
     assert state["images_seen"] == 16
-    assert all(
-        torch.isfinite(w).all() for w in state["parts"]["method"]["networks"]["mask"].values()
-    )
+    assert all(torch.isfinite(w).all() for w in state["parts"]["networks/mask"].values())
     assert not run.weights.exists()
 
 
@@ -257,7 +301,7 @@ def test_the_learning_rate_follows_its_policy(tmp_path: Path) -> None:
     _fit(tiny_config(optim__lr_policy="linear", optim__lr=1e-3), run)
 
     state = read_checkpoint(newest_checkpoint(run.checkpoints))
-    [group] = state["parts"]["method"]["optimizers"]["mask"]["param_groups"]
+    [group] = state["parts"]["optimizers/mask"]["param_groups"]
     # The last of six steps begins at 20 of 24 images.
     assert group["lr"] == pytest.approx(1e-3 * (1 - 20 / 24))
 
@@ -275,7 +319,7 @@ def test_exporting_a_run_writes_the_weights_that_it_ended_with(tmp_path: Path) -
     ]
     for path in [*paths, *renamed]:
         at_the_end = run.weights / path.name.replace("standard", "lite")
-        _same(load_file(path), load_file(at_the_end))
+        same(load_file(path), load_file(at_the_end))
         assert read_card(path) == read_card(at_the_end)
 
 

@@ -16,7 +16,10 @@ from trainers.cli.progress import cutting_line, on_stats
 from trainers.config import TrainConfig
 
 if TYPE_CHECKING:
+    import torch
+
     from trainers.fit.loop import Outcome
+    from trainers.fit.processes import Processes
     from trainers.fit.runs import RunFolder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -92,8 +95,9 @@ def fit(
     if dry_run:
         click.echo(json.dumps(as_plain(config), indent=2))
         return
-    run = run or RunFolder.create(config.run.run_dir, config.name)
-    outcome = _train(config, run, resume=resume is not None)
+    run, outcome = _train(config, run)
+    if outcome is None:
+        return
     if outcome.stopped_by:
         click.echo(
             f"Stopped by {outcome.stopped_by} after {outcome.images_seen:,} images; go on with "
@@ -104,27 +108,61 @@ def fit(
     click.echo(f"{run.weights}: generators after {outcome.images_seen:,} images")
 
 
-def _train(config: TrainConfig, run: "RunFolder", *, resume: bool) -> "Outcome":
+def _train(config: TrainConfig, run: "RunFolder | None") -> "tuple[RunFolder, Outcome | None]":
+    """Train in this process, one of those that torchrun started or alone.
+
+    Args:
+        config: Of the run.
+        run: To go on with; None is a new one.
+
+    Returns:
+        The run, and how it ended; None in all processes but the first, which speaks for them.
+    """
     import torch
 
-    from facemask_video.translate.device import DTYPES, pick_device, pick_precision
+    from facemask_video.translate.device import pick_device
+    from trainers.fit.processes import join_processes
+    from trainers.fit.runs import RunFolder
+
+    if config.run.n_threads:
+        torch.set_num_threads(config.run.n_threads)
+    with join_processes(pick_device(config.run.device)) as (processes, device):
+        resume = run is not None
+        if run is None:
+            made = RunFolder.create(config.run.run_dir, config.name) if processes.is_first else None
+            run = RunFolder(processes.from_first(made.path if made else config.run.run_dir))
+        outcome = _train_together(config, run, processes, device, resume=resume)
+        return run, outcome if processes.is_first else None
+
+
+def _train_together(
+    config: TrainConfig,
+    run: "RunFolder",
+    processes: "Processes",
+    device: "torch.device",
+    *,
+    resume: bool,
+) -> "Outcome":
+    from facemask_video.translate.device import DTYPES, pick_precision
     from trainers.fit.loop import fit as run_fit
     from trainers.fit.schedule import with_epochs
     from trainers.fit.sources import load_training_crops
 
-    if config.run.n_threads:
-        torch.set_num_threads(config.run.n_threads)
-    device = pick_device(config.run.device)
     precision = pick_precision(config.run.precision, device)
     # Training in fp16 would need its losses scaled; bf16 has the range of fp32.
     dtype = DTYPES["fp32" if precision == "fp16" else precision]
-    click.echo(f"{run.path}: {config.method} on {device}, {str(dtype).partition('.')[2]}", err=True)
-    crops = load_training_crops(config.data, run.crops, device=device, on_cut=cutting_line)
-    click.echo(
-        f"{len(crops.bare):,} bare and {len(crops.masked):,} masked faces to train on; "
-        f"{len(crops.bare_held_out):,} and {len(crops.masked_held_out):,} set aside",
-        err=True,
-    )
+    if processes.is_first:
+        together = f", {processes.count} processes" if processes.count > 1 else ""
+        number = str(dtype).partition(".")[2]
+        click.echo(f"{run.path}: {config.method} on {device}, {number}{together}", err=True)
+    with processes.first_goes_first():  # it cuts crops, the others read them
+        crops = load_training_crops(config.data, run.crops, device=device, on_cut=cutting_line)
+    if processes.is_first:
+        click.echo(
+            f"{len(crops.bare):,} bare and {len(crops.masked):,} masked faces to train on; "
+            f"{len(crops.bare_held_out):,} and {len(crops.masked_held_out):,} set aside",
+            err=True,
+        )
     config = with_epochs(config, len(crops.bare))
     return run_fit(
         config,
@@ -132,6 +170,7 @@ def _train(config: TrainConfig, run: "RunFolder", *, resume: bool) -> "Outcome":
         crops,
         device=device,
         precision=dtype,
+        processes=processes,
         resume=resume,
         on_stats=on_stats(config.run.progress, config.run.images),
     )

@@ -313,14 +313,26 @@ def _leave_ctrl_c_to_the_loop(worker: int) -> None:
 
 
 def batches(
-    samples: Dataset[dict[str, NDArray[np.float32]]], *, batch_size: int, n_workers: int
+    samples: WarmStartSamples, *, batch_size: int, n_workers: int, part: tuple[int, int] = (0, 1)
 ) -> Iterator[Batch]:
-    """Yield whole batches in the samples' order."""
+    """Yield whole batches in the samples' order.
+
+    Args:
+        samples: By number.
+        batch_size: Samples a batch.
+        n_workers: Processes that prepare them; 0 is none besides.
+        part: ``(number, count)``: of each batch yield that one of so many equal parts.
+    """
+    number, count = part
+    share = batch_size // count
+    first = number * share
     loader = DataLoader(
         samples,
-        batch_size=batch_size,
+        batch_sampler=[
+            list(range(start + first, start + first + share))
+            for start in range(0, len(samples) - batch_size + 1, batch_size)
+        ],
         num_workers=n_workers,
-        drop_last=True,
         prefetch_factor=4 if n_workers else None,
         worker_init_fn=_leave_ctrl_c_to_the_loop,
         # Its own, or starting the loader would draw from torch's and a resumed run would differ.

@@ -1,7 +1,9 @@
 """Resume state: all that makes a resumed run equal to one that never stopped.
 
-One file of tensors and plain data, written beside its place and renamed, read with
-``weights_only=True``: a checkpoint from elsewhere cannot run code.
+The state is a mapping of named parts. What each of several processes keeps for itself (random
+numbers, pools, sums since the last report) is there once for each. One file of tensors and plain
+data, written beside its place and renamed, read with ``weights_only=True``: a checkpoint from
+elsewhere cannot run code.
 """
 
 import pickle
@@ -14,7 +16,8 @@ import torch
 
 from facemask_video.errors import TrainingError
 
-FORMAT = "facemask-checkpoint/1"
+FORMAT = "facemask-checkpoint/2"
+_FIRST_FORMAT = "facemask-checkpoint/1"
 _NUMBERED = "*[0-9].pt"
 
 
@@ -25,15 +28,39 @@ class Stateful(Protocol):
         """Return tensors and plain data."""
         ...
 
-    def load_state_dict(self, state: dict[str, Any], /) -> None:
+    def load_state_dict(self, state: dict[str, Any], /) -> object:
         """Take up what `state_dict` gave."""
         ...
 
 
+def process_state(parts: Mapping[str, Stateful]) -> dict[str, Any]:
+    """Return what a process keeps for itself: the state of its own parts, its random numbers."""
+    return {
+        "parts": {name: part.state_dict() for name, part in parts.items()},
+        "rng": {
+            "cpu": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        },
+    }
+
+
 def save_checkpoint(
-    folder: Path, parts: Mapping[str, Stateful], *, images_seen: int, keep: int
+    folder: Path,
+    parts: Mapping[str, Stateful],
+    processes: list[dict[str, Any]],
+    *,
+    images_seen: int,
+    keep: int,
 ) -> Path:
-    """Write the state after ``images_seen`` images and delete all but the newest ``keep``."""
+    """Write the state after ``images_seen`` images and delete all but the newest ``keep``.
+
+    Args:
+        folder: Made where it is missing.
+        parts: What all processes have alike.
+        processes: `process_state` of each.
+        images_seen: Goes into the name.
+        keep: Older checkpoints are deleted.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{images_seen:09d}.pt"
     part = path.with_suffix(".part")
@@ -41,10 +68,7 @@ def save_checkpoint(
         "format": FORMAT,
         "images_seen": images_seen,
         "parts": {name: part.state_dict() for name, part in parts.items()},
-        "rng": {
-            "cpu": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        },
+        "processes": processes,
     }
     torch.save(state, part)
     part.replace(path)
@@ -78,13 +102,31 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise TrainingError(
             f"{path}: cannot be read ({reason}); delete it to resume from the one before."
         ) from exc
+    if isinstance(state, dict) and state.get("format") == _FIRST_FORMAT:
+        return _from_first_format(state)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise TrainingError(f"{path}: not a checkpoint of this program ({FORMAT}).")
     return state
 
 
-def restore(state: dict[str, Any], parts: Mapping[str, Stateful], *, path: Path) -> int:
+def restore(
+    state: dict[str, Any],
+    parts: Mapping[str, Stateful],
+    own: Mapping[str, Stateful],
+    *,
+    rank: int,
+    path: Path,
+) -> int:
     """Put a checkpoint's state into the parts that gave it, and the random numbers.
+
+    A process that was not there when the checkpoint was written keeps its own parts fresh.
+
+    Args:
+        state: Of `read_checkpoint`.
+        parts: What all processes have alike.
+        own: What this process keeps for itself.
+        rank: Its number.
+        path: Where the state comes from, for messages.
 
     Returns:
         The images seen.
@@ -95,12 +137,53 @@ def restore(state: dict[str, Any], parts: Mapping[str, Stateful], *, path: Path)
     try:
         for name, part in parts.items():
             part.load_state_dict(state["parts"][name])
+        if rank < len(state["processes"]):
+            _restore_process(state["processes"][rank], own)
     except (RuntimeError, KeyError, ValueError) as exc:
         raise TrainingError(
             f"{path}: does not fit the networks configured ({str(exc).splitlines()[0]}); "
             "resume with the run's own options."
         ) from exc
-    torch.set_rng_state(state["rng"]["cpu"])
-    if torch.cuda.is_available() and len(state["rng"]["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["rng"]["cuda"])
     return int(state["images_seen"])
+
+
+def _restore_process(state: dict[str, Any], own: Mapping[str, Stateful]) -> None:
+    for name, part in own.items():
+        part.load_state_dict(state["parts"][name])
+    rng = state["rng"]
+    torch.set_rng_state(rng["cpu"])
+    if torch.cuda.is_available() and len(rng["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(rng["cuda"])
+
+
+def _from_first_format(state: dict[str, Any]) -> dict[str, Any]:
+    """Rename what the first format had, in which each method laid out its own state."""
+    method, meter = state["parts"].pop("method"), state["parts"].pop("meter")
+    judges = {name: part for name, part in method.items() if name.startswith("judge")}
+    if "networks" not in method:  # all methods but the warm start
+        generators = method["generators"]
+        one_for = "generators" if len(generators) > 1 else "generator"
+        method = {
+            "networks": generators
+            | {name: method[name] for name in ("embeddings",) if name in method}
+            | {name: judge["network"] for name, judge in judges.items()},
+            "optimizers": {one_for: method["optimizer"]}
+            | {name: judge["optimizer"] for name, judge in judges.items()},
+        }
+    return {
+        "format": FORMAT,
+        "images_seen": state["images_seen"],
+        "parts": state["parts"]
+        | {
+            f"{kind}/{name}": part
+            for kind in ("networks", "optimizers")
+            for name, part in method[kind].items()
+        },
+        "processes": [
+            {
+                "parts": {"meter": meter}
+                | {f"pools/{name}": judge["pool"] for name, judge in judges.items()},
+                "rng": state["rng"],
+            }
+        ],
+    }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from facemask_video.errors import TrainingError
+from facemask_video.errors import ConfigError, TrainingError
 from facemask_video.settings import as_plain
 from trainers.config import TrainConfig
 from trainers.data.batches import batches
@@ -13,6 +13,7 @@ from trainers.fit.build import build_method, build_samples
 from trainers.fit.checkpoint import (
     Stateful,
     newest_checkpoint,
+    process_state,
     read_checkpoint,
     restore,
     save_checkpoint,
@@ -20,11 +21,17 @@ from trainers.fit.checkpoint import (
 from trainers.fit.ema import Averages
 from trainers.fit.export import export_generators
 from trainers.fit.interrupt import stop_on_signals
+from trainers.fit.processes import Processes
 from trainers.fit.records import OnStats, Records
 from trainers.fit.runs import RunFolder
 from trainers.fit.schedule import Schedule
 from trainers.fit.sources import TrainingCrops
 from trainers.gan.method import Method
+
+ALONE = Processes()
+
+_SEED_STEP = 1_000_003
+"""Keeps the seeds of processes apart from those of neighbouring runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +54,22 @@ def fit(
     *,
     device: torch.device,
     precision: torch.dtype,
+    processes: Processes = ALONE,
     resume: bool = False,
     on_stats: OnStats | None = None,
 ) -> Outcome:
     """Train until the configured number of images is seen, or a signal asks to stop.
 
     The state is saved at every ``checkpoint_every`` images and at the end, the averaged generators
-    are written at the end.
+    are written at the end. Of several processes each calls this, with the same arguments but its
+    device.
 
     Raises:
+        ConfigError: A batch cannot be shared equally among the processes.
         TrainingError: A loss or weight is no longer finite (the last good checkpoint stays), or the
             checkpoint to resume from does not fit.
     """
+    _require_equal_shares(config.run.batch_size, processes.count)
     # Everything fresh, then as the newest checkpoint has it: making networks draws random numbers.
     method = build_method(config, device=device, precision=precision, resume=resume)
     averages = Averages(
@@ -67,33 +78,56 @@ def fit(
         rampup=config.run.ema_rampup,
     )
     schedule = Schedule(config.optim.lr_policy, config.run.images, config.optim.lr_decay_images)
-    records = Records(config, run, crops, averages, device=device, on_stats=on_stats)
+    records = Records(
+        config, run, crops, averages, device=device, processes=processes, on_stats=on_stats
+    )
     parts: dict[str, Stateful] = {
-        "method": method,
+        **{f"networks/{name}": network for name, network in method.networks()},
+        **{f"optimizers/{name}": optimizer for name, optimizer in method.optimizers.items()},
         "averages": averages,
         "schedule": schedule,
-        "meter": records.meter,
         "best": records.best,
     }
+    own: dict[str, Stateful] = {
+        **{f"pools/{name}": pool for name, pool in method.pools.items()},
+        "meter": records.meter,
+    }
     images_seen = 0
+    if not processes.is_first:
+        # The same weights as the others', but other fakes, patches and variations.
+        torch.manual_seed(config.data.seed + _SEED_STEP * processes.rank)
     if resume:
         path = newest_checkpoint(run.checkpoints)
-        images_seen = restore(read_checkpoint(path), parts, path=path)
-        run.drop_stats_after(images_seen)
-    run.write_options(as_plain(config))
+        state = read_checkpoint(path)
+        images_seen = restore(state, parts, own, rank=processes.rank, path=path)
+    with processes.first_goes_first():
+        if processes.is_first:
+            run.drop_stats_after(images_seen)
+            run.write_options(as_plain(config))
 
     def save() -> None:
         _require_finite(method, images_seen)
-        save_checkpoint(
-            run.checkpoints, parts, images_seen=images_seen, keep=config.run.keep_checkpoints
-        )
+        of_each = processes.gather(process_state(own))
+        if processes.is_first:
+            save_checkpoint(
+                run.checkpoints,
+                parts,
+                of_each,
+                images_seen=images_seen,
+                keep=config.run.keep_checkpoints,
+            )
 
+    for optimizer in method.optimizers.values():
+        processes.average_gradients(optimizer)
     base_lr = {name: optimizer.defaults["lr"] for name, optimizer in method.optimizers.items()}
     samples = build_samples(config, crops.bare, crops.masked, first=images_seen)
     reported = saved = previewed = images_seen
     with stop_on_signals() as stop, closing(records):
         for batch in batches(
-            samples, batch_size=config.run.batch_size, n_workers=config.data.n_workers
+            samples,
+            batch_size=config.run.batch_size,
+            n_workers=config.data.n_workers,
+            part=(processes.rank, processes.count),
         ):
             # One step.
             factor = schedule.factor(images_seen)
@@ -101,9 +135,9 @@ def fit(
                 for group in optimizer.param_groups:
                     group["lr"] = base_lr[name] * factor
             losses = method.step(batch.to(device), images_seen)
-            before, images_seen = images_seen, images_seen + len(batch)
-            averages.update(images_seen, len(batch))
-            records.meter.add(losses, len(batch))
+            before, images_seen = images_seen, images_seen + config.run.batch_size
+            averages.update(images_seen, config.run.batch_size)
+            records.meter.add(losses, config.run.batch_size)
 
             # Records.
             if _passed(config.run.stats_every, before, images_seen):
@@ -117,7 +151,7 @@ def fit(
             if _passed(config.run.checkpoint_every, before, images_seen):
                 save()
                 saved = images_seen
-            if stop:
+            if processes.any(bool(stop)):
                 break
 
         # The end, or an early one. Saved first: a resumed run goes on with the same means.
@@ -127,8 +161,17 @@ def fit(
             records.report(images_seen)
         if config.run.preview_every and images_seen > previewed:
             records.preview(images_seen)
-    export_generators(averages.generators, config, run.weights, images_seen=images_seen)
-    return Outcome(images_seen, stop.signal_name)
+    if processes.is_first:
+        export_generators(averages.generators, config, run.weights, images_seen=images_seen)
+    return Outcome(images_seen, next(filter(None, processes.gather(stop.signal_name)), ""))
+
+
+def _require_equal_shares(batch_size: int, n_processes: int) -> None:
+    if batch_size % n_processes:
+        raise ConfigError(
+            f"run.batch_size: got {batch_size}, expected a multiple of {n_processes}, the number "
+            "of processes, which share each batch equally."
+        )
 
 
 def _generators_loss(line: dict[str, float]) -> float:

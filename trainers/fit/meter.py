@@ -8,19 +8,24 @@ from typing import Any
 from torch import Tensor
 
 from facemask_video.errors import TrainingError
+from trainers.fit.processes import Processes
 
 
 class Meter:
-    """Gathers losses without waiting for the device, and averages them when asked."""
+    """Gathers losses without waiting for the device, and averages them when asked.
 
-    def __init__(self) -> None:
+    Of several processes each takes in its own losses, and all read the same means.
+    """
+
+    def __init__(self, processes: Processes | None = None) -> None:
+        self._processes = processes or Processes()
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._n_images = 0
         self._started = time.monotonic()
 
     def add(self, losses: Mapping[str, Tensor], n_images: int) -> None:
-        """Take in a step."""
+        """Take in a step of ``n_images`` in all processes together."""
         for name, value in losses.items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
@@ -40,7 +45,7 @@ class Meter:
         Raises:
             TrainingError: A loss is not a number.
         """
-        means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
+        means = self._means()
         elapsed_s = max(time.monotonic() - self._started, 1e-9)
         rate = self._n_images / elapsed_s
         self._sums, self._counts, self._n_images = {}, {}, 0
@@ -54,3 +59,14 @@ class Meter:
         return {"images_seen": images_seen, "images_per_s": round(rate, 2)} | {
             name: round(value, 5) for name, value in means.items()
         }
+
+    def _means(self) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        counts: dict[str, int] = {}
+        for of_each in self._processes.gather(
+            {name: (float(total), self._counts[name]) for name, total in self._sums.items()}
+        ):
+            for name, (total, count) in of_each.items():
+                sums[name] = sums.get(name, 0.0) + total
+                counts[name] = counts.get(name, 0) + count
+        return {name: sums[name] / counts[name] for name in sums}

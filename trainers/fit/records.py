@@ -11,6 +11,7 @@ from trainers.fit.ema import Averages
 from trainers.fit.export import export_generators
 from trainers.fit.meter import Meter
 from trainers.fit.previews import choose_faces, draw_preview, write_picture
+from trainers.fit.processes import Processes
 from trainers.fit.runs import RunFolder
 from trainers.fit.sources import TrainingCrops
 from trainers.fit.tensorboard import EventWriter
@@ -20,7 +21,7 @@ OnStats = Callable[[dict[str, float]], None]
 
 
 class Records:
-    """The written side of a run.
+    """The written side of a run; of several processes the first one writes.
 
     Attributes:
         meter: Gathers losses between lines of statistics.
@@ -35,20 +36,21 @@ class Records:
         averages: Averages,
         *,
         device: torch.device,
+        processes: Processes,
         on_stats: OnStats | None,
     ) -> None:
         """Choose the faces that are shown and measured."""
         self._config, self._run, self._averages = config, run, averages
-        self._on_stats = on_stats
-        self.meter, self.best = Meter(), Best()
+        self._writes, self._on_stats = processes.is_first, on_stats
+        self.meter, self.best = Meter(processes), Best()
         size_px = config.data.crop_size_px
         self._faces = choose_faces(crops.bare_held_out, crops.masked_held_out, crop_size_px=size_px)
         self._distance: HeldOutDistance | None = None
-        if config.run.measure_every:
+        if config.run.measure_every and self._writes:
             self._distance = HeldOutDistance.of(
                 crops.bare_held_out, crops.masked_held_out, crop_size_px=size_px, device=device
             )
-        self._events = EventWriter(run.events) if config.run.tensorboard else None
+        self._events = EventWriter(run.events) if config.run.tensorboard and self._writes else None
 
     def report(self, images_seen: int) -> dict[str, float]:
         """Write the means of the losses since the last report.
@@ -57,13 +59,16 @@ class Records:
             TrainingError: A loss is not a number.
         """
         line = self.meter.read(images_seen)
-        self._write(line, images_seen)
-        if self._on_stats is not None:
+        if self._writes:
+            self._write(line, images_seen)
+        if self._writes and self._on_stats is not None:
             self._on_stats(line)
         return line
 
     def preview(self, images_seen: int) -> None:
         """Write what the averaged generators make of the faces chosen, and the curves so far."""
+        if not self._writes:
+            return
         picture = draw_preview(self._averages.generators, self._faces)
         write_picture(self._run.previews / f"{images_seen:09d}.png", picture)
         write_picture(self._run.curves, draw_curves(self._run.read_stats()))

@@ -1,7 +1,5 @@
 """A discriminator with all that belongs to it: optimiser, pool of fakes, augmentation, loss."""
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
@@ -77,17 +75,3 @@ class Adversary:
         [slope] = torch.autograd.grad(torch.stack(verdicts).sum(), between, create_graph=True)
         length = torch.linalg.vector_norm(slope.flatten(1), dim=1)
         return torch.mean((length - 1) ** 2)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return network, optimiser and pool."""
-        return {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "pool": self.pool.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.pool.load_state_dict(state["pool"], self.device)

@@ -8,7 +8,6 @@ place before, judged in the features of the generator's own encoder.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +24,7 @@ from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
 from trainers.gan.discriminators import DiscriminatorSpec
 from trainers.gan.extras import ExtraOptions, extra_losses
+from trainers.gan.image_pool import ImagePool
 from trainers.gan.optimizers import descend, make_optimizer
 
 _EMBEDDING = 256
@@ -159,6 +159,11 @@ class Cut:
         """Every optimiser; the embeddings learn with the generator."""
         return {"generator": self.generator_optimizer, "judge": self.judge.optimizer}
 
+    @property
+    def pools(self) -> Mapping[str, ImagePool]:
+        """The discriminator's, which keeps nothing."""
+        return {"judge": self.judge.pool}
+
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield every network that learns, by name."""
         yield from self.generators()
@@ -210,20 +215,3 @@ class Cut:
                 likeness.flatten(0, 1), own.repeat(len(likeness))
             )
         return total / len(keys)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that a resumed run needs of the networks and optimisers."""
-        return {
-            "generators": {name: network.state_dict() for name, network in self.generators()},
-            "embeddings": self.features.state_dict(),
-            "optimizer": self.generator_optimizer.state_dict(),
-            "judge": self.judge.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
-        for name, network in self.generators():
-            network.load_state_dict(state["generators"][name])
-        self.features.load_state_dict(state["embeddings"])
-        self.generator_optimizer.load_state_dict(state["optimizer"])
-        self.judge.load_state_dict(state["judge"])

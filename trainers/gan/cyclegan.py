@@ -7,7 +7,6 @@ generators, and an identity loss on pictures that need no change.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +20,7 @@ from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
 from trainers.gan.discriminators import DiscriminatorSpec
 from trainers.gan.extras import ExtraOptions, extra_losses
+from trainers.gan.image_pool import ImagePool
 from trainers.gan.optimizers import descend, make_optimizer
 
 
@@ -104,6 +104,11 @@ class Cyclegan:
             "judge_bare": self.judge_bare.optimizer,
         }
 
+    @property
+    def pools(self) -> Mapping[str, ImagePool]:
+        """The fakes that both discriminators see again."""
+        return {"judge_masked": self.judge_masked.pool, "judge_bare": self.judge_bare.pool}
+
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield every network that learns, by name."""
         yield from self.generators()
@@ -167,20 +172,3 @@ class Cyclegan:
             stats[f"{name}/perceptual"] = losses.perceptual(self.features(again), of_image)
             loss = loss + self.options.lambda_perceptual * stats[f"{name}/perceptual"]
         return loss
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that a resumed run needs of networks, optimisers and pools."""
-        return {
-            "generators": {name: network.state_dict() for name, network in self.generators()},
-            "optimizer": self.generator_optimizer.state_dict(),
-            "judge_masked": self.judge_masked.state_dict(),
-            "judge_bare": self.judge_bare.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
-        for name, network in self.generators():
-            network.load_state_dict(state["generators"][name])
-        self.generator_optimizer.load_state_dict(state["optimizer"])
-        self.judge_masked.load_state_dict(state["judge_masked"])
-        self.judge_bare.load_state_dict(state["judge_bare"])

@@ -31,7 +31,8 @@ class ImagePool:
                 returned.append(fake)
             elif float(torch.rand(())) < 0.5:
                 place = int(torch.randint(self.size, ()))
-                returned.append(self._kept[place])
+                # After a resume the pool lies on the CPU at first.
+                returned.append(self._kept[place].to(fake.device))
                 self._kept[place] = fake.clone()
             else:
                 returned.append(fake)
@@ -41,6 +42,6 @@ class ImagePool:
         """Return the images kept."""
         return {"kept": [fake.cpu() for fake in self._kept]}
 
-    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what `state_dict` gave."""
-        self._kept = [fake.to(device) for fake in state["kept"]]
+        self._kept = list(state["kept"])

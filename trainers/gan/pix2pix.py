@@ -5,7 +5,6 @@ Isola et al., CVPR 2017, section 3. The pairs are drawn: a bare face and the sam
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
 from trainers.gan.discriminators import DiscriminatorSpec
 from trainers.gan.extras import ExtraOptions, extra_losses
+from trainers.gan.image_pool import ImagePool
 from trainers.gan.optimizers import descend, make_optimizer
 
 
@@ -81,6 +81,11 @@ class Pix2pix:
         """Every optimiser."""
         return {"generator": self.generator_optimizer, "judge": self.judge.optimizer}
 
+    @property
+    def pools(self) -> Mapping[str, ImagePool]:
+        """The discriminator's, which keeps nothing."""
+        return {"judge": self.judge.pool}
+
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield every network that learns, by name."""
         yield from self.generators()
@@ -113,18 +118,3 @@ class Pix2pix:
                 torch.cat([image, target], dim=1), torch.cat([image, fake], dim=1)
             )
         return {key: value.detach().float() for key, value in stats.items()}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that a resumed run needs of the networks and optimisers."""
-        return {
-            "generators": {name: network.state_dict() for name, network in self.generators()},
-            "optimizer": self.generator_optimizer.state_dict(),
-            "judge": self.judge.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
-        for name, network in self.generators():
-            network.load_state_dict(state["generators"][name])
-        self.generator_optimizer.load_state_dict(state["optimizer"])
-        self.judge.load_state_dict(state["judge"])

@@ -5,9 +5,8 @@ complete the face beneath. Real masked faces, whose bare face nobody has, take p
 adversary of ``unmask`` judges their completion too, and ``mask`` must leave them as they are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +22,7 @@ from trainers.data.batches import Batch
 from trainers.gan import losses
 from trainers.gan.autocast import autocast
 from trainers.gan.discriminators import DiscriminatorSpec, build_discriminator
+from trainers.gan.image_pool import ImagePool
 from trainers.gan.optimizers import descend, make_optimizer
 
 
@@ -93,6 +93,11 @@ class WarmStart:
             )
             for name, network in self.networks()
         }
+
+    @property
+    def pools(self) -> Mapping[str, ImagePool]:
+        """None: the discriminators see the newest fakes alone."""
+        return {}
 
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield every network that learns, by name."""
@@ -264,20 +269,6 @@ class WarmStart:
     def _update(self, name: str, loss: Tensor) -> None:
         """Step one optimiser on a loss; every other network's gradients are left out of it."""
         descend(self.optimizers[name], loss)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return everything that a resumed run needs of the networks and optimisers."""
-        return {
-            "networks": {name: network.state_dict() for name, network in self.networks()},
-            "optimizers": {name: opt.state_dict() for name, opt in self.optimizers.items()},
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
-        for name, network in self.networks():
-            network.load_state_dict(state["networks"][name])
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
 
 
 def _around(alpha: Tensor, reach_px: int) -> Tensor:
