@@ -111,3 +111,24 @@ def test_feature_matching_is_0_for_the_same_picture_and_reaches_only_the_fake() 
     losses.feature_matching(judge(real), judge(fake)).backward()  # type: ignore[no-untyped-call]
     assert real.grad is None
     assert fake.grad is not None
+
+
+@pytest.mark.parametrize("mode", losses.GAN_MODES)
+def test_a_mixture_is_judged_by_its_shares(mode: str) -> None:
+    verdict = torch.tensor([-0.5, 0.2, 0.7]).view(3, 1, 1, 1)
+
+    def at(share: float) -> float:
+        return float(losses.mixup_loss([[verdict]], torch.full((3, 1, 1, 1), share), mode))
+
+    both = float(losses.discriminator_loss([[verdict]], [[verdict]], mode))
+    assert at(0.5) == pytest.approx(both)
+    assert at(0.25) == pytest.approx(0.75 * at(0.0) + 0.25 * at(1.0))
+
+
+def test_in_lsgan_a_mixture_is_best_judged_as_its_share() -> None:
+    verdict = torch.full((1, 1, 2, 2), 0.3, requires_grad=True)
+
+    loss = losses.mixup_loss([[verdict]], torch.full((1, 1, 1, 1), 0.3), "lsgan")
+
+    [gradient] = torch.autograd.grad(loss, verdict)
+    assert float(gradient.abs().max()) < 1e-6

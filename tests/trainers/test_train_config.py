@@ -50,8 +50,8 @@ def test_the_configuration_and_the_rooms_agree_on_names_and_defaults(
 ) -> None:
     ours = {f.name: f.default for f in dataclasses.fields(config)}
     theirs = {f.name: f.default for f in dataclasses.fields(room)}
-    # The first is spelt as one word, the second belongs to the adversary around the network.
-    for name in ("directions", "diff_augment"):
+    # The first is spelt as one word, the others belong to the adversary around the network.
+    for name in ("directions", "diff_augment", "mixup"):
         ours.pop(name, None)
 
     assert ours == {name: theirs[name] for name in ours}
@@ -125,6 +125,7 @@ def test_every_shipped_configuration_trains_for_two_steps(path: Path) -> None:
         ),
         ({"extras__lambda_eyes": 1.0}, "extras: warm-start adds none"),
         ({"discriminator__diff_augment": "color"}, "diff_augment: warm-start has none"),
+        ({"discriminator__mixup": 0.2}, "mixup: warm-start has none"),
         ({"run__batch_size": 0}, "batch_size: got 0"),
         ({"optim__lr": float("nan")}, "lr: got nan"),
     ],

@@ -55,6 +55,13 @@ class DiscriminatorConfig:
         metavar="KIND,...",
         help="Vary what is judged: color, translation, cutout; not for warm-start",
     )
+    mixup: float = setting(
+        0.0,
+        low=0,
+        high=10,
+        help="Learn from mixtures of real and fake, of shares drawn from Beta(X, X), 0.2 in "
+        "faceswap-GAN; 0 is none; not for warm-start",
+    )
 
     def __post_init__(self) -> None:
         """Check values."""

@@ -64,5 +64,7 @@ class TrainConfig:
             return
         if self.discriminator.diff_augment:
             raise ConfigError("discriminator.diff_augment: warm-start has none; leave it empty.")
+        if self.discriminator.mixup:
+            raise ConfigError("discriminator.mixup: warm-start has none; leave it at 0.")
         if self.extras != ExtrasConfig():
             raise ConfigError("extras: warm-start adds none to its own losses; leave them at 0.")

@@ -124,12 +124,14 @@ def _shared(config: TrainConfig) -> dict[str, Any]:
         "lr_discriminator": config.optim.lr_discriminator,
         "beta1": config.optim.beta1,
         "augment": parse_kinds(config.discriminator.diff_augment),
+        "mixup": config.discriminator.mixup,
     }
 
 
 def _discriminator_spec(config: TrainConfig) -> DiscriminatorSpec:
     sizes = asdict(config.discriminator)
-    del sizes["diff_augment"]
+    for of_the_adversary in ("diff_augment", "mixup"):
+        del sizes[of_the_adversary]
     return DiscriminatorSpec(**sizes)
 
 

@@ -27,6 +27,7 @@ class Adversary:
         beta1: float,
         pool_size: int,
         augment: tuple[str, ...],
+        mixup: float,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
@@ -40,6 +41,8 @@ class Adversary:
             beta1: Its momentum.
             pool_size: Fakes kept; see `ImagePool`.
             augment: See `diff_augment.KINDS`.
+            mixup: It learns from mixtures of real and fake, of shares drawn from Beta(x, x); 0
+                shows it both apart.
             device: Where it runs.
             precision: Of autocast.
         """
@@ -48,7 +51,7 @@ class Adversary:
             optimizer, self.network.parameters(), lr=lr, beta1=beta1, beta2=0.999
         )
         self.pool = ImagePool(pool_size)
-        self.gan_mode, self.augment = gan_mode, augment
+        self.gan_mode, self.augment, self.mixup = gan_mode, augment, mixup
         self.device, self.precision = device, precision
 
     def generator_loss(self, fake: Tensor) -> Tensor:
@@ -61,7 +64,14 @@ class Adversary:
         fake = self.pool.exchange(fake.detach())
         real, fake = diff_augment(real.detach(), self.augment), diff_augment(fake, self.augment)
         with autocast(self.device, self.precision):
-            loss = losses.discriminator_loss(self.network(real), self.network(fake), self.gan_mode)
+            if self.mixup > 0:
+                drawn = torch.distributions.Beta(self.mixup, self.mixup).sample((len(real),))
+                share = drawn.view(-1, 1, 1, 1).to(real.device)
+                mixed = self.network(share * real + (1 - share) * fake)
+                loss = losses.mixup_loss(mixed, share, self.gan_mode)
+            else:
+                verdicts = self.network(real), self.network(fake)
+                loss = losses.discriminator_loss(*verdicts, self.gan_mode)
         if self.gan_mode == "wgan-gp":
             loss = loss + _PENALTY * self._gradient_penalty(real, fake)
         descend(self.optimizer, loss)

@@ -115,6 +115,7 @@ class Cut:
         lr_discriminator: float,
         beta1: float,
         augment: tuple[str, ...],
+        mixup: float,
         crop_size_px: int,
         device: torch.device,
         precision: torch.dtype,
@@ -144,6 +145,7 @@ class Cut:
             beta1=beta1,
             pool_size=0,
             augment=augment,
+            mixup=mixup,
             device=device,
             precision=precision,
         )

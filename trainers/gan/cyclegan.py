@@ -65,6 +65,7 @@ class Cyclegan:
         lr_discriminator: float,
         beta1: float,
         augment: tuple[str, ...],
+        mixup: float,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
@@ -82,6 +83,7 @@ class Cyclegan:
                 beta1=beta1,
                 pool_size=options.pool_size,
                 augment=augment,
+                mixup=mixup,
                 device=device,
                 precision=precision,
             )

@@ -37,19 +37,50 @@ def discriminator_loss(
     """
     total = torch.zeros((), device=real[0][-1].device)
     for of_real, of_fake in zip(real, fake, strict=True):
-        on_real, on_fake = of_real[-1].float(), of_fake[-1].float()
-        if mode == "lsgan":
-            pair = ((on_real - 1) ** 2, on_fake**2)
-        elif mode == "vanilla":
-            pair = (functional.softplus(-on_real), functional.softplus(on_fake))
-        elif mode == "hinge":
-            pair = (functional.relu(1 - on_real), functional.relu(1 + on_fake))
-        elif mode == "wgan-gp":
-            pair = (-2 * on_real, 2 * on_fake)
-        else:
-            raise ValueError(f"gan_mode: got {mode!r}, expected one of {', '.join(GAN_MODES)}.")
-        total = total + 0.5 * (_mean(pair[0], real_region) + _mean(pair[1], fake_region))
+        on_real = _if_real(of_real[-1].float(), mode)
+        on_fake = _if_fake(of_fake[-1].float(), mode)
+        total = total + 0.5 * (_mean(on_real, real_region) + _mean(on_fake, fake_region))
     return total / len(real)
+
+
+def mixup_loss(mixed: Judged, share: Tensor, mode: str) -> Tensor:
+    """Return what the discriminator minimises on mixtures of real and fake pictures.
+
+    Zhang et al., "mixup", ICLR 2018, section 3.5; in faceswap-GAN's lsgan form the same but for a
+    constant.
+
+    Args:
+        mixed: Verdicts on ``share * real + (1 - share) * fake``.
+        share: Of the real picture, shape (n, 1, 1, 1).
+        mode: See `GAN_MODES`.
+    """
+    total = torch.zeros((), device=share.device)
+    for scale in mixed:
+        verdict = scale[-1].float()
+        on_mixed = share * _if_real(verdict, mode) + (1 - share) * _if_fake(verdict, mode)
+        total = total + on_mixed.mean()
+    return total / len(mixed)
+
+
+def _if_real(verdict: Tensor, mode: str) -> Tensor:
+    """Return the discriminator's loss for each verdict on what is real."""
+    if mode == "lsgan":
+        return (verdict - 1) ** 2
+    if mode == "vanilla":
+        return functional.softplus(-verdict)
+    if mode == "hinge":
+        return functional.relu(1 - verdict)
+    if mode == "wgan-gp":
+        return -2 * verdict
+    raise ValueError(f"gan_mode: got {mode!r}, expected one of {', '.join(GAN_MODES)}.")
+
+
+def _if_fake(verdict: Tensor, mode: str) -> Tensor:
+    """Return the discriminator's loss for each verdict on what is a fake."""
+    if mode == "lsgan":
+        return verdict**2
+    # The others treat real and fake alike but for the sign.
+    return _if_real(-verdict, mode)
 
 
 def generator_loss(fake: Judged, mode: str, *, region: Tensor | None = None) -> Tensor:

@@ -52,6 +52,7 @@ class Pix2pix:
         lr_discriminator: float,
         beta1: float,
         augment: tuple[str, ...],
+        mixup: float,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
@@ -69,6 +70,7 @@ class Pix2pix:
             beta1=beta1,
             pool_size=0,
             augment=augment,
+            mixup=mixup,
             device=device,
             precision=precision,
         )
