@@ -4,6 +4,7 @@ generators that need no weights."""
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -167,3 +168,14 @@ def fake_networks(
         weights={"path": "fake", "sha256": "0" * 64},
         device={"device": "cpu", "precision": "fp32"},
     )
+
+
+def random_vggface2(path: Path) -> Path:
+    """Write random weights laid out as facenet-pytorch's ``vggface2`` file, classifier included."""
+    import torch
+    from facenet_pytorch.models.inception_resnet_v1 import InceptionResnetV1
+
+    network = InceptionResnetV1(classify=True, num_classes=3)
+    # Half the bytes; reading widens them again.
+    torch.save({name: value.half() for name, value in network.state_dict().items()}, path)
+    return path

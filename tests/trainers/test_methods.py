@@ -11,6 +11,7 @@ from facemask_video.direction import Direction
 from facemask_video.errors import ConfigError, WeightsError
 from facemask_video.translate.networks import GeneratorSpec, build_generator
 from facemask_video.translate.weights import WeightsCard, save_generator
+from tests.fakes import random_vggface2
 from tests.trainers.tiny import drawn_training_crops, tiny_config
 from trainers.config import TrainConfig
 from trainers.data.batches import Batch, batches
@@ -69,6 +70,7 @@ OPTIONS: list[tuple[str, str, Any]] = [
     ("pix2pix", "pix2pix.gan_mode", "wgan-gp"),
     ("pix2pix", "pix2pix.lambda_L1", 1.0),
     ("pix2pix", "pix2pix.lambda_gan", 0.0),
+    ("pix2pix", "pix2pix.lambda_perceptual", 1.0),
     ("pix2pix", "extras.lambda_eyes", 5.0),
     ("pix2pix", "discriminator.mixup", 0.2),
     ("cut", "cut.gan_mode", "hinge"),
@@ -118,6 +120,11 @@ def test_steps_on_a_few_faces_move_every_network_and_lower_the_methods_own_loss(
     assert all(torch.isfinite(value) for stats in history for value in stats.values())
 
 
+@pytest.fixture(scope="module")
+def vggface2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return random_vggface2(tmp_path_factory.mktemp("weights") / "vggface2.pt")
+
+
 @cache
 def _after_a_step(
     method: str, key: str | None, value: Any, size_px: int
@@ -142,6 +149,36 @@ def test_each_option_changes_what_is_learnt(method: str, key: str, value: Any) -
 
     shared = [name for name in usual if usual[name].shape == changed[name].shape]
     assert any(not torch.equal(usual[name], changed[name]) for name in shared)
+
+
+@pytest.mark.parametrize(
+    ("method", "n_steps"), [("pix2pix", 5), ("cyclegan", 1), ("warm-start", 1)]
+)
+def test_the_perceptual_loss_takes_vggface2_where_its_weights_are_given(
+    method: str, n_steps: int, vggface2: Path
+) -> None:
+    options: dict[str, Any] = {
+        "method": method,
+        f"{method.replace('-', '_')}.lambda_perceptual": 5.0,
+        "data.crop_size_px": 48,
+        "data.load_size_px": 48,
+        "data.undrawn": 0.0,
+        "run.batch_size": 1,
+        "optim.lr": 2e-3,
+    }
+    found: list[list[float]] = []
+    for features in ({}, {"features.vggface2": vggface2}):
+        config = tiny_config(**options, **features)
+        trained, batch = _method(config), _batch(config)
+        steps = [trained.step(batch, 0) for _ in range(n_steps)]
+        found.append([sum(float(v) for k, v in s.items() if "perceptual" in k) for s in steps])
+
+    onet, vggface = found
+    assert vggface[0] > 0
+    assert abs(onet[0] - vggface[0]) > 1e-3
+    if n_steps > 1:
+        assert onet[-1] < onet[0]
+        assert vggface[-1] < vggface[0]
 
 
 @pytest.mark.parametrize("name", ["cyclegan", "pix2pix", "cut"])
@@ -220,7 +257,7 @@ def test_a_pool_hands_back_older_fakes_and_remembers_them_in_its_state() -> None
     older = returned.flatten().reshape(5, 4) < 10 * torch.arange(1, 6)[:, None]
     assert 4 < int(older.sum()) < 16
     resumed = ImagePool(4)
-    resumed.load_state_dict(pool.state_dict(), CPU)
+    resumed.load_state_dict(pool.state_dict())
     state = torch.get_rng_state()
     expected = pool.exchange(first)
     torch.set_rng_state(state)

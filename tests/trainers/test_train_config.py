@@ -126,6 +126,12 @@ def test_every_shipped_configuration_trains_for_two_steps(path: Path) -> None:
         ({"extras__lambda_eyes": 1.0}, "extras: warm-start adds none"),
         ({"discriminator__diff_augment": "color"}, "diff_augment: warm-start has none"),
         ({"discriminator__mixup": 0.2}, "mixup: warm-start has none"),
+        ({"features__vggface2": Path("x.pt")}, "features.vggface2: warm-start has no perceptual"),
+        (
+            {"method": "cut", "features__vggface2": Path("x.pt")},
+            "features.vggface2: cut has no perceptual",
+        ),
+        ({"features__inception": Path("x.pth")}, "features.inception: nothing is measured"),
         ({"run__batch_size": 0}, "batch_size: got 0"),
         ({"optim__lr": float("nan")}, "lr: got nan"),
     ],

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_WITH_FLAGS = ("", "data", "optim", "run")
+_WITH_FLAGS = ("", "data", "optim", "features", "run")
 """Sections whose settings have flags of their own; ``--set`` reaches the others too."""
 
 
@@ -35,6 +35,7 @@ class FitCommand(SectionedCommand):
         "": "Method",
         "data": "Data",
         "optim": "Optimisers",
+        "features": "Features",
         "run": "Run",
         "other": "Other",
     }

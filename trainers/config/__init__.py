@@ -13,7 +13,12 @@ from trainers.config.methods import (
     Pix2pixConfig,
     WarmStartConfig,
 )
-from trainers.config.networks import DiscriminatorConfig, GeneratorConfig, StartConfig
+from trainers.config.networks import (
+    DiscriminatorConfig,
+    FeaturesConfig,
+    GeneratorConfig,
+    StartConfig,
+)
 from trainers.config.run import OptimConfig, RunConfig
 from trainers.config.train import METHODS, TrainConfig
 
@@ -25,6 +30,7 @@ __all__ = [
     "DataConfig",
     "DiscriminatorConfig",
     "ExtrasConfig",
+    "FeaturesConfig",
     "GeneratorConfig",
     "OptimConfig",
     "Pix2pixConfig",

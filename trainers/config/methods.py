@@ -16,7 +16,7 @@ class WarmStartConfig:
     lambda_l1: float = setting(10.0, low=0, help="L1 under the mask")
     lambda_keep: float = setting(1.0, low=0, help="L1 of the whole painted picture")
     lambda_outline: float = setting(2.0, low=0, help="Outline against the drawn one")
-    lambda_perceptual: float = setting(2.0, low=0, help="Features of O-Net")
+    lambda_perceptual: float = setting(2.0, low=0, help="Features of faces")
     lambda_gan: float = setting(0.3, low=0, help="Adversary")
     lambda_features: float = setting(3.0, low=0, help="Features of the adversary")
     lambda_real: float = setting(0.3, low=0, help="Adversary on real masked faces")
@@ -39,7 +39,7 @@ class CycleganConfig:
     lambda_B: float = setting(10.0, low=0, help="Cycle masked, bare, masked")
     lambda_identity: float = setting(0.5, low=0, help="Identity, as a share of the cycles")
     lambda_gan: float = setting(1.0, low=0, help="Adversaries")
-    lambda_perceptual: float = setting(0.0, low=0, help="Features of O-Net in the cycles")
+    lambda_perceptual: float = setting(0.0, low=0, help="Features of faces in the cycles")
     pool_size: int = setting(50, low=0, help="Fakes kept for the discriminators")
 
     def __post_init__(self) -> None:
@@ -57,6 +57,7 @@ class Pix2pixConfig:
     )
     lambda_L1: float = setting(100.0, low=0, help="L1 to the target")
     lambda_gan: float = setting(1.0, low=0, help="Adversary")
+    lambda_perceptual: float = setting(0.0, low=0, help="Features of faces")
 
     def __post_init__(self) -> None:
         """Check values."""

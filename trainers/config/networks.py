@@ -69,6 +69,28 @@ class DiscriminatorConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class FeaturesConfig:
+    """Networks from elsewhere whose features losses and measures take; files on disk."""
+
+    vggface2: Path | None = setting(
+        None,
+        metavar="FILE",
+        default_text="O-Net of the face detector",
+        help="Weights vggface2 of facenet-pytorch's InceptionResnetV1, for the perceptual losses",
+    )
+    inception: Path | None = setting(
+        None,
+        metavar="FILE",
+        default_text="O-Net of the face detector",
+        help="Inception weights of torch-fidelity, for measuring by the usual KID",
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
 class StartConfig:
     """Weights to begin with, of an earlier run or another method."""
 

@@ -12,7 +12,12 @@ from trainers.config.methods import (
     Pix2pixConfig,
     WarmStartConfig,
 )
-from trainers.config.networks import DiscriminatorConfig, GeneratorConfig, StartConfig
+from trainers.config.networks import (
+    DiscriminatorConfig,
+    FeaturesConfig,
+    GeneratorConfig,
+    StartConfig,
+)
 from trainers.config.run import OptimConfig, RunConfig
 
 METHODS = ("warm-start", "cyclegan", "pix2pix", "cut")
@@ -35,6 +40,7 @@ class TrainConfig:
     pix2pix: Pix2pixConfig = field(default_factory=Pix2pixConfig)
     cut: CutConfig = field(default_factory=CutConfig)
     extras: ExtrasConfig = field(default_factory=ExtrasConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
     start: StartConfig = field(default_factory=StartConfig)
     run: RunConfig = field(default_factory=RunConfig)
 
@@ -60,6 +66,15 @@ class TrainConfig:
 
     def _refuse_what_has_no_effect(self) -> None:
         """A weight or kind that the method never looks at is a mistake, not a preference."""
+        if self.features.vggface2 is not None and not self._lambda_perceptual() > 0:
+            raise ConfigError(
+                f"features.vggface2: {self.method} has no perceptual loss here; set its "
+                "lambda_perceptual, or leave the file out."
+            )
+        if self.features.inception is not None and not self.run.measure_every:
+            raise ConfigError(
+                "features.inception: nothing is measured; set run.measure_every above 0."
+            )
         if self.method != "warm-start":
             return
         if self.discriminator.diff_augment:
@@ -68,3 +83,8 @@ class TrainConfig:
             raise ConfigError("discriminator.mixup: warm-start has none; leave it at 0.")
         if self.extras != ExtrasConfig():
             raise ConfigError("extras: warm-start adds none to its own losses; leave them at 0.")
+
+    def _lambda_perceptual(self) -> float:
+        """Return the weight of the method's perceptual loss; `cut` has none."""
+        method = getattr(self, self.method.replace("-", "_"))
+        return float(getattr(method, "lambda_perceptual", 0.0))

@@ -1,15 +1,19 @@
 """Measure the averaged generators on faces set aside, and keep the best."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from facemask_video.detect.features import OnetFeatures
+from facemask_video.errors import ConfigError
 from facemask_video.translate.networks import Generator
+from facemask_video.translate.pixels import to_images
 from trainers.data.crops import CropSet
 from trainers.fit.previews import crops_as_they_are
 
@@ -17,6 +21,9 @@ _MOST = 200
 """Faces of each domain; more take longer and hardly change the order of two generators."""
 
 _CHUNK = 16
+
+Describe = Callable[[Tensor], Tensor]
+"""Turns pictures (n, 3, S, S) in [-1, 1] into features (n, d)."""
 
 
 @dataclass(slots=True)
@@ -52,40 +59,56 @@ class Best:
 class HeldOutDistance:
     """How far translations of faces set aside lie from real faces of their new domain.
 
-    The kernel distance of KID (Binkowski et al., ICLR 2018, section 4), on features of the face
-    detector instead of Inception's: comparable within a run, not with published figures.
+    The kernel distance of KID (Binkowski et al., ICLR 2018, section 4). On features of the face
+    detector it is called ``kd``: comparable within a run, not with published figures. On
+    Inception's, whose weights are a download, it is ``kid``.
 
     Attributes:
         bare: Bare faces set aside, (n, 3, S, S) in [-1, 1].
         masked: Masked faces set aside.
         device: Where it is measured.
+        describe: Gives the features.
+        name: Of the distance.
     """
 
     bare: Tensor
     masked: Tensor
     device: torch.device
-    _features: OnetFeatures = field(init=False)
+    describe: Describe
+    name: str
     _real: dict[str, Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
         """Describe the real faces once."""
-        self._features = OnetFeatures().to(self.device)
         self._real = {"mask": self._describe(self.masked), "unmask": self._describe(self.bare)}
 
     @classmethod
     def of(
-        cls, bare: CropSet, masked: CropSet, *, crop_size_px: int, device: torch.device
+        cls,
+        bare: CropSet,
+        masked: CropSet,
+        *,
+        crop_size_px: int,
+        device: torch.device,
+        inception: Path | None = None,
     ) -> "HeldOutDistance":
-        """Take the first faces of both sets."""
+        """Take the first faces of both sets, and Inception's features where its weights are given.
+
+        Raises:
+            WeightsError: Those are not there.
+            ConfigError: The packages that run them are not.
+        """
         return cls(
             crops_as_they_are(bare, crop_size_px, _MOST),
             crops_as_they_are(masked, crop_size_px, _MOST),
             device,
+            OnetFeatures().to(device).embed if inception is None else _inception(inception, device),
+            "kd" if inception is None else "kid",
         )
 
     @torch.no_grad()
     def measure(self, generators: Mapping[str, Generator]) -> dict[str, float]:
-        """Return the distance of each direction as ``DIRECTION/kd``."""
+        """Return the distance of each direction as ``DIRECTION/NAME``."""
         found = {}
         for name, generator in generators.items():
             source = self.bare if name == "mask" else self.masked
@@ -94,15 +117,25 @@ class HeldOutDistance:
                 for part in torch.split(source, _CHUNK)
             ]
             described = self._describe(torch.cat(outputs))
-            found[f"{name}/kd"] = kernel_distance(self._real[name], described)
+            found[f"{name}/{self.name}"] = kernel_distance(self._real[name], described)
         return found
 
     @torch.no_grad()
     def _describe(self, pictures: Tensor) -> Tensor:
-        parts = [
-            self._features.embed(p.to(self.device).float()) for p in torch.split(pictures, _CHUNK)
-        ]
+        parts = [self.describe(p.to(self.device).float()) for p in torch.split(pictures, _CHUNK)]
         return torch.cat(parts).double().cpu()
+
+
+def _inception(path: Path, device: torch.device) -> Describe:
+    try:
+        from trainers.evaluate.distribution import inception_extractor
+    except ModuleNotFoundError as exc:
+        raise ConfigError(
+            f"features.inception: {exc.name} is not installed, which runs it; "
+            "pip install 'facemask-video[evaluate,inception]'."
+        ) from exc
+    extract = inception_extractor(path, device)
+    return lambda pictures: extract(np.stack(to_images(pictures)))
 
 
 def kernel_distance(real: Tensor, outputs: Tensor) -> float:

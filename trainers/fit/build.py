@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from facemask_video.detect.features import FaceFeatures, OnetFeatures, VggfaceFeatures
 from facemask_video.direction import Direction
 from facemask_video.errors import ConfigError, WeightsError
 from facemask_video.translate.networks import Generator, GeneratorSpec
@@ -14,6 +15,7 @@ from facemask_video.translate.weights import load_generator
 from trainers.config import GeneratorConfig, TrainConfig
 from trainers.data.batches import Augmentation, WarmStartSamples
 from trainers.data.crops import CropSet
+from trainers.fit.enlarge import enlarge, enlarged_spec
 from trainers.gan.cut import Cut, CutOptions
 from trainers.gan.cyclegan import Cyclegan, CycleganOptions
 from trainers.gan.diff_augment import parse_kinds
@@ -37,12 +39,16 @@ def build_method(
     Weights to start from are read but for a run that is resumed, which has its own.
 
     Raises:
-        WeightsError: Weights to start from do not fit the generator configured.
+        WeightsError: Weights to start from do not fit the generator configured, or those of
+            ``features.vggface2`` cannot be read.
         ConfigError: The method cannot train such networks.
     """
+    vggface2 = config.features.vggface2
+    features = OnetFeatures() if vggface2 is None else VggfaceFeatures(vggface2)
+    features = features.to(device)
     torch.manual_seed(config.data.seed)
     try:
-        method = _MAKERS[config.method](config, device, precision)
+        method = _MAKERS[config.method](config, features, device, precision)
     except ValueError as exc:
         raise ConfigError(str(exc)) from exc
     for name, generator in method.generators():
@@ -52,7 +58,9 @@ def build_method(
     return method
 
 
-def _warm_start(config: TrainConfig, device: torch.device, precision: torch.dtype) -> Method:
+def _warm_start(
+    config: TrainConfig, features: FaceFeatures, device: torch.device, precision: torch.dtype
+) -> Method:
     options = asdict(config.warm_start)
     directions = options.pop("directions")
     return WarmStart(
@@ -67,35 +75,44 @@ def _warm_start(config: TrainConfig, device: torch.device, precision: torch.dtyp
             optimizer=config.optim.optimizer,
             beta1=config.optim.beta1,
         ),
+        features=features,
         device=device,
         precision=precision,
     )
 
 
-def _cyclegan(config: TrainConfig, device: torch.device, precision: torch.dtype) -> Method:
+def _cyclegan(
+    config: TrainConfig, features: FaceFeatures, device: torch.device, precision: torch.dtype
+) -> Method:
     return Cyclegan(
         mask=generator_spec(config.mask),
         unmask=generator_spec(config.unmask),
         discriminator=_discriminator_spec(config),
         options=CycleganOptions(**asdict(config.cyclegan)),
+        features=features,
         device=device,
         precision=precision,
         **_shared(config),
     )
 
 
-def _pix2pix(config: TrainConfig, device: torch.device, precision: torch.dtype) -> Method:
+def _pix2pix(
+    config: TrainConfig, features: FaceFeatures, device: torch.device, precision: torch.dtype
+) -> Method:
     return Pix2pix(
         generator=generator_spec(getattr(config, config.pix2pix.direction)),
         discriminator=replace(_discriminator_spec(config), n_in=6),
         options=Pix2pixOptions(**asdict(config.pix2pix)),
+        features=features,
         device=device,
         precision=precision,
         **_shared(config),
     )
 
 
-def _cut(config: TrainConfig, device: torch.device, precision: torch.dtype) -> Method:
+def _cut(
+    config: TrainConfig, features: FaceFeatures, device: torch.device, precision: torch.dtype
+) -> Method:
     return Cut(
         generator=generator_spec(getattr(config, config.cut.direction)),
         discriminator=_discriminator_spec(config),
@@ -107,7 +124,7 @@ def _cut(config: TrainConfig, device: torch.device, precision: torch.dtype) -> M
     )
 
 
-_MAKERS: dict[str, Callable[[TrainConfig, torch.device, torch.dtype], Method]] = {
+_MAKERS: dict[str, Callable[[TrainConfig, FaceFeatures, torch.device, torch.dtype], Method]] = {
     "warm-start": _warm_start,
     "cyclegan": _cyclegan,
     "pix2pix": _pix2pix,
@@ -137,12 +154,15 @@ def _discriminator_spec(config: TrainConfig) -> DiscriminatorSpec:
 
 def _start_from(path: Path, generator: Generator, direction: Direction) -> None:
     weights, card = load_generator(path, direction=direction)
-    if card.spec != generator.spec:
+    state = weights.state_dict()
+    if enlarged_spec(card.spec) == generator.spec:
+        state = enlarge(state, card.spec)
+    elif card.spec != generator.spec:
         raise WeightsError(
             f"{path}: weights are for {card.spec}, the {direction} generator is configured as "
-            f"{generator.spec}; configure it alike."
+            f"{generator.spec}; configure it alike, or for twice the size with twice the fold."
         )
-    generator.load_state_dict(weights.state_dict())
+    generator.load_state_dict(state)
 
 
 def build_samples(

@@ -32,6 +32,7 @@ def read_config(run: RunFolder) -> dict[str, object]:
 
 
 _OF_THE_PLACE = {
+    "features": ("inception",),
     "data": ("bare", "masked", "held_out_names", "n_workers"),
     "run": (
         *("capacity", "device", "n_threads", "run_dir", "progress", "tensorboard"),

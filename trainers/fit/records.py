@@ -48,7 +48,11 @@ class Records:
         self._distance: HeldOutDistance | None = None
         if config.run.measure_every and self._writes:
             self._distance = HeldOutDistance.of(
-                crops.bare_held_out, crops.masked_held_out, crop_size_px=size_px, device=device
+                crops.bare_held_out,
+                crops.masked_held_out,
+                crop_size_px=size_px,
+                device=device,
+                inception=config.features.inception,
             )
         self._events = EventWriter(run.events) if config.run.tensorboard and self._writes else None
 

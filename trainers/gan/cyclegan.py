@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facemask_video.detect.features import OnetFeatures
+from facemask_video.detect.features import FaceFeatures
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
 from trainers.data.batches import Batch
 from trainers.gan import losses
@@ -35,7 +35,7 @@ class CycleganOptions:
         lambda_B: Cycle masked, bare, masked.
         lambda_identity: Identity, as a share of ``lambda_A`` and ``lambda_B``.
         lambda_gan: Adversaries.
-        lambda_perceptual: O-Net features of the cycles; wants crops of 48 px or more.
+        lambda_perceptual: Features of the cycles; those of O-Net want crops of 48 px or more.
         pool_size: Fakes kept for the discriminators.
     """
 
@@ -66,6 +66,7 @@ class Cyclegan:
         beta1: float,
         augment: tuple[str, ...],
         mixup: float,
+        features: FaceFeatures,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
@@ -89,7 +90,7 @@ class Cyclegan:
             )
             for _ in range(2)
         )
-        self.features = OnetFeatures().to(device)
+        self.features = features
         self.generator_optimizer = make_optimizer(
             optimizer,
             chain(self.mask.parameters(), self.unmask.parameters()),

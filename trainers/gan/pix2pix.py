@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facemask_video.detect.features import FaceFeatures
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
 from trainers.data.batches import Batch
+from trainers.gan import losses
 from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
 from trainers.gan.discriminators import DiscriminatorSpec
@@ -29,12 +31,14 @@ class Pix2pixOptions:
         gan_mode: See `losses.GAN_MODES`.
         lambda_L1: L1 to the target.
         lambda_gan: Adversary.
+        lambda_perceptual: Features of faces; those of O-Net want crops of 48 px or more.
     """
 
     direction: str = "mask"
     gan_mode: str = "vanilla"
     lambda_L1: float = 100.0
     lambda_gan: float = 1.0
+    lambda_perceptual: float = 0.0
 
 
 class Pix2pix:
@@ -53,13 +57,14 @@ class Pix2pix:
         beta1: float,
         augment: tuple[str, ...],
         mixup: float,
+        features: FaceFeatures,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
         """Build fresh networks; the discriminator must take six channels."""
         if discriminator.n_in != 6:
             raise ValueError(f"discriminator.n_in: got {discriminator.n_in}, expected 6.")
-        self.options, self.extras = options, extras
+        self.options, self.extras, self.features = options, extras, features
         self.device, self.precision = device, precision
         self.generator = build_generator(generator).to(device)
         self.judge = Adversary(
@@ -110,6 +115,11 @@ class Pix2pix:
             fake = translation.over(image).float()
             stats[f"{name}/l1"] = functional.l1_loss(fake, target)
             loss = opt.lambda_L1 * stats[f"{name}/l1"]
+            if opt.lambda_perceptual > 0:
+                with torch.no_grad():
+                    of_target = self.features(target)
+                stats[f"{name}/perceptual"] = losses.perceptual(self.features(fake), of_target)
+                loss = loss + opt.lambda_perceptual * stats[f"{name}/perceptual"]
             if opt.lambda_gan > 0:
                 stats[f"{name}/gan"] = self.judge.generator_loss(torch.cat([image, fake], dim=1))
                 loss = loss + opt.lambda_gan * stats[f"{name}/gan"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from facemask_video.detect.features import OnetFeatures
+from facemask_video.detect.features import FaceFeatures
 from facemask_video.translate.networks import (
     Generator,
     GeneratorSpec,
@@ -39,7 +39,7 @@ class WarmStartOptions:
         lambda_l1: L1 under the mask.
         lambda_keep: L1 of the whole painted picture, so that alpha's edge never shows.
         lambda_outline: Outline, or alpha, against the drawn opacity.
-        lambda_perceptual: O-Net features.
+        lambda_perceptual: Features of faces; those of O-Net want crops of 48 px or more.
         lambda_gan: Adversary.
         lambda_features: Feature matching.
         lambda_real: Adversary on real masked faces (``unmask``).
@@ -73,6 +73,7 @@ class WarmStart:
         unmask: GeneratorSpec,
         discriminator: DiscriminatorSpec,
         options: WarmStartOptions,
+        features: FaceFeatures,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
@@ -82,7 +83,7 @@ class WarmStart:
         self.unmask = build_generator(unmask).to(device)
         self.judge_masked = build_discriminator(discriminator).to(device)
         self.judge_bare = build_discriminator(discriminator).to(device)
-        self.features = OnetFeatures().to(device)
+        self.features = features
         self.optimizers = {
             name: make_optimizer(
                 options.optimizer,
