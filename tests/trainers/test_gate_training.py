@@ -10,7 +10,8 @@ from trainers.cli import main
 from trainers.data.batches import Augmentation, vary
 from trainers.data.crops import CropSet
 from trainers.data.gate_samples import GateSamples
-from trainers.data.masks import SURGICAL, draw_mask
+from trainers.data.masks import draw_mask
+from trainers.data.styles import SURGICAL
 from trainers.fit.gate import train_gate
 from trainers.fit.sources import TrainingCrops
 

@@ -6,7 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from facemask_video.align.template import TEMPLATE
-from trainers.data.masks import PATTERNS, SHAPES, SURGICAL, draw_mask, random_style
+from trainers.data.masks import draw_mask
+from trainers.data.styles import PATTERNS, SHAPES, SURGICAL, random_style
 
 SIZE_PX = 64
 SKIN = np.full((SIZE_PX, SIZE_PX, 3), (0.8, 0.62, 0.52), np.float32)

@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from trainers.data.crops import UNKNOWN, CropSet
-from trainers.data.masks import SURGICAL, FloatImage, draw_mask, random_style
+from trainers.data.masks import FloatImage, draw_mask
+from trainers.data.styles import SURGICAL, random_style
 
 
 @dataclass(frozen=True, slots=True)

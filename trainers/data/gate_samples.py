@@ -10,7 +10,8 @@ from torch.utils.data import Dataset
 from facemask_video.translate.gate import SEEN_SIZE_PX
 from trainers.data.batches import Augmentation, vary, wear
 from trainers.data.crops import CropSet
-from trainers.data.masks import draw_mask, random_style
+from trainers.data.masks import draw_mask
+from trainers.data.styles import random_style
 
 AUGMENTATION = Augmentation(turn_deg=12, scale=0.15, shift=0.06, color=0.35, wear=0.4)
 """Wider than the generators': the gate also judges crops that were aligned badly."""

@@ -16,7 +16,8 @@ from facemask_video.translate.networks import Generator
 from facemask_video.translate.pixels import to_images
 from trainers.data.batches import Augmentation, vary
 from trainers.data.crops import CropSet
-from trainers.data.masks import draw_mask, random_style
+from trainers.data.masks import draw_mask
+from trainers.data.styles import random_style
 
 _AS_THEY_ARE = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
 

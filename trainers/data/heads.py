@@ -1,0 +1,109 @@
+"""The head that a mask is drawn on: where each pixel of a picture lies on it.
+
+The head is an upright elliptic cylinder with a nose on it, in units of the distance between the
+eyes; five landmarks give its place, size, roll and yaw.
+
+Convention: head coordinates have their origin between the eyes, x to the image's right, y down,
+z towards the viewer, in eye distances of the frontal face.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float32]
+"""One value a pixel, shape (S, S)."""
+
+_HEAD_HALF_WIDTH = 1.28
+_HEAD_DEPTH = 1.25
+_EYE_TO_MOUTH = 1.155
+_NOSE_LENGTH = 0.42
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """Where each pixel lies on the head, and the pose that says so."""
+
+    x: Plane
+    y: Plane
+    origin: NDArray[np.float64]
+    across: NDArray[np.float64]
+    down: NDArray[np.float64]
+    yaw_rad: float
+    px: float
+
+    def project(self, x: float, y: float, z: float | None = None) -> NDArray[np.float64]:
+        """Return the pixel (x, y) of a place on (or, with ``z``, off) the head."""
+        if z is None:
+            z = float(depth(np.array([x]), np.array([y]))[0])
+        seen = x * math.cos(self.yaw_rad) + (z - _HEAD_DEPTH) * math.sin(self.yaw_rad)
+        return self.origin + self.across * seen + self.down * y
+
+
+def depth(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return z of the surface at (x, y)."""
+    cylinder = _HEAD_DEPTH * np.sqrt(np.maximum(1 - (x / _HEAD_HALF_WIDTH) ** 2, 0.0025))
+    nose = _NOSE_LENGTH * np.exp(-((x / 0.26) ** 2)) * np.exp(-(((y - 0.62) / 0.42) ** 2))
+    return np.asarray(cylinder + nose)
+
+
+def place_head(landmarks: NDArray[np.floating], size_px: int, lean: float) -> Head:
+    """Find pose and size from landmarks (5, 2) in crop px, and carry every pixel to the head.
+
+    Args:
+        landmarks: In px.
+        size_px: Side of the picture.
+        lean: See `MaskStyle`.
+    """
+    points = landmarks.astype(np.float64)
+    origin = points[:2].mean(axis=0)
+    mouth = points[3:].mean(axis=0)
+    eyes = points[1] - points[0]
+    eye_distance = float(np.hypot(*eyes))
+    across = eyes / max(eye_distance, 1e-6)
+    down = np.array([-across[1], across[0]])
+    height = float((mouth - origin) @ down) / _EYE_TO_MOUTH
+    # A detector's worst guesses put the mouth on or above the eyes; no head is as flat as that.
+    height = max(height, 0.3 * eye_distance, 1.0)
+    nose_offset = float((points[2] - origin) @ across) / max(eye_distance, 1e-6)
+    # The nose tip stands 0.55 eye distances before the eyes; atan because yaw shortens those too.
+    yaw_rad = float(np.clip(math.atan(nose_offset / 0.55), -1.0, 1.0))
+    unit = float(np.clip(eye_distance / math.cos(yaw_rad), 0.75 * height, 1.35 * height))
+    vertical = float(np.clip(height, 0.8 * unit, 1.2 * unit))
+
+    grid = np.arange(size_px) + 0.5
+    offset = np.stack(np.meshgrid(grid, grid), axis=-1) - origin
+    if lean > 0:
+        mouth_offset = float((mouth - origin) @ across) / unit
+        lean *= float(np.clip(mouth_offset / _EYE_TO_MOUTH, -0.5, 0.5))
+    seen = (offset @ across / unit).astype(np.float32)
+    y = (offset @ down / vertical).astype(np.float32)
+    if lean:
+        seen -= np.float32(lean) * y
+    # Along a row of the head x' = x cos + (z - z0) sin grows with x where the surface is visible;
+    # inverting it on a grid of x gives each pixel its place. The nose is left out here: its slope
+    # would fold the map, and cloth bridges it anyway.
+    x_grid = np.linspace(-_HEAD_HALF_WIDTH, _HEAD_HALF_WIDTH, 129)
+    z_grid = _HEAD_DEPTH * np.sqrt(np.maximum(1 - (x_grid / _HEAD_HALF_WIDTH) ** 2, 0))
+    projected = x_grid * math.cos(yaw_rad) + (z_grid - _HEAD_DEPTH) * math.sin(yaw_rad)
+    start, stop = _visible(projected)
+    x = np.interp(
+        seen.ravel(), projected[start:stop], x_grid[start:stop], left=-9.0, right=9.0
+    ).reshape(seen.shape)
+    leaning_down = down * vertical + across * unit * lean
+    return Head(x.astype(np.float32), y, origin, across * unit, leaning_down, yaw_rad, unit)
+
+
+def _visible(projected: NDArray[np.floating]) -> tuple[int, int]:
+    """Return the range of a curve around its middle in which it grows."""
+    rising = np.diff(projected) > 0
+    middle = len(projected) // 2
+    start = middle
+    while start > 0 and rising[start - 1]:
+        start -= 1
+    stop = middle
+    while stop < len(rising) and rising[stop]:
+        stop += 1
+    return start, stop + 1
