@@ -8,20 +8,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.errors import ConfigError
 from trainers.config import DataConfig
 from trainers.data.crops import CropSet, cut_folder
+from trainers.data.detector import photograph_detector
 from trainers.data.extraction import is_extraction, read_extraction
 
 logger = logging.getLogger(__name__)
 
 OnCut = Callable[[str, int, int], None]
 """Called with the folder's name, pictures done and pictures in all."""
-
-# The pictures show a face each, so weak detections are more often right than wrong.
-_DETECTION_THRESHOLD = 0.6
-_MIN_FACE_PX = 40.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,9 +85,7 @@ def cut_folders(
     Returns:
         The crops, and (name, reason) for each picture left out.
     """
-    detector = MtcnnDetector(
-        device=device, threshold=_DETECTION_THRESHOLD, min_face_px=_MIN_FACE_PX
-    )
+    detector = photograph_detector(device)
     sets: list[CropSet] = []
     skipped: list[tuple[str, str]] = []
     for folder in folders:
