@@ -3,12 +3,13 @@
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facemask_video.composite.alpha import clean, coverage_window
 from facemask_video.composite.colour import match_colour
 from facemask_video.config import CompositeConfig
 from facemask_video.faces import Crop, TrackedFace, TranslatedCrop
-from facemask_video.frames import ImageU8
+from facemask_video.frames import AlphaF32, ImageU8
 from facemask_video.geometry import bounding_box
 from trainers.data.crops import CropSet
 from trainers.evaluate.sets import Images
@@ -39,22 +40,31 @@ def translated(crops: CropSet, translator: CropTranslator, *, batch_size: int) -
     """
     shown: list[ImageU8] = []
     for start in range(0, len(crops), batch_size):
-        batch = [_crop(crops, index) for index in range(start, min(start + batch_size, len(crops)))]
+        batch = [
+            placed(crops.images[index], crops.landmarks[index] * crops.size_px)
+            for index in range(start, min(start + batch_size, len(crops)))
+        ]
         shown += [_blended(crop) for crop in translator.translate(batch)]
     return np.stack(shown)
 
 
-def _crop(crops: CropSet, index: int) -> Crop:
-    points = (crops.landmarks[index] * crops.size_px).astype(np.float32)
-    face = TrackedFace(index, bounding_box(points), points, 1.0, observed=True)
-    return Crop(np.ascontiguousarray(crops.images[index]), _NOWHERE, face)
+def placed(image: ImageU8, landmarks: NDArray[np.float32]) -> Crop:
+    """Return an aligned face, landmarks in its px, as if it had been cut out of a frame."""
+    points = landmarks.astype(np.float32)
+    face = TrackedFace(0, bounding_box(points), points, 1.0, observed=True)
+    return Crop(np.ascontiguousarray(image), _NOWHERE, face)
 
 
-def _blended(crop: TranslatedCrop) -> ImageU8:
+def shown_parts(crop: TranslatedCrop) -> tuple[ImageU8, AlphaF32]:
+    """Return what a conversion with default options blends in, and its opacity (S, S)."""
     defaults = CompositeConfig()
     matched = match_colour(crop, defaults.color)
     window = coverage_window(crop.source.size_px, defaults.coverage)
-    alpha = clean(matched.alpha * window)[..., None]
+    return matched.image, clean(matched.alpha * window)
+
+
+def _blended(crop: TranslatedCrop) -> ImageU8:
+    image, alpha = shown_parts(crop)
     source = crop.source.image.astype(np.float32)
-    blend = source + alpha * (matched.image.astype(np.float32) - source)
+    blend = source + alpha[..., None] * (image.astype(np.float32) - source)
     return np.rint(blend).clip(0, 255).astype(np.uint8)
