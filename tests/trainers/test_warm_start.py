@@ -151,3 +151,20 @@ def test_a_step_in_bf16_is_near_one_in_fp32() -> None:
 
     for name, exact in stats[0].items():
         assert abs(float(stats[1][name]) - float(exact)) < 0.05 * max(1.0, float(exact)), name
+
+
+def test_networks_for_faces_see_a_large_picture_at_the_size_they_understand() -> None:
+    method = _method(tiny_config(warm_start__lambda_perceptual=1.0))
+    seen: list[tuple[int, ...]] = []
+
+    class Recorder(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
+            seen.append(tuple(image.shape))
+            return [image]
+
+    method.features = Recorder()  # type: ignore[assignment]
+    for side in (128, 256, 512):
+        image = torch.rand(1, 3, side, side)
+        method._perceptual(image, image, "unmask", {})
+
+    assert seen == [(1, 3, 128, 128)] * 6

@@ -63,6 +63,9 @@ class WarmStartOptions:
     directions: tuple[str, ...] = ("mask", "unmask")
 
 
+_FEATURES_PX = 128
+
+
 class WarmStart:
     """Both generators, their adversaries, and one step of training them."""
 
@@ -246,6 +249,10 @@ class WarmStart:
     ) -> Tensor:
         if self.options.lambda_perceptual <= 0:
             return torch.zeros((), device=image.device)
+        # Networks for faces know small ones: a larger picture is shown at a size they understand.
+        if image.shape[-1] >= 2 * _FEATURES_PX:
+            pixels = int(image.shape[-1]) // _FEATURES_PX
+            image, target = (nn.functional.avg_pool2d(p, pixels) for p in (image, target))
         with torch.no_grad():
             of_target = self.features(target)
         stats[f"{name}/perceptual"] = losses.perceptual(self.features(image), of_target)
