@@ -39,8 +39,10 @@ _WIDE = ((0.0, 0.0, 0.0), (0.12, 0.0, 0.0), (-0.12, 0.0, 0.0), (0.0, 0.12, 0.0),
 _NARROW = ((0.0, 0.0, 0.0), (0.03, 0.03, 0.0), (-0.03, -0.03, 0.0), (0.03, -0.03, 0.03))
 # Cuts about a place: shift right, shift down and growth on each side, as parts of its side.
 
-_CANDIDATES_AT_ONCE = 2048
-# Bounds the memory of one pass of the second and third network: 2048 x 3 x 48 x 48 floats, 57 MB.
+_AT_ONCE = {"cpu": (1, 128, 16), "cuda": (256, 2048, 2048)}
+# Pictures of the first network and cuts of the others in one pass. On a processor a pass that does
+# not fit its cache takes up to twice as long; on a GPU this bounds the memory: 2048 x 3 x 48 x 48
+# floats are 57 MB.
 
 
 class CascadeDetector:
@@ -76,6 +78,8 @@ class CascadeDetector:
         self._min_face_px = min_face_px
         networks = load_networks(device)
         self._first, self._second, self._third = (each.to(precision) for each in networks)
+        at_once = _AT_ONCE["cpu" if device.type == "cpu" else "cuda"]
+        self._at_once = dict(zip((self._first, self._second, self._third), at_once, strict=True))
         # PyTorch's pooling is slow on few, large planes on a processor: it took half of the first
         # network's time and, in planar layout, three quarters of the others'.
         self._first.pool1 = _LargestOfFour()
@@ -222,10 +226,9 @@ class CascadeDetector:
         return found.at(pick), landmarks[pick]
 
     def _run(self, network: nn.Module, batch: Tensor) -> tuple[Tensor, ...]:
-        """Run a network, a bounded number of cuts at a time; results in single precision."""
-        parts = [
-            network(part.to(self._precision)) for part in torch.split(batch, _CANDIDATES_AT_ONCE)
-        ]
+        """Run a network, a bounded number of pictures at a time; results in single precision."""
+        at_once = self._at_once[network]
+        parts = [network(part.to(self._precision)) for part in torch.split(batch, at_once)]
         return tuple(torch.cat(each).to(torch.float32) for each in zip(*parts, strict=True))
 
 

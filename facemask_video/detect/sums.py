@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from facemask_video.frames import ImageU8
@@ -59,12 +60,21 @@ class SumTables:
     def reduce(self, height: int, width: int) -> Tensor:
         """Return the whole pictures at a smaller size, (n, 3, height, width)."""
         device = self._table.device
-        none = torch.zeros(1, dtype=torch.int64, device=device)
-        (top,), (bottom,) = _bins(none, none + self.height, height)
-        (left,), (right,) = _bins(none, none + self.width, width)
-        rows = self._table[:, bottom] - self._table[:, top]
-        total = rows[:, :, right] - rows[:, :, left]
-        area = ((bottom - top)[:, None] * (right - left)).to(torch.float32)
+        (top, bottom), (left, right) = _whole(self.height, height), _whole(self.width, width)
+        area = torch.from_numpy((bottom - top)[:, None] * (right - left)).to(device, torch.float32)
+        if device.type == "cpu":
+            # NumPy takes rows and columns in a third of the time of PyTorch's indexing.
+            table = self._table.numpy()
+            rows = table.take(bottom, axis=1)
+            rows -= table.take(top, axis=1)
+            columns = rows.take(right, axis=2)
+            columns -= rows.take(left, axis=2)
+            total = torch.from_numpy(columns)
+        else:
+            first, past = (torch.from_numpy(each).to(device) for each in (top, bottom))
+            bands = self._table[:, past] - self._table[:, first]
+            first, past = (torch.from_numpy(each).to(device) for each in (left, right))
+            total = bands[:, :, past] - bands[:, :, first]
         means: Tensor = total.permute(0, 3, 1, 2) / area
         return means.contiguous()
 
@@ -99,6 +109,13 @@ class SumTables:
         area = (bottom - top)[:, :, None] * (right - left)[:, None, :]
         cuts = total.to(torch.float32) / area[..., None].to(torch.float32)
         return found, cuts.permute(0, 3, 1, 2)
+
+
+def _whole(n_px: int, n_bins: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the bins of a picture's whole side."""
+    none = torch.zeros(1, dtype=torch.int64)
+    first, past = _bins(none, none + n_px, n_bins)
+    return first[0].numpy(), past[0].numpy()
 
 
 def _bins(low: Tensor, high: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:
