@@ -44,7 +44,8 @@ def _repeat(tensor: Tensor, fold: int, *, dim: int) -> Tensor:
 
     Folding (`torch.nn.PixelUnshuffle`) numbers channels by (colour, row, column).
     """
-    places = tensor.unflatten(dim, (-1, fold, fold))
+    shape = (*tensor.shape[:dim], -1, fold, fold, *tensor.shape[dim + 1 :])
+    places = tensor.reshape(shape)
     for at in (dim + 1, dim + 2):
         places = torch.repeat_interleave(places, 2, dim=at)
     return places.flatten(dim, dim + 2).contiguous()
