@@ -28,7 +28,7 @@ from facemask_video.extract.manifest import ManifestRow, read_manifest
 
 LABELS = Path(__file__).parents[1] / "tests" / "extract" / "labels_faces_masked.csv"
 NO_FACE = "no face found"
-UNJUDGED = "duplicate"
+UNJUDGED = frozenset({"repeat", "not-kept"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Verdict:
 
 def reasons(rows: Sequence[ManifestRow]) -> frozenset[str]:
     """Return why a picture with these crops is dropped, empty where one of them stays."""
-    each = [frozenset(row.rejected) - {UNJUDGED} for row in rows]
+    each = [frozenset(row.rejected) - UNJUDGED for row in rows]
     if not each:
         return frozenset({NO_FACE})
     return frozenset[str]() if not all(each) else frozenset.union(*each)
