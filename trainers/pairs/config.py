@@ -1,0 +1,85 @@
+"""The options of a set of pairs: the only home of their defaults, ranges and choices."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facemask_video.errors import ConfigError
+from facemask_video.settings import check, setting
+from trainers.data.styles import STYLES
+
+
+@dataclass(frozen=True, slots=True)
+class PairsConfig:
+    """What is put on whom."""
+
+    maker: str = setting(
+        "drawn",
+        choices=("drawn", "generator"),
+        flags=("--with",),
+        help="Draw masks by their geometry, or let a generator put its own on",
+    )
+    weights: Path | None = setting(
+        None,
+        metavar="FILE",
+        default_text="the shipped ones",
+        help="Weights file of a mask generator",
+    )
+    styles: str | None = setting(
+        None,
+        metavar="NAME,...",
+        default_text="all but any",
+        help=f"Drawn masks to choose from: {', '.join(STYLES)}",
+    )
+    worn: str = setting(
+        "right",
+        choices=("right", "wrong"),
+        help="Cover nose and chin, or pull the mask under the nose or the mouth",
+    )
+    per_image: int = setting(
+        1,
+        low=1,
+        metavar="N",
+        help="Masked pictures of each face, of different styles while they last",
+    )
+    size_px: int | None = setting(
+        None,
+        low=32,
+        flags=("--size",),
+        metavar="PX",
+        default_text="256, or the crops' own",
+        help="Side of the pictures",
+    )
+    gate: str = setting(
+        "auto",
+        choices=("auto", "off"),
+        help="Leave out faces that are masked already, or keep all",
+    )
+    seed: int = setting(1, low=0, help="Of the masks; each is a function of it and the face's name")
+    jobs: int = setting(1, low=1, help="Processes; the result is the same whatever their number")
+
+    def __post_init__(self) -> None:
+        """Check values, and refuse those that would have no effect."""
+        check(self)
+        for name in self.style_names:
+            if name not in STYLES:
+                raise ConfigError(
+                    f"--styles: got {name!r}, expected names out of {', '.join(STYLES)}."
+                )
+        if self.maker == "drawn":
+            if self.weights is not None:
+                raise ConfigError("--weights: drawn masks need none; pass --with generator.")
+            return
+        for flag, given in (
+            ("--styles", self.styles is not None),
+            ("--worn wrong", self.worn != "right"),
+            ("--per-image", self.per_image > 1),
+        ):
+            if given:
+                raise ConfigError(f"{flag}: a generator knows one mask; leave it out.")
+
+    @property
+    def style_names(self) -> tuple[str, ...]:
+        """The styles to choose from."""
+        if self.styles is None:
+            return tuple(name for name in STYLES if name != "any")
+        return tuple(dict.fromkeys(name.strip() for name in self.styles.split(",")))

@@ -1,0 +1,149 @@
+"""``manifest.jsonl`` of a set of pairs: read, written, and taken up again after an interruption."""
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from facemask_video.errors import CropsError
+
+MANIFEST, OPTIONS, LIST = "manifest.jsonl", "pairs.json", "pairs.csv"
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """One pair.
+
+    Attributes:
+        name: What the face is called in its set.
+        pair: Number of the mask on this face, from 0.
+        bare: File of the bare picture, from the set's folder; as are the other files.
+        masked: File of the masked picture.
+        outline: File of the mask's outline.
+        size_px: Side of the three.
+        landmarks: Five (x, y) in px of the pictures: eyes, nose, corners of the mouth.
+        made_by: ``drawn`` or ``generator``.
+        style: Name of the style; ``generator`` where that made it.
+        worn: ``right``, ``under-nose`` or ``under-mouth``.
+        split: ``train``, ``val`` or ``test``, where the input's manifest says.
+        look: What was drawn exactly, the fields of `trainers.data.styles.MaskStyle`; None where a
+            generator made it.
+    """
+
+    name: str
+    pair: int
+    bare: str
+    masked: str
+    outline: str
+    size_px: int
+    landmarks: tuple[Point, ...]
+    made_by: str
+    style: str
+    worn: str
+    split: str | None
+    look: dict[str, Any] | None
+
+    @property
+    def files(self) -> tuple[str, str, str]:
+        """The three pictures."""
+        return self.bare, self.masked, self.outline
+
+    def to_json(self) -> str:
+        """Return the row as one line."""
+        # As ASCII: a file's name may hold bytes that are no UTF-8.
+        return json.dumps(asdict(self))
+
+
+def read_pair_rows(path: Path, *, finished: bool = True) -> list[PairRow]:
+    """Read the rows of a set.
+
+    Args:
+        path: The manifest; one that is not there has no rows.
+        finished: Refuse a damaged last line, rather than take it for one that was cut short.
+
+    Raises:
+        CropsError: It cannot be read, or a line is damaged.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    except (OSError, UnicodeDecodeError) as exc:
+        raise CropsError(f"{path}: cannot be read ({exc}).") from exc
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            values = json.loads(line)
+            values["landmarks"] = tuple((float(x), float(y)) for x, y in values["landmarks"])
+            rows.append(PairRow(**values))
+        except (ValueError, TypeError, KeyError) as exc:
+            if number == len(lines) and not finished:
+                break
+            raise CropsError(
+                f"{path}: line {number} is damaged ({exc}); take it out, and its pair is made "
+                "again."
+            ) from exc
+    return rows
+
+
+def done_rows(out: Path, per_image: int) -> dict[str, list[PairRow]]:
+    """Return, by name, the rows of faces whose pairs are all there."""
+    by_name: dict[str, list[PairRow]] = {}
+    for row in read_pair_rows(out / MANIFEST, finished=False):
+        by_name.setdefault(row.name, []).append(row)
+    return {
+        name: rows
+        for name, rows in by_name.items()
+        if len(rows) == per_image
+        and all((out / file).is_file() for row in rows for file in row.files)
+    }
+
+
+def write_manifest(out: Path, rows: Sequence[PairRow]) -> None:
+    """Write the manifest; it is there whole or not at all."""
+    _write(out / MANIFEST, (row.to_json() + "\n" for row in rows))
+
+
+def write_list(out: Path, rows: Sequence[PairRow]) -> None:
+    """Write ``pairs.csv``, which ``facemask-train evaluate --pairs`` reads."""
+    path = out / LIST
+    part = path.with_name(f".{LIST}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("unmasked", "masked"))
+        table.writerows((row.bare, row.masked) for row in rows)
+    part.replace(path)
+
+
+def claim(out: Path, options: dict[str, Any]) -> None:
+    """Take a folder for a set made with these options, or go on with one made with the same.
+
+    Raises:
+        CropsError: It holds something else, or a set made with other options.
+    """
+    path = out / OPTIONS
+    if path.is_file():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as exc:
+            raise CropsError(f"{path}: cannot be read ({exc}); take another folder.") from exc
+        for key in sorted(options | found):
+            if found.get(key) != options.get(key):
+                raise CropsError(
+                    f"{out}: was made with {key} {found.get(key)}, now {options.get(key)} is asked "
+                    "for; take another folder, or delete this one."
+                )
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise CropsError(f"{out}: is not empty and no set of pairs; take another folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    _write(path, [json.dumps(options, indent=1) + "\n"])
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(lines)
+    part.replace(path)

@@ -1,0 +1,148 @@
+"""The work of one process: read a face, put masks on it, write the pictures.
+
+Its results depend on the face and the options alone, so the number of processes changes nothing.
+What needs torch is imported where it is needed: masks drawn on crops do not, and a process that
+leaves it out starts in a fraction of the time.
+"""
+
+import functools
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemask_video.detect.detector import Detector
+from facemask_video.frames import ImageU8
+from trainers.pairs.config import PairsConfig
+from trainers.pairs.faces import FaceSource, load_face
+from trainers.pairs.layout import BARE, MASKED, OUTLINE
+from trainers.pairs.makers import DrawnMasks, Maker
+from trainers.pairs.manifest import PairRow
+
+MASKED_ALREADY = "masked already"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """One face, and where its pictures go: a path without suffix, from their folders."""
+
+    source: FaceSource
+    path: str
+
+
+class Worker:
+    """Makes the pairs of one face after another."""
+
+    def __init__(self, config: PairsConfig, out: Path) -> None:
+        """Load what the options ask for.
+
+        Raises:
+            WeightsError: A weights file is missing, damaged or made for something else.
+        """
+        self._config, self._out = config, out
+        self._is_masked = load_gate() if config.gate == "auto" else None
+        self._maker = load_maker(config)
+
+    def make(self, task: Task) -> list[PairRow] | str:
+        """Write the pairs of a face; returns their rows, or the reason why there are none."""
+        face = load_face(task.source, load_detector, size_px=self._config.size_px)
+        if isinstance(face, str):
+            return face
+        if self._is_masked is not None and self._is_masked(face.image):
+            return MASKED_ALREADY
+        bare = f"{BARE}/{task.path}.png"
+        self._write(bare, face.image)
+        rows = []
+        for number, made in enumerate(self._maker.masked(face, task.source.name)):
+            masked, outline = (f"{folder}/{task.path}-{number}.png" for folder in (MASKED, OUTLINE))
+            self._write(masked, made.image)
+            self._write(outline, np.rint(made.outline * 255).astype(np.uint8))
+            points = tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks)
+            rows.append(
+                PairRow(
+                    name=task.source.name,
+                    pair=number,
+                    bare=bare,
+                    masked=masked,
+                    outline=outline,
+                    size_px=face.image.shape[0],
+                    landmarks=points,
+                    made_by=self._config.maker,
+                    style=made.style,
+                    worn=made.worn,
+                    split=task.source.split,
+                    look=made.look,
+                )
+            )
+        return rows
+
+    def _write(self, file: str, image: ImageU8 | NDArray[np.uint8]) -> None:
+        path = self._out / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        _, packed = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)
+        part.write_bytes(packed.tobytes())
+        part.replace(path)
+
+
+def load_maker(config: PairsConfig) -> Maker:
+    """Return what puts the masks on."""
+    if config.maker == "drawn":
+        return DrawnMasks(
+            config.style_names, worn=config.worn, per_image=config.per_image, seed=config.seed
+        )
+    _compute_in_one_thread()
+    from trainers.pairs.generated import GeneratedMasks, generator_weights
+
+    return GeneratedMasks.load(generator_weights(config.weights))
+
+
+def load_gate() -> Callable[[ImageU8], bool]:
+    """Return what tells masked faces from bare ones."""
+    _compute_in_one_thread()
+    import torch
+
+    from facemask_video.translate.gate import Gate, default_gate
+
+    gate = Gate.load(default_gate(), device=torch.device("cpu"))
+    return lambda image: gate.masked_scores([image])[0] > 0.5
+
+
+@functools.cache
+def load_detector() -> Detector:
+    """Return what finds the face of a picture."""
+    _compute_in_one_thread()
+    import torch
+
+    from trainers.data.detector import photograph_detector
+
+    return photograph_detector(torch.device("cpu"))
+
+
+def _compute_in_one_thread() -> None:
+    """Make results the same whatever the number of processes: so are not sums over threads."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+_worker: Worker | None = None
+
+
+def start_process(config: PairsConfig, out: Path) -> None:
+    """Prepare a process of a pool."""
+    global _worker  # a process of a pool has no other place for what it loads once
+    # A terminal sends Ctrl-C to the whole group; the first process alone decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(0)
+    _worker = Worker(config, out)
+
+
+def make_in_process(task: Task) -> list[PairRow] | str:
+    """Do one task in a process that `start_process` has prepared."""
+    assert _worker is not None
+    return _worker.make(task)
