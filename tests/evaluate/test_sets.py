@@ -11,12 +11,12 @@ import torch
 from facemask_video.errors import ConfigError
 from tests.trainers.tiny import drawn_crops
 from trainers.data.crops import held_out
+from trainers.evaluate.photographs import read_pairs_file, read_photo_pairs
 from trainers.evaluate.sets import (
+    cut_pairs,
     draw_pairs,
     first,
     load_crops,
-    load_pairs,
-    read_pairs_file,
     resized,
     split,
 )
@@ -88,7 +88,7 @@ def write_pair(folder: Path, *, size: tuple[int, int] = (64, 64), n: int = 2) ->
 
 
 def load(path: Path, outlines: Path | None = None):
-    return load_pairs(path, size_px=32, device=CPU, outlines=outlines, limit=0)
+    return read_photo_pairs(path, device=CPU, outlines=outlines, limit=0)
 
 
 def test_pairs_of_different_size_are_refused(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_real_pairs_are_cut_alike_and_hidden_by_either_outline(shared_data: Path
     listed = shared_data / "pairs_ffhq_cmfd.csv"
     outlines = shared_data / "faces_masked/cmfd_seg"
     told, given = (
-        load_pairs(listed, size_px=64, device=CPU, outlines=each, limit=3)
+        cut_pairs(read_photo_pairs(listed, device=CPU, outlines=each, limit=3), 64)
         for each in (None, outlines)
     )
     for pairs in (told, given):

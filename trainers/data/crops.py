@@ -78,6 +78,11 @@ class CropSet:
         """Side of the crops."""
         return int(self.images.shape[1])
 
+    @property
+    def landmarks_px(self) -> NDArray[np.float32]:
+        """Landmarks in px of the crops, shape (n, 5, 2)."""
+        return np.asarray(self.landmarks * np.float32(self.size_px), np.float32)
+
     def in_folders(self, folders: Collection[str]) -> "CropSet":
         """Return the crops whose source lay in a folder of one of these names.
 

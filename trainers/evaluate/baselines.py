@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from trainers.evaluate.sets import Images, Pairs
 
-# Radius of OpenCV's inpainting at 128 px; its documentation's examples use 3.
-_RADIUS_PX = 3.0
+# Radius of OpenCV's inpainting; its documentation's examples use 3.
+RADIUS_PX = 3.0
 
 
 def baselines(pairs: Pairs, mean_face: NDArray[np.float32] | None) -> dict[str, Images]:
@@ -33,7 +33,7 @@ def baselines(pairs: Pairs, mean_face: NDArray[np.float32] | None) -> dict[str, 
 
 def _inpainted(images: Images, hidden: NDArray[np.bool_], method: int) -> Images:
     filled = [
-        cv2.inpaint(np.ascontiguousarray(image), region.astype(np.uint8), _RADIUS_PX, method)
+        cv2.inpaint(np.ascontiguousarray(image), region.astype(np.uint8), RADIUS_PX, method)
         for image, region in zip(images, hidden, strict=True)
     ]
     return np.stack(filled).astype(np.uint8)

@@ -1,11 +1,12 @@
 """One generator on one set of pictures after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facemask_video.detect.detector import Detector
 from facemask_video.direction import Direction
 from trainers.data.crops import CropSet
 from trainers.evaluate.baselines import baselines
@@ -16,9 +17,17 @@ from trainers.evaluate.figures import OURS, About, Figure
 from trainers.evaluate.identity import identity_figures
 from trainers.evaluate.judges import Judges
 from trainers.evaluate.outputs import CropTranslator, translated
-from trainers.evaluate.pairs import eye_figure, pair_figures
+from trainers.evaluate.pairs import (
+    eye_figure,
+    hidden_only_figures,
+    nearness_figures,
+    pair_figures,
+)
+from trainers.evaluate.photographs import Photographs, PhotoPairs, with_landmarks
 from trainers.evaluate.report import Grid
-from trainers.evaluate.sets import Images, Pairs, resized
+from trainers.evaluate.sets import Images, Pairs, cut_pairs, resized
+from trainers.evaluate.stills import converted, inpainted
+from trainers.evaluate.traits import Noted, by_trait, traits_of
 
 _SHOWN = 24
 _WORST = 12
@@ -43,12 +52,14 @@ class Bench:
         translator: CropTranslator,
         judges: Judges,
         found: Findings,
+        noted: Mapping[str, Noted],
     ) -> None:
-        """Take a generator, those who judge it, and where to put what is found."""
+        """Take a generator, those who judge it, where to put what is found, and manifests."""
         self._direction = direction
         self._translator = translator
         self._judges = judges
         self._found = found
+        self._noted = noted
         self._batch_size = config.run.batch_size
         self._seed = config.run.seed
 
@@ -58,9 +69,10 @@ class Bench:
         outputs = self._outputs(inputs)
         about = self._about("held-out", f"{len(inputs)} held-out faces")
         add = self._found.figures.extend
-        add(self._domain(inputs.names, {OURS: outputs, "copy": inputs.images}, about))
+        figures = list(self._domain(inputs.names, {OURS: outputs, "copy": inputs.images}, about))
         against = replace(about, features="eye region, output against input")
-        add([eye_figure(inputs.images, outputs, inputs.names, against)])
+        figures.append(eye_figure(inputs.images, outputs, inputs.names, against))
+        add(figures)
         if self._judges.embedder is not None:
             told = self._identity_about(about, "output against input")
             made = CropSet(outputs, inputs.landmarks, inputs.names)
@@ -75,6 +87,7 @@ class Bench:
                             real.images, images, extract, told, names=names, method=method
                         )
                     )
+        add(by_trait(figures, traits_of(inputs, self._noted)))
         chosen = np.linspace(0, len(inputs) - 1, min(_SHOWN, len(inputs))).round().astype(int)
         self._show(about, "held-out faces", {"input": inputs.images, "output": outputs}, chosen)
 
@@ -107,19 +120,19 @@ class Bench:
             name, lpips = self._judges.lpips
             told = replace(told, features=f"{told.features}; {name}")
         add = self._found.figures.extend
-        ours: list[Figure] = []
+        figures: list[Figure] = []
         for method, outputs in made.items():
-            figures = pair_figures(pairs, outputs, told, method=method, lpips=lpips)
-            ours = ours or figures
-            add(figures)
+            figures += pair_figures(pairs, outputs, told, method=method, lpips=lpips)
         if self._judges.embedder is not None:
             told = self._identity_about(about, "output against the true picture")
             of_method = {
                 method: CropSet(outputs, pairs.masked.landmarks, pairs.masked.names)
                 for method, outputs in made.items()
             }
-            add(identity_figures(of_method, pairs.bare, self._judges.embedder, told))
-        add(self._domain(pairs.masked.names, made, about))
+            figures += identity_figures(of_method, pairs.bare, self._judges.embedder, told)
+        figures += self._domain(pairs.masked.names, made, about)
+        add(figures)
+        add(by_trait(figures, traits_of(pairs.bare, self._noted)))
         shown = {
             "input": pairs.masked.images,
             "output": made[OURS],
@@ -128,9 +141,45 @@ class Bench:
         }
         chosen = np.linspace(0, len(pairs) - 1, min(_SHOWN, len(pairs))).round().astype(int)
         self._show(about, "not chosen by their looks", shown, chosen)
-        inside = next(figure for figure in ours if figure.name == "ssim_inside").samples
+        # The first is ours.
+        inside = next(figure for figure in figures if figure.name == "ssim_inside").samples
         order = np.argsort([inside.get(name, np.inf) for name in pairs.masked.names], kind="stable")
         self._show(about, "the worst by ssim_inside", shown, order[:_WORST])
+
+    def photographs(self, pairs: PhotoPairs, finder: Detector, images: str) -> None:
+        """Judge whole photographs whose truth is known, as a conversion would show them."""
+        about = About(f"{self._direction}/photographs", images, "", self._seed)
+        made = {
+            OURS: converted(
+                pairs.masked.images, self._translator, finder, batch_size=self._batch_size
+            ),
+            "telea": inpainted(pairs),
+            "copy": pairs.masked.images,
+        }
+        told = replace(
+            about,
+            features="PSNR and SSIM of torchmetrics against the true photograph at its own size",
+        )
+        hidden, names = pairs.hidden, pairs.masked.names
+        figures: list[Figure] = []
+        for method, outputs in made.items():
+            figures += nearness_figures(pairs.truth, hidden, names, outputs, told, method=method)
+            figures += hidden_only_figures(pairs.truth, hidden, names, outputs, told, method=method)
+        if self._judges.embedder is not None:
+            known = {name: noted.landmarks_px for name, noted in self._noted.items()}
+            by = "manifest" if all(name in known for name in pairs.bare_names) else "detector"
+            told = self._identity_about(
+                about, f"output against the true photograph, aligned by the {by}'s landmarks"
+            )
+            bare = with_landmarks(pairs.bare, pairs.bare_names, known)
+            of_method = {
+                method: Photographs(outputs, bare.landmarks_px, names)
+                for method, outputs in made.items()
+            }
+            figures += identity_figures(of_method, bare, self._judges.embedder, told)
+        self._found.figures.extend(figures)
+        crops = cut_pairs(pairs, self._translator.crop_size_px).bare
+        self._found.figures.extend(by_trait(figures, traits_of(crops, self._noted)))
 
     def _outputs(self, crops: CropSet) -> Images:
         return translated(crops, self._translator, batch_size=self._batch_size)

@@ -36,6 +36,12 @@ class SetsConfig:
         metavar="FOLDER",
         help="Outlines of those masks, PNG of the masked pictures' names, 255 where mask",
     )
+    manifests: Path | None = setting(
+        None,
+        metavar="FOLDER",
+        help="Folder that holds the folders of the pictures, each with a manifest.csv: landmarks "
+        "for identity, and sizes",
+    )
     drawn: int = setting(200, low=0, help="Bare faces to draw masks on, at most; 0 is none")
     limit: int = setting(0, low=0, help="Pictures of each set, at most; 0 is all")
 

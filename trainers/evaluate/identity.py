@@ -11,7 +11,6 @@ from facemask_video.align.similarity import fit_similarity
 from facemask_video.errors import ConfigError, WeightsError
 from facemask_video.frames import ImageU8
 from facemask_video.warp import warp
-from trainers.data.crops import CropSet
 from trainers.evaluate.figures import About, Figure, averaged
 
 HEIGHT_PX = 112
@@ -106,18 +105,41 @@ class OnnxEmbedder:
         return np.asarray(joined / np.maximum(lengths, 1e-12), np.float32)
 
 
-def embedded(crops: CropSet, embedder: Embedder, *, eyes_only: bool = False) -> NDArray[np.float32]:
-    """Align each crop to the embedder's template and embed it.
+class Portraits(Protocol):
+    """Pictures of a face each: a set of crops, or of photographs."""
+
+    @property
+    def images(self) -> Sequence[ImageU8] | NDArray[np.uint8]:
+        """The pictures, RGB."""
+        ...
+
+    @property
+    def landmarks_px(self) -> NDArray[np.float32]:
+        """Their landmarks, shape (n, 5, 2)."""
+        ...
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What they are called."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
+def embedded(
+    portraits: Portraits, embedder: Embedder, *, eyes_only: bool = False
+) -> NDArray[np.float32]:
+    """Align each face to the embedder's template and embed it.
 
     Args:
-        crops: With their landmarks.
+        portraits: With their landmarks.
         embedder: The network.
         eyes_only: Grey out everything below the eyes: what is left no mask can hide.
     """
     template = _TEMPLATE_96 + np.array([(embedder.width_px - 96) / 2, 0.0])
     faces = []
-    for image, points in zip(crops.images, crops.landmarks, strict=True):
-        to_face = fit_similarity(points.astype(np.float64) * crops.size_px, template)
+    for image, points in zip(portraits.images, portraits.landmarks_px, strict=True):
+        to_face = fit_similarity(points.astype(np.float64), template)
         face = warp(image, to_face, width_px=embedder.width_px, height_px=HEIGHT_PX)
         if eyes_only:
             face[_EYES_END:] = _GREY
@@ -126,7 +148,7 @@ def embedded(crops: CropSet, embedder: Embedder, *, eyes_only: bool = False) -> 
 
 
 def identity_figures(
-    made: Mapping[str, CropSet], references: CropSet, embedder: Embedder, about: About
+    made: Mapping[str, Portraits], references: Portraits, embedder: Embedder, about: About
 ) -> list[Figure]:
     """Compare persons with those in a set of references: whole faces, and the eyes alone.
 

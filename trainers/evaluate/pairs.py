@@ -1,7 +1,8 @@
 """How near an output comes to the true picture: PSNR, SSIM and LPIPS, by torchmetrics."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from torchmetrics.functional.image import (
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
 from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT
+from facemask_video.frames import ImageU8
 from trainers.evaluate.figures import OURS, About, Figure, averaged
 from trainers.evaluate.sets import Images, Pairs, Regions
 
@@ -44,26 +46,8 @@ def pair_figures(
 
     Each figure is the mean over the pictures of a figure of each.
     """
-    everywhere = np.ones_like(pairs.hidden)
-    parts = {"inside": pairs.hidden, "outside": ~pairs.hidden, "whole": everywhere}
-    figures = []
-    maps = ssim_maps(outputs, pairs.truth)
-    for part, regions in parts.items():
-        kept = np.asarray(regions.any(axis=(1, 2)))
-        names = [name for name, keep in zip(pairs.masked.names, kept, strict=True) if keep]
-        if not names:
-            continue
-        decibels = psnr_db(outputs[kept], pairs.truth[kept], regions[kept])
-        similarities = [
-            float(values[region].mean())
-            for values, region in zip(maps[kept], regions[kept], strict=True)
-        ]
-        for name, values in (("psnr", decibels), ("ssim", similarities)):
-            unit = "_db" if name == "psnr" else ""
-            samples = dict(zip(names, values, strict=True))
-            figures.append(
-                averaged(f"{name}_{part}{unit}", samples, about, better="higher", method=method)
-            )
+    names = pairs.masked.names
+    figures = nearness_figures(pairs.truth, pairs.hidden, names, outputs, about, method=method)
     if lpips is not None:
         distances = lpips(outputs, pairs.truth).tolist()
         samples = dict(zip(pairs.masked.names, distances, strict=True))
@@ -71,32 +55,81 @@ def pair_figures(
     return figures
 
 
-def psnr_db(outputs: Images, truth: Images, regions: Regions) -> list[float]:
-    """Return the peak signal-to-noise ratio of each picture over its region, in dB."""
-    values = []
-    for output, true, region in zip(outputs, truth, regions, strict=True):
-        ratio = peak_signal_noise_ratio(
-            torch.from_numpy(output[region]).double(),
-            torch.from_numpy(true[region]).double(),
-            data_range=255.0,
-        )
-        values.append(min(float(ratio), PSNR_CAP_DB))
-    return values
+def nearness_figures(
+    truth: Sequence[ImageU8] | Images,
+    hidden: Sequence[NDArray[np.bool_]] | Regions,
+    names: Sequence[str],
+    outputs: Sequence[ImageU8] | Images,
+    about: About,
+    *,
+    method: str = OURS,
+) -> list[Figure]:
+    """Compare outputs of any size with the truth inside the hidden region, outside it and whole."""
+    samples: dict[str, dict[str, float]] = {
+        f"{figure}_{part}{unit}": {}
+        for part in ("inside", "outside", "whole")
+        for figure, unit in (("psnr", "_db"), ("ssim", ""))
+    }
+    for name, output, true, region in zip(names, outputs, truth, hidden, strict=True):
+        similar = ssim_map(output, true)
+        parts = {"inside": region, "outside": ~region, "whole": np.ones_like(region)}
+        for part, pixels in parts.items():
+            if pixels.any():
+                samples[f"psnr_{part}_db"][name] = psnr_db(output, true, pixels)
+                samples[f"ssim_{part}"][name] = float(similar[pixels].mean())
+    return [
+        averaged(figure, values, about, better="higher", method=method)
+        for figure, values in samples.items()
+        if values
+    ]
 
 
-def ssim_maps(outputs: Images, truth: Images) -> NDArray[np.float32]:
-    """Return the structural similarity around every pixel, shape (n, S, S), mean of channels.
+def hidden_only_figures(
+    truth: Sequence[ImageU8] | Images,
+    hidden: Sequence[NDArray[np.bool_]] | Regions,
+    names: Sequence[str],
+    outputs: Sequence[ImageU8] | Images,
+    about: About,
+    *,
+    method: str = OURS,
+) -> list[Figure]:
+    """Compare whole pictures in which nothing but the hidden region is the output's.
+
+    Two files of one photograph differ everywhere by what JPEG lost of each; here that counts only
+    where there was something to complete.
+    """
+    pasted = [
+        np.where(region[..., None], output, true)
+        for output, true, region in zip(outputs, truth, hidden, strict=True)
+    ]
+    figures = nearness_figures(truth, hidden, names, pasted, about, method=method)
+    return [
+        replace(figure, name=figure.name.replace("whole", "hidden_only"))
+        for figure in figures
+        if "whole" in figure.name
+    ]
+
+
+def psnr_db(output: ImageU8, true: ImageU8, region: NDArray[np.bool_]) -> float:
+    """Return the peak signal-to-noise ratio of a picture over a region, in dB."""
+    ratio = peak_signal_noise_ratio(
+        torch.from_numpy(output[region]).double(),
+        torch.from_numpy(true[region]).double(),
+        data_range=255.0,
+    )
+    return min(float(ratio), PSNR_CAP_DB)
+
+
+def ssim_map(output: ImageU8, true: ImageU8) -> NDArray[np.float32]:
+    """Return the structural similarity around every pixel (height, width), mean of channels.
 
     Windows are Gaussian, sigma 1.5 px, so a region's edge feels a little of what lies beyond.
     """
-    maps = []
     # Single precision leaves equal pictures within 0.001 of 1; double takes 13 times as long.
-    for output, true in zip(outputs, truth, strict=True):
-        _, values = structural_similarity_index_measure(
-            _unit(output), _unit(true), data_range=1.0, return_full_image=True
-        )
-        maps.append(values[0].mean(dim=0).numpy())
-    return np.stack(maps).astype(np.float32)
+    _, values = structural_similarity_index_measure(
+        _unit(output), _unit(true), data_range=1.0, return_full_image=True
+    )
+    return np.asarray(values[0].mean(dim=0).numpy(), np.float32)
 
 
 def eye_region(size_px: int) -> NDArray[np.bool_]:
@@ -109,8 +142,8 @@ def eye_region(size_px: int) -> NDArray[np.bool_]:
 
 def eye_figure(inputs: Images, outputs: Images, names: tuple[str, ...], about: About) -> Figure:
     """Tell how far outputs leave the eyes as they were."""
-    regions = np.broadcast_to(eye_region(inputs.shape[1]), inputs.shape[:3])
-    values = psnr_db(outputs, inputs, regions)
+    region = eye_region(inputs.shape[1])
+    values = [psnr_db(*pair, region) for pair in zip(outputs, inputs, strict=True)]
     samples = dict(zip(names, values, strict=True))
     return averaged("psnr_eyes_db", samples, about, better="higher")
 

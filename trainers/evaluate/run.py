@@ -22,16 +22,17 @@ from trainers.evaluate.figures import About
 from trainers.evaluate.identity import embedded
 from trainers.evaluate.judges import Judges, load_judges
 from trainers.evaluate.outputs import CropTranslator, translated
+from trainers.evaluate.photographs import detector, read_pairs_file, read_photo_pairs
 from trainers.evaluate.report import Report
 from trainers.evaluate.sets import (
+    cut_pairs,
     draw_pairs,
     first,
     load_crops,
-    load_pairs,
-    read_pairs_file,
     resized,
     split,
 )
+from trainers.evaluate.traits import read_manifests
 from trainers.evaluate.verification import read_face_pairs, verification_figures
 
 OnStep = Callable[[str], None]
@@ -99,6 +100,7 @@ def _judge_pictures(
     if config.weights.inception is None:
         found.notes.append("FID and KID: no --inception given; fd_onet and kd_onet stand in")
     size_px = max(translator.crop_size_px for translator in translators.values())
+    noted = read_manifests(config.sets.manifests) if config.sets.manifests is not None else {}
     bare = masked = others = None
     if config.sets.bare is not None:
         on_step(f"reading {config.sets.bare}")
@@ -107,7 +109,7 @@ def _judge_pictures(
         on_step(f"reading {config.sets.masked}")
         masked, _ = _held_out(config, config.sets.masked, size_px, device, masked=True)
     for direction, translator in translators.items():
-        bench = Bench(config, direction, translator, judges, found)
+        bench = Bench(config, direction, translator, judges, found, noted)
         inputs, real = (bare, masked) if direction is Direction.MASK else (masked, bare)
         if inputs is not None:
             on_step(f"{direction}: {len(inputs)} held-out faces")
@@ -119,14 +121,15 @@ def _judge_pictures(
             continue
         if config.sets.pairs is not None:
             on_step(f"{direction}: pairs of {config.sets.pairs}")
-            pairs = load_pairs(
+            photographs = read_photo_pairs(
                 config.sets.pairs,
-                size_px=translator.crop_size_px,
                 device=device,
                 outlines=config.sets.outlines,
                 limit=config.sets.limit,
             )
-            bench.pairs("pairs", pairs, others, f"{len(pairs)} exact pairs")
+            said = f"{len(photographs)} exact pairs"
+            bench.photographs(photographs, detector(device), said)
+            bench.pairs("pairs", cut_pairs(photographs, translator.crop_size_px), others, said)
         if bare is not None and config.sets.drawn:
             chosen = first(resized(bare, translator.crop_size_px), config.sets.drawn)
             on_step(f"{direction}: masks drawn on {len(chosen)} faces")

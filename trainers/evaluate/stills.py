@@ -1,0 +1,80 @@
+"""What becomes of whole photographs.
+
+A conversion shows a face at its own size, in its own surround. So its figures are taken there:
+found, aligned, translated, matched in colour and pasted by the converter's own stages.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from facemask_video.align.crop import cut_from_image
+from facemask_video.composite.colour import match_colour
+from facemask_video.composite.paste import make_patch
+from facemask_video.config import CompositeConfig
+from facemask_video.detect.detector import Detector
+from facemask_video.faces import Crop, TrackedFace, TranslatedCrop
+from facemask_video.frames import ImageU8
+from trainers.data.crops import main_face
+from trainers.evaluate.baselines import RADIUS_PX
+from trainers.evaluate.outputs import CropTranslator
+from trainers.evaluate.photographs import PhotoPairs
+
+
+def converted(
+    photographs: Sequence[ImageU8],
+    translator: CropTranslator,
+    finder: Detector,
+    *,
+    batch_size: int,
+) -> tuple[ImageU8, ...]:
+    """Return each photograph as a conversion with default options would show it.
+
+    The face is looked for in the photograph itself; one in which none is found stays as it is.
+    """
+    crops: dict[int, Crop] = {}
+    for index, picture in enumerate(photographs):
+        found = main_face(picture, finder)
+        if found is None:
+            continue
+        image, to_crop = cut_from_image(picture, found.landmarks, translator.crop_size_px)
+        face = TrackedFace(index, found.box, found.landmarks, found.score, observed=True)
+        crops[index] = Crop(image, to_crop, face)
+    shown = list(photographs)
+    numbers = list(crops)
+    for start in range(0, len(numbers), batch_size):
+        batch = numbers[start : start + batch_size]
+        made = translator.translate([crops[number] for number in batch])
+        for number, crop in zip(batch, made, strict=True):
+            shown[number] = _pasted(shown[number], crop)
+    return tuple(shown)
+
+
+def inpainted(pairs: PhotoPairs) -> tuple[ImageU8, ...]:
+    """Return each masked photograph with its hidden region filled by OpenCV's Telea."""
+    return tuple(
+        np.asarray(
+            cv2.inpaint(image, region.astype(np.uint8), RADIUS_PX, cv2.INPAINT_TELEA), np.uint8
+        )
+        for image, region in zip(pairs.masked.images, pairs.hidden, strict=True)
+    )
+
+
+def _pasted(picture: ImageU8, crop: TranslatedCrop) -> ImageU8:
+    defaults = CompositeConfig()
+    patch = make_patch(
+        match_colour(crop, defaults.color),
+        frame_width_px=picture.shape[1],
+        frame_height_px=picture.shape[0],
+        coverage=defaults.coverage,
+    )
+    if patch is None:
+        return picture
+    result = picture.copy()
+    box = patch.box
+    place = result[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)]
+    before = place.astype(np.float32)
+    blend = before + patch.alpha[..., None] * (patch.image.astype(np.float32) - before)
+    place[:] = np.rint(blend).clip(0, 255).astype(np.uint8)
+    return result

@@ -1,0 +1,160 @@
+"""What faces differ in, so that figures can be told for each kind: where is a generator weak?"""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facemask_video.errors import ConfigError
+from facemask_video.frames import ImageU8
+from trainers.data.crops import CropSet
+from trainers.evaluate.figures import OURS, Figure, averaged
+
+Bins = tuple[tuple[float, str], ...]
+"""Upper end and name of each; the last one's end is infinite."""
+
+_BINS: dict[str, Bins] = {
+    "yaw": ((15.0, "under 15°"), (30.0, "15 to 30°"), (math.inf, "over 30°")),
+    "light": ((70.0, "dark"), (150.0, "middle"), (math.inf, "bright")),
+    # The classes of del Bino and Bernerd (Br. J. Dermatol. 2013), the two ends put together.
+    "skin": (
+        (10.0, "brown, dark"),
+        (28.0, "tan"),
+        (41.0, "intermediate"),
+        (math.inf, "light"),
+    ),
+    "size": ((80.0, "under 80 px"), (128.0, "80 to 128 px"), (math.inf, "over 128 px")),
+}
+
+# What a table of kinds tells; the rest follows from these.
+_TOLD = (
+    *("classed_masked", "classed_bare", "psnr_eyes_db"),
+    *("psnr_hidden_only_db", "ssim_hidden_only"),
+    *("psnr_whole_db", "ssim_inside", "identity_cosine_face"),
+)
+
+# Skin that no mask covers, as fractions of an aligned crop: forehead and the upper cheeks.
+_SKIN = ((0.40, 0.20, 0.60, 0.29), (0.30, 0.43, 0.40, 0.48), (0.60, 0.43, 0.70, 0.48))
+
+_LANDMARKS = ("reye", "leye", "nose", "rmouth", "lmouth")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Noted:
+    """What a manifest says of the face in a picture.
+
+    Attributes:
+        landmarks_px: Shape (5, 2), in px of the picture.
+        width_px: Of the face.
+    """
+
+    landmarks_px: NDArray[np.float32]
+    width_px: float
+
+
+def read_manifests(folder: Path) -> dict[str, Noted]:
+    """Read every ``FOLDER/NAME/manifest.csv``; its faces are called ``NAME/file``.
+
+    Columns: ``file``, ``box_w``, and x and y of ``reye``, ``leye``, ``nose``, ``rmouth`` and
+    ``lmouth``, right and left as in the picture.
+
+    Raises:
+        ConfigError: There is none, or one cannot be read.
+    """
+    paths = sorted(folder.glob("*/manifest.csv"))
+    if not paths:
+        raise ConfigError(f"{folder}: holds no NAME/manifest.csv; check --manifests.")
+    noted = {}
+    for path in paths:
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file):
+                    points = [[float(row[f"{p}{axis}"]) for axis in "xy"] for p in _LANDMARKS]
+                    noted[f"{path.parent.name}/{row['file']}"] = Noted(
+                        np.array(points, np.float32), float(row["box_w"])
+                    )
+        except (OSError, KeyError, ValueError, TypeError, csv.Error) as exc:
+            raise ConfigError(
+                f"{path}: not a manifest ({type(exc).__name__}: {exc}); expected columns file, "
+                f"box_w, {', '.join(f'{p}x, {p}y' for p in _LANDMARKS)}."
+            ) from exc
+    return noted
+
+
+def traits_of(crops: CropSet, noted: Mapping[str, Noted]) -> dict[str, dict[str, str]]:
+    """Return the kind of each face, by trait and name.
+
+    ``yaw`` is told by the landmarks, ``light`` and ``skin`` by the pixels of forehead and upper
+    cheeks (``skin`` is the individual typology angle, which the light of a photograph shifts),
+    ``size`` by the manifest, and ``folder`` by the name.
+    """
+    traits: dict[str, dict[str, str]] = {
+        trait: {} for trait in ("yaw", "light", "skin", "size", "folder")
+    }
+    for image, points, name in zip(crops.images, crops.landmarks, crops.names, strict=True):
+        lightness, angle = _skin(image)
+        traits["yaw"][name] = _bin("yaw", abs(_yaw_deg(points)))
+        traits["light"][name] = _bin("light", lightness)
+        traits["skin"][name] = _bin("skin", angle)
+        if name in noted:
+            traits["size"][name] = _bin("size", noted[name].width_px)
+        traits["folder"][name] = name.rpartition("/")[0].rpartition("/")[2]
+    return {trait: kinds for trait, kinds in traits.items() if len(set(kinds.values())) > 1}
+
+
+def by_trait(
+    figures: Sequence[Figure], traits: Mapping[str, Mapping[str, str]]
+) -> Iterator[Figure]:
+    """Yield our figures anew for each kind of two faces or more, which takes the method's place."""
+    ours = [figure for figure in figures if figure.method == OURS and figure.name in _TOLD]
+    for trait, kinds in traits.items():
+        order = [label for _, label in _BINS.get(trait, ())] or sorted(set(kinds.values()))
+        for figure in ours:
+            about = replace(figure.about, group=f"{figure.about.group}, by {trait}")
+            yield replace(figure, about=about)
+            for kind in order:
+                samples = {k: v for k, v in figure.samples.items() if kinds.get(k) == kind}
+                if len(samples) > 1:
+                    count = sum(label == kind for label in kinds.values())
+                    yield averaged(
+                        figure.name,
+                        samples,
+                        about,
+                        better=figure.better,
+                        method=f"{kind} ({count})",
+                    )
+
+
+def _bin(trait: str, value: float) -> str:
+    return next(label for end, label in _BINS[trait] if value < end or end == math.inf)
+
+
+def _yaw_deg(landmarks: NDArray[np.float32]) -> float:
+    """Return how far a head is turned, told by the nose between the eyes."""
+    points = landmarks.astype(np.float64)
+    eyes = points[1] - points[0]
+    length = float(np.hypot(*eyes))
+    if length == 0:
+        return 90.0
+    offset = float((points[2] - points[:2].mean(axis=0)) @ eyes) / length**2
+    # The nose tip stands 0.55 eye distances before the eyes.
+    return math.degrees(math.atan(offset / 0.55))
+
+
+def _skin(image: ImageU8) -> tuple[float, float]:
+    """Return brightness, of 255, and the individual typology angle in degrees."""
+    side = image.shape[0]
+    patches = [
+        image[round(y0 * side) : round(y1 * side), round(x0 * side) : round(x1 * side)]
+        for x0, y0, x1, y1 in _SKIN
+    ]
+    pixels = np.concatenate([patch.reshape(-1, 3) for patch in patches])
+    lab = cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
+    lightness, _, yellow = (float(v) for v in np.median(lab, axis=0))
+    luma = float(np.median(pixels @ np.array([0.299, 0.587, 0.114])))
+    return luma, math.degrees(math.atan2(lightness - 50, max(yellow, 1e-3)))
