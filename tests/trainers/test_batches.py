@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.trainers.tiny import drawn_crops
-from trainers.data.batches import Augmentation, WarmStartSamples, batches, cut_off, vary, wear
+from tests.trainers.tiny import drawn_crops, in_tracks
+from trainers.data.augment import Augmentation, cut_off, vary, wear
+from trainers.data.batches import batches
+from trainers.data.crops import CropSet
+from trainers.data.samples import TrainingSamples
 
 BARE, MASKED = drawn_crops(8, seed=1), drawn_crops(6, seed=2)
 STILL = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
@@ -13,8 +16,8 @@ STILL = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
 
 def _samples(
     *, seed: int = 3, first: int = 0, count: int = 12, augmentation: Augmentation | None = None
-) -> WarmStartSamples:
-    return WarmStartSamples(
+) -> TrainingSamples:
+    return TrainingSamples(
         BARE,
         MASKED,
         crop_size_px=32,
@@ -39,8 +42,8 @@ def test_samples_from_a_later_number_go_on_where_the_first_ones_would_have() -> 
 
 
 def test_what_each_generator_learns_is_chosen_and_changes_nothing_else() -> None:
-    def samples(**choices: str) -> WarmStartSamples:
-        return WarmStartSamples(
+    def samples(**choices: str) -> TrainingSamples:
+        return TrainingSamples(
             BARE,
             MASKED,
             crop_size_px=32,
@@ -77,7 +80,7 @@ def test_each_pass_shows_every_face_once() -> None:
 
 
 def test_serial_samples_keep_the_order_of_the_files() -> None:
-    samples = WarmStartSamples(
+    samples = TrainingSamples(
         BARE, MASKED, crop_size_px=40, seed=3, augmentation=STILL, first=6, count=4, serial=True
     )
 
@@ -123,6 +126,105 @@ def test_batches_hold_the_samples_in_order_whatever_the_number_of_workers() -> N
         assert torch.equal(one.bare, other.bare)
         assert torch.equal(one.masked, other.masked)
     assert torch.equal(alone[1].bare[2], torch.from_numpy(_samples()[6]["bare"]))
+
+
+def test_neighbours_in_time_are_varied_alike_and_lie_where_they_are_said_to() -> None:
+    bare = CropSet.joined([in_tracks(drawn_crops(4, seed=1)), drawn_crops(2, seed=2)])
+    samples = TrainingSamples(
+        bare,
+        in_tracks(drawn_crops(4, seed=5)),
+        crop_size_px=40,
+        seed=3,
+        augmentation=Augmentation(cut_off=0.3),
+        first=0,
+        count=6,
+        moments=True,
+    )
+
+    [batch] = batches(samples, batch_size=6, n_workers=0)
+
+    assert batch.bare_moments is not None
+    assert batch.masked_moments is not None
+    # Two of six bare faces stand alone.
+    assert len(batch.bare_moments.first) == 4
+    assert len(batch.masked_moments.first) == 6
+    for moments in (batch.bare_moments, batch.masked_moments):
+        first, second = moments.first, moments.second
+        grid = torch.nn.functional.affine_grid(
+            moments.to_second, list(first.shape), align_corners=False
+        )
+        back = torch.nn.functional.grid_sample(
+            second, grid, padding_mode="border", align_corners=False
+        )
+        inside = (..., slice(6, -6), slice(6, -6))
+        apart, together = ((first - other)[inside].abs().mean() for other in (second, back))
+        assert float(together) < 0.5 * float(apart)
+    usual = next(iter(batches(_samples(), batch_size=4, n_workers=0)))
+    assert usual.bare_moments is None
+
+
+def test_where_nothing_is_drawn_each_face_is_varied_and_worn_by_itself() -> None:
+    def samples(augmentation: Augmentation) -> TrainingSamples:
+        return TrainingSamples(
+            BARE,
+            MASKED,
+            crop_size_px=40,
+            seed=3,
+            augmentation=augmentation,
+            first=0,
+            count=8,
+            drawn=False,
+        )
+
+    still, worn = samples(STILL), samples(replace(STILL, wear=1.0))
+    for number in range(8):
+        before, after = still[number], worn[number]
+        assert before["masked_cover"].max() == before["surgical_cover"].max() == 0
+        assert np.array_equal(before["masked"], before["bare"])
+        for name in ("bare", "real_masked"):
+            assert not np.array_equal(before[name], after[name])
+    shown = {still[number]["bare"].tobytes() for number in range(8)}
+    assert len(shown) == 8
+
+
+def test_drawing_learns_from_worn_faces_where_it_is_all_that_is_learnt() -> None:
+    usual, worn = (
+        TrainingSamples(
+            BARE,
+            MASKED,
+            crop_size_px=40,
+            seed=3,
+            augmentation=replace(STILL, wear=1.0),
+            first=0,
+            count=6,
+            wear_bare=wear_bare,
+        )
+        for wear_bare in (False, True)
+    )
+
+    differing = set()
+    for number in range(6):
+        before, after = usual[number], worn[number]
+        differing |= {name for name in before if not np.array_equal(before[name], after[name])}
+    assert differing == {"bare", "surgical"}
+
+
+def test_masks_worn_wrong_are_drawn_on_request() -> None:
+    def covered(worn_wrong: float) -> float:
+        samples = TrainingSamples(
+            BARE,
+            MASKED,
+            crop_size_px=40,
+            seed=3,
+            augmentation=STILL,
+            first=0,
+            count=12,
+            undrawn=0.0,
+            worn_wrong=worn_wrong,
+        )
+        return sum(float(samples[number]["masked_cover"].mean()) for number in range(12))
+
+    assert covered(1.0) < 0.95 * covered(0.0)
 
 
 def test_starting_the_loader_draws_nothing_from_torch() -> None:

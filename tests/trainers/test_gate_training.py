@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from facemask_video.translate.gate import SEEN_SIZE_PX, Gate
 from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
-from trainers.data.batches import Augmentation, vary
+from trainers.data.augment import Augmentation, vary
 from trainers.data.crops import CropSet
 from trainers.data.gate_samples import GateSamples
 from trainers.data.masks import draw_mask

@@ -12,7 +12,7 @@ from facemask_video.errors import ConfigError, WeightsError
 from facemask_video.translate.networks import GeneratorSpec, build_generator
 from facemask_video.translate.weights import WeightsCard, save_generator
 from tests.fakes import random_vggface2
-from tests.trainers.tiny import drawn_training_crops, tiny_config
+from tests.trainers.tiny import drawn_training_crops, in_tracks, tiny_config
 from trainers.config import TrainConfig
 from trainers.data.batches import Batch, batches
 from trainers.fit.build import build_method, build_samples, generator_spec
@@ -179,6 +179,27 @@ def test_the_perceptual_loss_takes_vggface2_where_its_weights_are_given(
     if n_steps > 1:
         assert onet[-1] < onet[0]
         assert vggface[-1] < vggface[0]
+
+
+@pytest.mark.parametrize("name", ["cyclegan", "pix2pix", "pix2pix-unmask", "cut"])
+def test_neighbouring_frames_are_translated_alike_where_that_counts(name: str) -> None:
+    crops = drawn_training_crops()
+    bare, masked = in_tracks(crops.bare), in_tracks(crops.masked)
+    apart = []
+    for weight in (1e-6, 10.0):
+        config = tiny_config(**METHODS[name], extras__lambda_temporal=weight)
+        samples = build_samples(config, bare, masked, first=0)
+        batch = next(iter(batches(samples, batch_size=4, n_workers=0)))
+        method = _method(config)
+        history = [method.step(batch, 0) for _ in range(10)]
+        own = [key for key in history[0] if key.endswith("/temporal")]
+        assert len(own) == len(list(method.generators()))
+        apart.append(sum(float(history[-1][key]) for key in own))
+
+    free, held = apart
+    assert held < 0.9 * free
+    with pytest.raises(ConfigError, match=r"extras\.lambda_temporal: no crop has a neighbour"):
+        build_samples(config, crops.bare, crops.masked, first=0)
 
 
 @pytest.mark.parametrize("name", ["cyclegan", "pix2pix", "cut"])

@@ -19,7 +19,8 @@ from trainers.config import (
     TrainConfig,
     WarmStartConfig,
 )
-from trainers.data.batches import Augmentation, batches
+from trainers.data.augment import Augmentation
+from trainers.data.batches import batches
 from trainers.fit.build import build_method, build_samples, generator_spec
 from trainers.gan.cut import CutOptions
 from trainers.gan.cyclegan import CycleganOptions

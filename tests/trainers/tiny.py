@@ -1,5 +1,6 @@
 """A training run small enough for a test: drawn faces, networks of four channels, 32 px."""
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -65,6 +66,26 @@ def drawn_crops(n_crops: int, *, size_px: int = 40, seed: int = 0, name: str = "
         landmarks.append(points.astype(np.float32))
     names = tuple(f"{name}/{index:03d}.png" for index in range(n_crops))
     return CropSet(np.stack(images), np.stack(landmarks), names)
+
+
+def in_tracks(crops: CropSet) -> CropSet:
+    """Say that each two crops are neighbouring frames of one track, and let them look it.
+
+    The second is the first, a little larger, turned and moved; its landmarks go along.
+    """
+    images, landmarks = crops.images.copy(), crops.landmarks.copy()
+    side = crops.size_px
+    for index in range(1, len(crops), 2):
+        move = cv2.getRotationMatrix2D((side / 2 - 0.5, side / 2 - 0.5), 4.0, 1.04)
+        move[:, 2] += (0.8, -0.5)
+        images[index] = cv2.warpAffine(
+            images[index - 1], move, (side, side), borderMode=cv2.BORDER_REPLICATE
+        )
+        # OpenCV's origin is the centre of the first pixel.
+        points = landmarks[index - 1] * side - 0.5
+        landmarks[index] = (points @ move[:, :2].T + move[:, 2] + 0.5) / side
+    moments = np.array([(number // 2, 10 + number) for number in range(len(crops))])
+    return replace(crops, images=images, landmarks=landmarks, moments=moments)
 
 
 def drawn_training_crops() -> TrainingCrops:

@@ -55,6 +55,9 @@ class DataConfig:
         choices=("surgical", "varied"),
         help="Masks drawn for the unmask generator to take off, real fabric aside",
     )
+    worn_wrong: float = setting(
+        0.06, low=0, high=1, help="Share of the varied masks to take off that leave the nose free"
+    )
     serial_batches: bool = setting(
         False, help="Show the faces in the order of their files, not in a random one"
     )

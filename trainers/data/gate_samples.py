@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from facemask_video.translate.gate import SEEN_SIZE_PX
-from trainers.data.batches import Augmentation, vary, wear
+from trainers.data.augment import Augmentation, vary, wear
 from trainers.data.crops import CropSet
 from trainers.data.masks import draw_mask
 from trainers.data.styles import random_style

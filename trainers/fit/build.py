@@ -13,8 +13,9 @@ from facemask_video.errors import ConfigError, WeightsError
 from facemask_video.translate.networks import Generator, GeneratorSpec
 from facemask_video.translate.weights import load_generator
 from trainers.config import GeneratorConfig, TrainConfig
-from trainers.data.batches import Augmentation, WarmStartSamples
+from trainers.data.augment import Augmentation
 from trainers.data.crops import CropSet
+from trainers.data.samples import TrainingSamples
 from trainers.fit.enlarge import enlarge, enlarged_spec
 from trainers.gan.cut import Cut, CutOptions
 from trainers.gan.cyclegan import Cyclegan, CycleganOptions
@@ -167,11 +168,21 @@ def _start_from(path: Path, generator: Generator, direction: Direction) -> None:
 
 def build_samples(
     config: TrainConfig, bare: CropSet, masked: CropSet, *, first: int
-) -> WarmStartSamples:
-    """Return the samples from number ``first`` to the run's end, whole batches only."""
+) -> TrainingSamples:
+    """Return the samples from number ``first`` to the run's end, whole batches only.
+
+    Raises:
+        ConfigError: Neighbours in time are asked for, and no crop has one.
+    """
+    moments = config.extras.lambda_temporal > 0
+    if moments and max(bare.neighbours().max(), masked.neighbours().max()) < 0:
+        raise ConfigError(
+            "extras.lambda_temporal: no crop has a neighbour in its track; give folders that "
+            "facemask-video extract made of videos, or set extras.lambda_equivariance instead."
+        )
     size = config.run.batch_size
     n_batches = -(-max(0, config.run.images - first) // size)
-    return WarmStartSamples(
+    return TrainingSamples(
         bare,
         masked,
         crop_size_px=config.data.crop_size_px,
@@ -184,4 +195,8 @@ def build_samples(
         serial=config.data.serial_batches,
         mask_learns=config.data.mask_learns,
         unmask_learns=config.data.unmask_learns,
+        worn_wrong=config.data.worn_wrong,
+        wear_bare=config.method == "pix2pix",
+        drawn=config.method in ("warm-start", "pix2pix"),
+        moments=moments,
     )

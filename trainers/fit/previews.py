@@ -14,7 +14,7 @@ from facemask_video.errors import TrainingError
 from facemask_video.frames import ImageU8
 from facemask_video.translate.networks import Generator
 from facemask_video.translate.pixels import to_images
-from trainers.data.batches import Augmentation, vary
+from trainers.data.augment import Augmentation, vary
 from trainers.data.crops import CropSet
 from trainers.data.masks import draw_mask
 from trainers.data.styles import random_style

@@ -179,9 +179,9 @@ class Cut:
     def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
         """Take one step with every network; returns the losses by name, detached."""
         opt, name = self.options, self.options.direction
-        source, target = batch.bare, batch.real_masked
+        source, target, moments = batch.bare, batch.real_masked, batch.bare_moments
         if name == "unmask":
-            source, target = target, source
+            source, target, moments = target, source, batch.masked_moments
         flipped = opt.flip_equivariance and float(torch.rand(())) < 0.5
         shown = source.flip(3) if flipped else source
         stats: dict[str, Tensor] = {}
@@ -198,7 +198,9 @@ class Cut:
             if opt.lambda_gan > 0:
                 stats[f"{name}/gan"] = self.judge.generator_loss(fake)
                 loss = loss + opt.lambda_gan * stats[f"{name}/gan"]
-            loss = loss + extra_losses(name, self.generator, shown, translation, self.extras, stats)
+            loss = loss + extra_losses(
+                name, self.generator, shown, translation, moments, self.extras, stats
+            )
         descend(self.generator_optimizer, loss)
         if opt.lambda_gan > 0:
             stats[f"{name}/judge"] = self.judge.learn(target, fake)

@@ -147,8 +147,12 @@ class Cyclegan:
                 loss = loss + opt.lambda_identity * (
                     opt.lambda_B * stats["mask/identity"] + opt.lambda_A * stats["unmask/identity"]
                 )
-            loss = loss + extra_losses("mask", self.mask, bare, to_masked, self.extras, stats)
-            loss = loss + extra_losses("unmask", self.unmask, masked, to_bare, self.extras, stats)
+            loss = loss + extra_losses(
+                "mask", self.mask, bare, to_masked, batch.bare_moments, self.extras, stats
+            )
+            loss = loss + extra_losses(
+                "unmask", self.unmask, masked, to_bare, batch.masked_moments, self.extras, stats
+            )
         descend(self.generator_optimizer, loss)
         if opt.lambda_gan > 0:
             stats["mask/judge"] = self.judge_masked.learn(masked, fake_masked.float())

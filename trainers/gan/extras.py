@@ -8,7 +8,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from facemask_video.translate.networks import Generator, Translation
+from trainers.data.batches import Moments
 from trainers.gan import losses
+
+_UNLIKE = 0.1
+"""Mean difference of two frames, in units of [-1, 1], at which a third of the loss is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class ExtraOptions:
         lambda_alpha_smooth: Alpha has few borders: total variation.
         lambda_equivariance: A slightly moved crop is translated to the moved translation, so that
             neighbouring frames are translated alike.
+        lambda_temporal: Neighbouring frames of a track, where some are known, are translated alike
+            as far as they are alike.
     """
 
     lambda_eyes: float = 0.0
@@ -31,6 +37,7 @@ class ExtraOptions:
     lambda_alpha_binary: float = 0.0
     lambda_alpha_smooth: float = 0.0
     lambda_equivariance: float = 0.0
+    lambda_temporal: float = 0.0
 
 
 def extra_losses(
@@ -38,6 +45,7 @@ def extra_losses(
     generator: Generator,
     image: Tensor,
     translation: Translation,
+    moments: Moments | None,
     options: ExtraOptions,
     stats: dict[str, Tensor],
 ) -> Tensor:
@@ -48,6 +56,7 @@ def extra_losses(
         generator: What translated.
         image: What it was given.
         translation: What it gave.
+        moments: Neighbouring frames of the same domain.
         options: The weights.
         stats: Takes in each loss, unweighted.
     """
@@ -72,6 +81,8 @@ def extra_losses(
             lambda: _equivariance(generator, image, result),
         ),
     }
+    if moments is not None and len(moments.first) > 0:
+        makers["temporal"] = (options.lambda_temporal, lambda: _temporal(generator, moments))
     for key, (weight, make) in makers.items():
         if weight > 0:
             stats[f"{name}/{key}"] = make()
@@ -89,11 +100,22 @@ def _equivariance(generator: Generator, image: Tensor, result: Tensor) -> Tensor
     cos, sin = zoom * torch.cos(turn), zoom * torch.sin(turn)
     rows = torch.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], dim=1)
     grid = functional.affine_grid(rows.view(-1, 2, 3), list(image.shape), align_corners=False)
+    moved = _sample(image, grid)
+    return functional.l1_loss(generator(moved).over(moved).float(), _sample(result, grid))
 
-    def move(picture: Tensor) -> Tensor:
-        return functional.grid_sample(
-            picture.float(), grid, padding_mode="border", align_corners=False
-        )
 
-    moved = move(image)
-    return functional.l1_loss(generator(moved).over(moved).float(), move(result))
+def _temporal(generator: Generator, moments: Moments) -> Tensor:
+    """L1 between the translations of two frames, brought together, where the frames are alike.
+
+    Weighted as in Lai et al., "Learning Blind Video Temporal Consistency", ECCV 2018, section 3.2:
+    a face that blinks or speaks may well change in its translation too.
+    """
+    first, second = moments.first, moments.second
+    grid = functional.affine_grid(moments.to_second, list(first.shape), align_corners=False)
+    apart = (first - _sample(second, grid)).abs().mean(dim=1, keepdim=True)
+    one, other = (generator(image).over(image).float() for image in (first, second))
+    return losses.weighted_l1(one, _sample(other, grid), torch.exp(-apart / _UNLIKE))
+
+
+def _sample(picture: Tensor, grid: Tensor) -> Tensor:
+    return functional.grid_sample(picture.float(), grid, padding_mode="border", align_corners=False)

@@ -106,9 +106,9 @@ class Pix2pix:
         """Take one step with both networks; returns the losses by name, detached."""
         opt, name = self.options, self.options.direction
         if name == "mask":
-            image, target = batch.bare, batch.surgical
+            image, target, moments = batch.bare, batch.surgical, batch.bare_moments
         else:
-            image, target = batch.masked, batch.target
+            image, target, moments = batch.masked, batch.target, batch.masked_moments
         stats: dict[str, Tensor] = {}
         with autocast(self.device, self.precision):
             translation = self.generator(image)
@@ -123,7 +123,9 @@ class Pix2pix:
             if opt.lambda_gan > 0:
                 stats[f"{name}/gan"] = self.judge.generator_loss(torch.cat([image, fake], dim=1))
                 loss = loss + opt.lambda_gan * stats[f"{name}/gan"]
-            loss = loss + extra_losses(name, self.generator, image, translation, self.extras, stats)
+            loss = loss + extra_losses(
+                name, self.generator, image, translation, moments, self.extras, stats
+            )
         descend(self.generator_optimizer, loss)
         if opt.lambda_gan > 0:
             stats[f"{name}/judge"] = self.judge.learn(

@@ -1,0 +1,155 @@
+"""How one crop becomes many: jitter of place and colour, edges, cloth, wear."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trainers.data.masks import FloatImage
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """How far samples are varied. Zero everywhere gives the crops as they are.
+
+    Attributes:
+        flip: Mirror half of them.
+        turn_deg: Largest roll.
+        scale: Largest relative change of size.
+        shift: Largest shift, as a fraction of the side.
+        color: Strength of brightness, contrast, saturation and cast changes.
+        wear: Share of samples that are blurred, made noisy or compressed.
+        cut_off: Share of samples that end inside the crop, as pictures do that cut a face.
+    """
+
+    flip: bool = True
+    turn_deg: float = 6.0
+    scale: float = 0.08
+    shift: float = 0.03
+    color: float = 0.25
+    wear: float = 0.4
+    cut_off: float = 0.0
+
+
+def vary(
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    crop_size_px: int,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> tuple[FloatImage, NDArray[np.float32]]:
+    """Jitter place and colour of a crop; returns float RGB in [0, 1] and landmarks in px.
+
+    A fourth channel is moved with the others and keeps its values.
+    """
+    side = image.shape[0]
+    turn = np.deg2rad(rng.uniform(-1, 1) * augmentation.turn_deg)
+    zoom = crop_size_px / side * (1 + rng.uniform(-1, 1) * augmentation.scale)
+    mirror = -1.0 if augmentation.flip and rng.random() < 0.5 else 1.0
+    linear = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    linear = linear @ np.diag([mirror, 1.0])
+    middle = crop_size_px / 2 + rng.uniform(-1, 1, 2) * augmentation.shift * crop_size_px
+    offset = middle - linear @ np.array([side / 2, side / 2])
+    # OpenCV's origin is the centre of the first pixel.
+    centred = offset + linear @ np.array([0.5, 0.5]) - 0.5
+    moved = cv2.warpAffine(
+        image,
+        np.concatenate([linear, centred[:, None]], axis=1),
+        (crop_size_px, crop_size_px),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    points = landmarks.astype(np.float64) * side @ linear.T + offset
+    if mirror < 0:
+        points = points[[1, 0, 2, 4, 3]]
+    whole = moved.astype(np.float32) / 255
+    picture, rest = whole[..., :3], whole[..., 3:]
+    strength = augmentation.color
+    if strength > 0:
+        luma = picture.mean(axis=2, keepdims=True)
+        picture = luma + (picture - luma) * np.float32(1 + rng.uniform(-1, 1) * strength)
+        gain = (1 + rng.uniform(-1, 1) * strength) * (1 + rng.uniform(-1, 1, 3) * 0.25 * strength)
+        picture = picture * gain.astype(np.float32)
+        gamma = np.float32(np.exp(rng.uniform(-1, 1) * strength))
+        picture = np.power(np.clip(picture, 0, 1), gamma)
+    varied = np.concatenate([picture, rest], axis=2)
+    return np.asarray(varied, np.float32), points.astype(np.float32)
+
+
+def cut_off(
+    pictures: Sequence[NDArray[np.float32]], rng: np.random.Generator
+) -> list[NDArray[np.float32]]:
+    """Let pictures of one face end inside the crop; beyond, their edge is repeated (`cut_crop`).
+
+    Args:
+        pictures: Of one size, shape (S, S) or (S, S, 3); all end at the same places.
+        rng: Chooses the sides, mostly the one under the chin, and the roll of the picture's frame.
+    """
+    side = pictures[0].shape[0]
+    turn = np.deg2rad(rng.uniform(-25, 25))
+    x0, y0, x1, y1 = -2.0, -2.0, 2.0, 2.0
+    if rng.random() < 0.8:
+        y1 = rng.uniform(0.62, 0.95)
+    if rng.random() < 0.4:
+        y0 = rng.uniform(0.02, 0.28)
+    if rng.random() < 0.35:
+        x0 = rng.uniform(0.02, 0.25)
+    if rng.random() < 0.35:
+        x1 = rng.uniform(0.75, 0.98)
+    # Where each pixel of the cut picture is taken from: its own place, held inside the turned box.
+    places = (np.indices((side, side), np.float32)[::-1] + 0.5) / side - 0.5
+    to_frame = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]], np.float32)
+    framed = np.tensordot(to_frame, places, 1)
+    framed[0] = np.clip(framed[0], x0 - 0.5, x1 - 0.5)
+    framed[1] = np.clip(framed[1], y0 - 0.5, y1 - 0.5)
+    x, y = (np.tensordot(to_frame.T, framed, 1) + 0.5) * side - 0.5
+    return [
+        np.asarray(
+            cv2.remap(p, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
+        for p in pictures
+    ]
+
+
+def cut_cloth(masked: FloatImage, rng: np.random.Generator) -> FloatImage:
+    """Cut a piece of cloth out of an aligned, really masked face: from where every mask is."""
+    side = masked.shape[0]
+    x0, x1 = (int(side * v) for v in (rng.uniform(0.32, 0.42), rng.uniform(0.58, 0.68)))
+    y0, y1 = (int(side * v) for v in (rng.uniform(0.54, 0.62), rng.uniform(0.72, 0.84)))
+    return masked[y0:y1, x0:x1]
+
+
+def wear(
+    masked: FloatImage, bare: FloatImage, rng: np.random.Generator
+) -> tuple[FloatImage, FloatImage]:
+    """Age a pair as cameras and codecs do: both lose detail alike, the input alone gets noise."""
+    side = masked.shape[0]
+    if rng.random() < 0.6:
+        small = max(8, int(side * rng.uniform(0.3, 0.9)))
+        masked, bare = (_lose_detail(picture, small) for picture in (masked, bare))
+    if rng.random() < 0.25:
+        length = int(rng.integers(2, 6))
+        kernel = np.zeros((length, length), np.float32)
+        kernel[length // 2] = 1 / length
+        if rng.random() < 0.5:
+            kernel = kernel.T.copy()
+        masked, bare = (
+            np.asarray(cv2.filter2D(picture, -1, kernel), np.float32) for picture in (masked, bare)
+        )
+    if rng.random() < 0.5:
+        masked = masked + rng.normal(0, rng.uniform(0.005, 0.04), masked.shape).astype(np.float32)
+    if rng.random() < 0.5:
+        quality = int(rng.integers(35, 95))
+        pixels = (np.clip(masked, 0, 1) * 255).astype(np.uint8)
+        _, packed = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        unpacked = np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
+        masked = np.asarray(unpacked.astype(np.float32) / 255, np.float32)
+    return np.clip(masked, 0, 1).astype(np.float32), np.clip(bare, 0, 1).astype(np.float32)
+
+
+def _lose_detail(image: FloatImage, small_px: int) -> FloatImage:
+    side = image.shape[0]
+    small = cv2.resize(image, (small_px, small_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
