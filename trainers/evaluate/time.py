@@ -146,23 +146,12 @@ def _track_values(moments: Sequence[Moment]) -> dict[str, float]:
     jitter = box_jitter_px([moment.face for moment in moments], [m.index for m in moments])
     if jitter is not None:
         values["box_jitter_px"] = jitter
-    flickers, errors = [], []
-    for before, after in pairwise(moments):
-        if after.index != before.index + 1:
-            continue
-        region = _changed(before) | _changed(after)
-        if region.mean() < _LEAST_CHANGED:
-            continue
-        flickers.append(
-            (
-                _flicker(before.source, after.source, region),
-                _flicker(before.output, after.output, region),
-            )
-        )
-        error = _warping_errors(before, after, region)
-        if error is not None:
-            errors.append(error)
-    if flickers:
+    errors = [
+        error
+        for before, after, region in _neighbours(moments)
+        if (error := _warping_errors(before, after, region)) is not None
+    ]
+    if flickers := flickers_of(moments):
         source, output = np.mean(flickers, axis=0)
         values["flicker_source"], values["flicker"] = float(source), float(output)
         values["flicker_ratio"] = float(output / max(source, 1e-6))
@@ -170,6 +159,31 @@ def _track_values(moments: Sequence[Moment]) -> dict[str, float]:
         source, output = np.mean(errors, axis=0)
         values["warping_error_source"], values["warping_error"] = float(source), float(output)
     return values
+
+
+def flickers_of(moments: Sequence[Moment]) -> list[tuple[float, float]]:
+    """Return the mean absolute differences of each two neighbouring frames of a track.
+
+    They are taken where the output is not the source, in levels of a byte: of the source, and of
+    the output.
+    """
+    return [
+        (
+            _flicker(before.source, after.source, region),
+            _flicker(before.output, after.output, region),
+        )
+        for before, after, region in _neighbours(moments)
+    ]
+
+
+def _neighbours(
+    moments: Sequence[Moment],
+) -> Iterator[tuple[Moment, Moment, NDArray[np.bool_]]]:
+    """Yield neighbouring frames, and where the output is not the source in either of them."""
+    for before, after in pairwise(moments):
+        region = _changed(before) | _changed(after)
+        if after.index == before.index + 1 and region.mean() >= _LEAST_CHANGED:
+            yield before, after, region
 
 
 def box_jitter_px(faces: Sequence[TrackedFace], indices: Sequence[int]) -> float | None:
