@@ -369,6 +369,18 @@ class TwoStageGenerator(nn.Module):
         soft = functional.pad(grown, (reach,) * 4, mode="replicate")
         return functional.avg_pool2d(soft, 2 * reach + 1, stride=1)
 
+    @staticmethod
+    def decide(logits: Tensor) -> Tensor:
+        """Turn an outline's logits into an opacity in [0, 1] that is mostly one or the other."""
+        return torch.clamp((torch.sigmoid(logits) - 0.25) * 4, 0, 1)
+
+    def hide(self, outline: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what an outline blanks of the image, and the alpha under which it is replaced."""
+        alpha = self.grow(outline)
+        # The blank must be total inside the outline, or fabric shines through at half strength.
+        blank = functional.max_pool2d(outline, 5, stride=1, padding=2)
+        return torch.maximum(blank, alpha), alpha
+
     def complete(self, image: Tensor, outline: Tensor) -> Tensor:
         """Paint what lies under an outline, which hides the image where it is 1."""
         filled = fill_smoothly(image, 1 - outline)
@@ -377,12 +389,7 @@ class TwoStageGenerator(nn.Module):
         return painted if self.training else painted.clamp(-1, 1)  # type: ignore[no-any-return]
 
     def forward(self, image: Tensor) -> Translation:
-        outline = torch.sigmoid(self.draw_outline(image))
-        # The blank must be total inside the outline, or fabric shines through at half strength.
-        decided = self._close(torch.clamp((outline - 0.25) * 4, 0, 1))
-        alpha = self.grow(decided)
-        blank = functional.max_pool2d(decided, 5, stride=1, padding=2)
-        blank = torch.maximum(blank, alpha)
+        blank, alpha = self.hide(self._close(self.decide(self.draw_outline(image))))
         return Translation(self.complete(image, blank), alpha)
 
 

@@ -140,13 +140,13 @@ class WarmStart:
                     )
                     outline = outline + 0.5 * stats["unmask/real_outline"]
                 # Completion learns under the true outline and under its own, mistakes included.
-                own = torch.clamp((torch.sigmoid(logits.detach().float()) - 0.25) * 4, 0, 1)
+                # Gaps are not closed, as they are in a conversion: it should learn about them.
+                own = generator.decide(logits.detach().float())
                 use_own = torch.arange(len(own), device=own.device).view(-1, 1, 1, 1) % 2 == 0
                 used = torch.where(
                     use_own, torch.maximum(own, batch.masked_cover), batch.masked_cover
                 )
-                alpha = generator.grow(used)
-                blank = torch.maximum(nn.functional.max_pool2d(used, 5, stride=1, padding=2), alpha)
+                blank, alpha = generator.hide(used)
                 painted = generator.complete(batch.masked, blank)
             else:
                 painted, alpha = generator(batch.masked)
