@@ -80,8 +80,12 @@ def test_the_command_writes_a_gate_that_the_converter_loads(tmp_path: Path) -> N
     assert all(0 <= score <= 1 for score in scores)
 
 
-def test_a_gate_needs_both_domains() -> None:
-    result = CliRunner().invoke(main, ["gate", "--bare", "bare.npz"])
+def test_a_gate_needs_both_domains(tmp_path: Path) -> None:
+    drawn_crops(4, size_px=128).save(tmp_path / "bare.npz")
+
+    result = CliRunner().invoke(
+        main, ["gate", "--bare", str(tmp_path / "bare.npz"), "-o", str(tmp_path / "gate")]
+    )
 
     assert result.exit_code == 2
-    assert "Missing option '--masked'" in result.output
+    assert "data.masked is not given; pass --masked" in result.output

@@ -2,21 +2,17 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
+from facemask_video.cli.options import setting_options
 from trainers.cli.progress import cutting_line, write
+from trainers.config.faces import FacesConfig
 
 
 @click.command()
-@click.option(
-    "--bare", required=True, metavar="FOLDER|NPZ", type=click.Path(path_type=Path),
-    help="Pictures of bare faces, or crops cut from them.",
-)  # fmt: skip
-@click.option(
-    "--masked", required=True, metavar="FOLDER|NPZ", type=click.Path(path_type=Path),
-    help="Pictures of masked faces, or crops cut from them.",
-)  # fmt: skip
+@setting_options(FacesConfig)
 @click.option(
     "-o", "--output", required=True, metavar="FILE", type=click.Path(path_type=Path),
     help="Where the weights are written.",
@@ -31,14 +27,13 @@ from trainers.cli.progress import cutting_line, write
               metavar="N", help="Processes that prepare samples.")  # fmt: skip
 @click.option("--device", default="auto", show_default=True, help="Where the network runs.")
 def gate(
-    bare: Path,
-    masked: Path,
     output: Path,
     images: int,
     batch_size: int,
     seed: int,
     n_workers: int,
     device: str,
+    **faces: Any,
 ) -> None:
     """Train the gate, by which the converter leaves faces alone that need no translation.
 
@@ -52,7 +47,7 @@ def gate(
     from trainers.fit.sources import load_training_crops
 
     place = pick_device(device)
-    data = DataConfig(bare=bare, masked=masked, crop_size_px=SEEN_SIZE_PX)
+    data = DataConfig(**faces, crop_size_px=SEEN_SIZE_PX)
     with TemporaryDirectory() as cache:
         crops = load_training_crops(data, Path(cache), device=place, on_cut=cutting_line)
     network, accuracy = train_gate(

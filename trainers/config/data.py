@@ -4,21 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facemask_video.settings import check, setting
+from trainers.config.faces import FacesConfig
 
 
 @dataclass(frozen=True, slots=True)
-class DataConfig:
+class DataConfig(FacesConfig):
     """What is trained on."""
 
-    bare: Path | None = setting(
-        None,
-        metavar="FOLDER|NPZ",
-        help="Pictures of bare faces, crops cut from them, or a folder that extract made",
-    )
-    masked: Path | None = setting(None, metavar="FOLDER|NPZ", help="The same of masked faces")
-    masked_folders: str = setting(
-        "", metavar="NAME,...", help="Folders of the masked pictures to take; all where empty"
-    )
     crop_size_px: int = setting(
         128, low=16, flags=("--crop-size",), metavar="PX", help="Side of the pictures trained on"
     )

@@ -4,21 +4,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facemask_video.settings import check, setting
+from trainers.config.faces import FacesConfig
 
 
 @dataclass(frozen=True, slots=True)
-class SetsConfig:
+class SetsConfig(FacesConfig):
     """What is judged."""
 
-    bare: Path | None = setting(
-        None, metavar="FOLDER|NPZ", help="Pictures of bare faces, or crops cut from them"
-    )
-    masked: Path | None = setting(
-        None, metavar="FOLDER|NPZ", help="Pictures of masked faces, or crops cut from them"
-    )
-    masked_folders: str = setting(
-        "", metavar="NAME,...", help="Folders of the masked pictures to take; all where empty"
-    )
     held_out: float = setting(
         0.1,
         low=0,

@@ -1,0 +1,25 @@
+"""The faces of both domains, given alike to every command that takes them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facemask_video.settings import check, setting
+
+
+@dataclass(frozen=True, slots=True)
+class FacesConfig:
+    """Bare and masked faces."""
+
+    bare: Path | None = setting(
+        None,
+        metavar="FOLDER|NPZ",
+        help="Pictures of bare faces, crops cut from them, or a folder that extract made",
+    )
+    masked: Path | None = setting(None, metavar="FOLDER|NPZ", help="The same of masked faces")
+    masked_folders: str = setting(
+        "", metavar="NAME,...", help="Folders of the masked pictures to take; all where empty"
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)
