@@ -10,7 +10,7 @@ class FacemaskVideoError(Exception):
 
 
 class VideoReadError(FacemaskVideoError):
-    """An input cannot be opened or read to its end."""
+    """An input, a video or a picture, cannot be opened or read to its end."""
 
 
 class VideoWriteError(FacemaskVideoError):

@@ -15,6 +15,9 @@ from facemask_video.errors import ConfigError, FacemaskVideoError
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell gives it."""
 
+SOME_FAILED = 3
+"""Exit code where some of several inputs failed and the rest is done."""
+
 
 class ClearFailures(click.Group):
     """A group that tells a failure in one line; mix it in before another kind of group.

@@ -5,7 +5,9 @@ from click_default_group import DefaultGroup
 
 from facemask_video import __version__
 from facemask_video.cli.convert import convert
+from facemask_video.cli.curate import curate
 from facemask_video.cli.doctor import doctor
+from facemask_video.cli.extract import extract
 from facemask_video.cli.failures import ClearFailures
 from facemask_video.cli.inspect import inspect
 from facemask_video.cli.track import track
@@ -38,5 +40,5 @@ def main() -> None:
     """
 
 
-for command in (convert, track, inspect, verify, doctor):
+for command in (convert, track, extract, curate, inspect, verify, doctor):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""The options of a conversion: the only home of their defaults, ranges and choices.
+"""The options of every command: the only home of their defaults, ranges and choices.
 
 Order of precedence: these defaults, then a TOML file, then what was typed (or set in the
 environment). The command line is generated from them.
@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from facemask_video.config.extract import CurateConfig, ExtractConfig
 from facemask_video.config.persons import DetectConfig, ReplayConfig, SelectConfig, TrackConfig
 from facemask_video.config.result import (
     CompositeConfig,
@@ -23,7 +24,9 @@ from facemask_video.settings import as_plain, check, setting
 __all__ = [
     "CompositeConfig",
     "ConvertConfig",
+    "CurateConfig",
     "DetectConfig",
+    "ExtractConfig",
     "FollowConfig",
     "NetworksConfig",
     "OutputConfig",

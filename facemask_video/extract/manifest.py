@@ -8,6 +8,8 @@ A set is a folder:
     landmarks/SOURCE/CROP.png          landmark pictures on black, where asked for
     parts/PART/SOURCE/CROP.png         binary masks (0 or 255) of parts of the face, where asked for
     rejected/crops/SOURCE/CROP.png     and so on: the same of rejected crops, where they are kept
+    thumbs/SOURCE/CROP.jpg             small pictures of all crops, for the contact sheet
+    contact.html                       the contact sheet
 
 ``SOURCE`` is the source's id: its name reduced to harmless characters, and the beginning of the
 SHA-256 of its bytes. ``CROP`` is ``f000123-t0002``: frame and track. So names say where a crop
@@ -31,7 +33,8 @@ from facemask_video.errors import CropsError
 
 MANIFEST = "manifest.jsonl"
 
-CROPS, RAW, LANDMARKS, PARTS, REJECTED = "crops", "raw", "landmarks", "parts", "rejected"
+CROPS, RAW, LANDMARKS, PARTS = "crops", "raw", "landmarks", "parts"
+REJECTED, THUMBS = "rejected", "thumbs"
 """Names of the folders in a set."""
 
 SUFFIXES = {"png": ".png", "jpeg": ".jpg"}
@@ -64,7 +67,9 @@ class ManifestRow:
         crop_landmarks: The same in the crop.
         size_px: Side of the aligned crop.
         face_px: Side of the square of the box's area: how large the face was in the source.
-        inside: Share of the crop that lies inside the frame, in [0, 1]; the rest repeats its edge.
+        inside: How far the face reaches before the frame's edge cuts it, in [0, 1]; see
+            `facemask_video.extract.cuts.share_inside`. Beyond the edge the crop repeats it.
+        neighbour: How much of another face the crop shows, against this one, a ratio of sides.
         score: The detector's, in [0, 1].
         second_score: Score of the detector's second look, at the crop itself, in [0, 1]; 0 where it
             sees no face in the middle.
@@ -77,7 +82,7 @@ class ManifestRow:
         domain: ``masked`` or ``bare``, by the gate; None where it was not asked.
         domain_score: How surely, in [0.5, 1].
         nose_covered: Mean probability that a mask covers the tip of the nose, in [0, 1]; None
-            where the face is not masked.
+            where nobody was asked.
         chin_covered: Likewise of the chin.
         phash: Perceptual hash of the crop, 64 bits in hex.
         split: ``train``, ``val`` or ``test``.
@@ -102,6 +107,7 @@ class ManifestRow:
     size_px: int
     face_px: float
     inside: float
+    neighbour: float
     score: float
     second_score: float
     sharpness: float

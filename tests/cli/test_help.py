@@ -7,14 +7,16 @@ import pytest
 
 from facemask_video import __version__
 from facemask_video.cli.convert import convert
+from facemask_video.cli.curate import curate
+from facemask_video.cli.extract import extract
 from facemask_video.cli.main import main
 from facemask_video.cli.options import SettingOption
 from facemask_video.cli.track import track
-from facemask_video.config import ConvertConfig, TracksConfig
+from facemask_video.config import ConvertConfig, CurateConfig, ExtractConfig, TracksConfig
 from facemask_video.settings import settings_of
 from tests.cli.conftest import Run
 
-_COMMANDS = ["convert", "doctor", "inspect", "track", "verify"]
+_COMMANDS = ["convert", "curate", "doctor", "extract", "inspect", "track", "verify"]
 
 
 def test_every_command_is_listed(run: Run) -> None:
@@ -44,7 +46,15 @@ def test_every_option_says_what_it_does(name: str) -> None:
             assert parameter.help.endswith("."), parameter.name
 
 
-@pytest.mark.parametrize(("command", "config"), [(convert, ConvertConfig), (track, TracksConfig)])
+@pytest.mark.parametrize(
+    ("command", "config"),
+    [
+        (convert, ConvertConfig),
+        (curate, CurateConfig),
+        (extract, ExtractConfig),
+        (track, TracksConfig),
+    ],
+)
 def test_every_setting_is_an_option_and_shows_its_default(
     run: Run, command: click.Command, config: type
 ) -> None:
@@ -56,7 +66,7 @@ def test_every_setting_is_an_option_and_shows_its_default(
     assert list(options) == [named.name for named in settings_of(config)]
     for named in settings_of(config):
         assert options[named.name].opts[0] in shown
-        silent = named.default in (MISSING, None, {}) or isinstance(named.default, bool)
+        silent = named.default in (MISSING, None, {}, "") or isinstance(named.default, bool)
         if not silent and named.setting.default_text is None:
             default = "auto" if named.setting.zero_is_auto else named.default
             assert f"[default: {default}" in shown, named.name
@@ -67,7 +77,8 @@ def test_the_version_is_told(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["convert", "--help"], ["track", "--help"], ["--version"]]
+    "arguments",
+    [["--help"], ["convert", "--help"], ["track", "--help"], ["extract", "--help"], ["--version"]],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (

@@ -30,6 +30,7 @@ def make_row(
         "size_px": 256,
         "face_px": 134.2,
         "inside": 1.0,
+        "neighbour": 0.0,
         "score": 0.99,
         "second_score": 0.99,
         "sharpness": 0.5,

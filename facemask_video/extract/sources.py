@@ -1,0 +1,110 @@
+"""What crops are cut from: videos and pictures, named one by one or by folder."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facemask_video.errors import VideoReadError
+from facemask_video.frames import ImageU8
+
+PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+# What a folder's files are taken for videos by; a file that is named itself may be called anything.
+VIDEOS = frozenset(
+    f".{suffix}"
+    for suffix in (
+        *("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
+        *("mts", "mxf", "ogv", "ts", "vob", "webm", "wmv"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to cut crops from.
+
+    Attributes:
+        path: The file.
+        name: How the set calls it: the path from the folder that was named, which begins it, or
+            the bare file name.
+    """
+
+    path: Path
+    name: str
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is a picture, by its name."""
+        return self.path.suffix.lower() in PICTURES
+
+    def digest(self) -> str:
+        """Return the SHA-256 of its bytes, in hex.
+
+        Raises:
+            VideoReadError: It cannot be read.
+        """
+        try:
+            with self.path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as exc:
+            raise VideoReadError(f"{self.path}: cannot be read ({exc.strerror}).") from exc
+
+
+def find_sources(inputs: Iterable[Path], *, leave_out: Path) -> list[Source]:
+    """List files and, in a fixed order, the pictures and videos of folders with all below them.
+
+    Hidden files and folders are passed over, and files of other kinds.
+
+    Args:
+        inputs: Files and folders. A file that is not there is listed all the same.
+        leave_out: A folder never looked into: the set itself.
+    """
+    found: dict[str, Source] = {}
+    for given in inputs:
+        listed = _files_below(given, leave_out) if given.is_dir() else [Source(given, given.name)]
+        for source in listed:
+            found.setdefault(os.path.realpath(source.path), source)
+    return list(found.values())
+
+
+def _files_below(folder: Path, leave_out: Path) -> Iterator[Source]:
+    own_name = folder.resolve().name
+    aside = leave_out.resolve()
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and (here / name).resolve() != aside
+        )
+        for name in sorted(files):
+            path = here / name
+            if name.startswith(".") or path.suffix.lower() not in PICTURES | VIDEOS:
+                continue
+            yield Source(path, f"{own_name}/{path.relative_to(folder).as_posix()}")
+
+
+def read_picture(path: Path) -> ImageU8:
+    """Read a picture as RGB, the way up that its EXIF says.
+
+    Raises:
+        VideoReadError: It cannot be read or decoded, or is cut off.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise VideoReadError(f"{path}: cannot be read ({exc.strerror}).") from exc
+    # The decoder fills what is missing of a JPEG with grey and says nothing.
+    if data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise VideoReadError(f"{path}: is cut off; get it anew.")
+    try:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise VideoReadError(f"{path}: is no picture that can be decoded here.")
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

@@ -1,0 +1,109 @@
+"""Cut crops out of a picture: every face in it, by the detector and the align code of a video."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facemask_video import geometry
+from facemask_video.align.crop import cut_from_image
+from facemask_video.config import ExtractConfig
+from facemask_video.detect.detector import Detector
+from facemask_video.detect.size import detect_size_px, in_frame
+from facemask_video.extract.cuts import Cut, make_cut, whole_box
+from facemask_video.extract.sources import read_picture
+from facemask_video.faces import Crop, Detection, TrackedFace
+from facemask_video.frames import ImageU8
+from facemask_video.geometry import Box
+
+# Of the longer side: pictures cut close to the face are given a border, as the detector wants some
+# surround.
+_BORDER = 0.2
+# Two detections whose eyes lie nearer than this, in widths of the larger, are of one face.
+_SAME_FACE = 0.35
+
+
+def cut_picture(path: Path, config: ExtractConfig, detector: Detector) -> list[Cut]:
+    """Return a crop of every face of a picture, best first.
+
+    Args:
+        path: The picture.
+        config: What is cut; of detection only the size and the choice of faces have a part.
+        detector: Finds the faces.
+
+    Raises:
+        VideoReadError: The picture cannot be read.
+    """
+    picture = read_picture(path)
+    height_px, width_px = picture.shape[:2]
+    found = _distinct(_look(picture, detector, config.detect.min_face_px))
+    faces = [
+        TrackedFace(track_id, each.box, each.landmarks, each.score, observed=True)
+        for track_id, each in enumerate(found)
+        if np.sqrt(each.box.area_px2) >= config.detect.min_face_px
+    ]
+    if config.select.faces == "largest":
+        faces = sorted(faces, key=lambda face: -face.box.area_px2)[:1]
+    faces = faces[: config.select.max_faces]
+    # Weak detections are tried as crops, where a second look decides; until then they are nobody.
+    sure = [face for face in faces if face.score >= config.detect.threshold]
+    cuts = []
+    for face in faces:
+        try:
+            image, to_crop = cut_from_image(picture, face.landmarks, config.crop.size_px)
+        except ValueError:
+            continue  # landmarks that coincide: a false one
+        cuts.append(
+            make_cut(
+                Crop(image, to_crop, face),
+                _raw(picture, face.box) if config.crop.raw else None,
+                [face, *(other for other in sure if other is not face)],
+                frame=0,
+                pts=None,
+                time_base=None,
+                width_px=width_px,
+                height_px=height_px,
+            )
+        )
+    return cuts
+
+
+def _look(picture: ImageU8, detector: Detector, min_face_px: float) -> Sequence[Detection]:
+    height, width = picture.shape[:2]
+    scale = min(1.0, detect_size_px(width, height, min_face_px=min_face_px) / max(width, height))
+    shown = picture
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        shown = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    border = round(_BORDER * max(shown.shape[:2]))
+    framed = np.asarray(cv2.copyMakeBorder(shown, *(border,) * 4, cv2.BORDER_REPLICATE), np.uint8)
+    back = geometry.translation(-border, -border)
+    without = [
+        Detection(
+            geometry.bounding_box(geometry.apply(back, geometry.corners(each.box))),
+            geometry.apply(back, each.landmarks).astype(np.float32),
+            each.score,
+        )
+        for each in detector.detect([framed])[0]
+    ]
+    return in_frame(without, scale)
+
+
+def _distinct(found: Sequence[Detection]) -> list[Detection]:
+    kept: list[Detection] = []
+    for each in sorted(found, key=lambda detection: -detection.score):
+        eyes = each.landmarks[:2].mean(axis=0)
+        if not any(
+            np.hypot(*(eyes - other.landmarks[:2].mean(axis=0)))
+            < _SAME_FACE * max(each.box.width_px, other.box.width_px)
+            for other in kept
+        ):
+            kept.append(each)
+    return kept
+
+
+def _raw(picture: ImageU8, box: Box) -> ImageU8 | None:
+    whole = whole_box(box, picture.shape[1], picture.shape[0])
+    region = picture[int(whole.y0) : int(whole.y1), int(whole.x0) : int(whole.x1)]
+    return np.ascontiguousarray(region) if region.size else None

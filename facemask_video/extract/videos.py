@@ -1,0 +1,108 @@
+"""Cut crops out of a video, by the decode, detect, track and align code of a conversion."""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from pathlib import Path
+
+from facemask_video.align.crop import cut_crop
+from facemask_video.config import ExtractConfig
+from facemask_video.config.extract import BEST
+from facemask_video.extract.cuts import Cut, make_cut, whole_box
+from facemask_video.extract.sampling import BestOfTracks, EveryNth
+from facemask_video.faces import TrackedFace, TrackedFrame
+from facemask_video.frames import VideoInfo, time_s
+from facemask_video.pipeline.clock import Steps
+from facemask_video.pipeline.follow import follow_faces
+from facemask_video.pipeline.networks import Finder
+from facemask_video.pipeline.plan import expected_frames
+from facemask_video.pipeline.report import OnProgress
+from facemask_video.video import VideoReader
+
+LoadFinder = Callable[[VideoInfo], Finder]
+
+# Beyond the time that the tracker bridges, so that no track goes on after it was given out.
+_ENDED_AFTER_S = 1.0
+
+
+def cut_video(
+    path: Path,
+    config: ExtractConfig,
+    load_finder: LoadFinder,
+    *,
+    on_progress: OnProgress | None = None,
+) -> Generator[Cut, None, None]:
+    """Yield the chosen crops of a video; close the iterator to close the file.
+
+    Only faces that a detection of their very frame stands behind give crops.
+
+    Args:
+        path: The video.
+        config: What is cut.
+        load_finder: Makes what looks for faces, for the video's size.
+        on_progress: Called after each frame.
+
+    Raises:
+        VideoReadError: It cannot be read to its end.
+    """
+    with Steps() as steps:
+        reader = steps.enter_context(
+            VideoReader(path, start_s=config.video.start_s, end_s=config.video.end_s)
+        )
+        tracked = follow_faces(reader, config, steps, by=load_finder(reader.info))
+        frames_total = expected_frames(reader.info, config.video)
+
+        def counted() -> Generator[TrackedFrame, None, None]:
+            for done, item in enumerate(tracked, start=1):
+                yield item
+                if on_progress is not None:
+                    on_progress(done, frames_total)
+
+        with closing(_chosen(counted(), config)) as cuts:
+            yield from cuts
+
+
+def _chosen(tracked: Iterator[TrackedFrame], config: ExtractConfig) -> Generator[Cut, None, None]:
+    sample = config.sample
+    if sample.every is not None:
+        nth = EveryNth(frames=sample.every_frames, seconds=sample.every_s)
+        for item in tracked:
+            if nth.takes(item.frame):
+                yield from _cuts(item, config)
+        return
+    best: BestOfTracks[Cut] = BestOfTracks(
+        sample.best or BEST, ends_after_s=config.track.bridge_s + _ENDED_AFTER_S
+    )
+    for item in tracked:
+        now_s = time_s(item.frame)
+        for cut in _cuts(item, config):
+            best.offer(cut.face.track_id, now_s, cut)
+        yield from best.ended(now_s)
+    yield from best.finish()
+
+
+def _cuts(item: TrackedFrame, config: ExtractConfig) -> Iterator[Cut]:
+    for face in item.faces:
+        if face.observed:
+            cut = _cut(item, face, config)
+            if cut is not None:
+                yield cut
+
+
+def _cut(item: TrackedFrame, face: TrackedFace, config: ExtractConfig) -> Cut | None:
+    frame = item.frame
+    try:
+        crop = cut_crop(frame, face, config.crop.size_px)
+    except ValueError:
+        # Landmarks that all but coincide give no scale; such a face is a false one.
+        return None
+    box = whole_box(face.box, frame.width_px, frame.height_px)
+    return make_cut(
+        crop,
+        frame.read_region(box) if config.crop.raw and box.area_px2 > 0 else None,
+        item.faces,
+        frame=frame.index,
+        pts=frame.pts,
+        time_base=frame.time_base,
+        width_px=frame.width_px,
+        height_px=frame.height_px,
+    )

@@ -1,0 +1,169 @@
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from facemask_video.config.extract import FilterConfig, SplitConfig
+from facemask_video.errors import ConfigError
+from facemask_video.extract.curate import REASONS, curate
+from facemask_video.extract.manifest import ManifestRow
+from facemask_video.extract.splits import split_of
+from tests.extract.rows import make_row
+
+_MASKED = {"domain": "masked", "nose_covered": 0.9, "chin_covered": 0.9}
+
+
+def _reasons(row: ManifestRow, **limits: object) -> tuple[str, ...]:
+    (decided,) = curate([row], FilterConfig(**limits), SplitConfig())  # type: ignore[arg-type]
+    return decided.rejected
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"score": 0.7, "second_score": 0.6}, "no-face"),
+        ({"inside": 0.4}, "cut-off"),
+        ({"neighbour": 0.8}, "several-faces"),
+        ({"face_px": 30.0}, "small"),
+        ({"sharpness": 0.02}, "blurred"),
+        ({"brightness": 0.02}, "badly-lit"),
+        ({"clipped": 0.9}, "badly-lit"),
+        ({"yaw_deg": -75.0}, "turned"),
+        (_MASKED | {"nose_covered": 0.1}, "worn-wrong"),
+        (_MASKED | {"chin_covered": 0.1}, "worn-wrong"),
+        ({"nose_covered": 0.0, "chin_covered": 0.9}, "worn-wrong"),
+        ({"file": None}, "not-kept"),
+    ],
+)
+def test_a_crop_is_rejected_for_what_is_wrong_with_it(
+    facts: dict[str, object], reason: str
+) -> None:
+    assert _reasons(make_row(**facts)) == (reason,)
+    assert reason in REASONS
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {},
+        _MASKED,
+        # A sure first look needs no second.
+        {"score": 0.98, "second_score": 0.0},
+        {"nose_covered": 0.0, "chin_covered": 0.0},
+    ],
+)
+def test_a_good_crop_is_kept(facts: dict[str, object]) -> None:
+    assert _reasons(make_row(**facts)) == ()
+
+
+def test_filters_can_be_turned_off() -> None:
+    wrong = make_row(**_MASKED | {"nose_covered": 0.0})
+
+    assert _reasons(wrong, worn="any") == ()
+    assert _reasons(make_row(face_px=10.0), min_size_px=0.0) == ()
+    assert _reasons(make_row(yaw_deg=80.0), max_yaw_deg=90.0) == ()
+
+
+@pytest.mark.parametrize(("only", "kept"), [("all", 2), ("bare", 1), ("masked", 1)])
+def test_one_domain_can_be_asked_for(only: str, kept: int) -> None:
+    rows = curate([make_row(0), make_row(1, **_MASKED)], FilterConfig(only=only), SplitConfig())
+
+    assert sum(row.kept for row in rows) == kept
+    assert all(row.rejected in ((), ("other-domain",)) for row in rows)
+
+
+def test_all_reasons_are_told_the_weightiest_first() -> None:
+    assert _reasons(make_row(sharpness=0.0, face_px=5.0, inside=0.0)) == (
+        "cut-off",
+        "small",
+        "blurred",
+    )
+
+
+def test_of_crops_that_look_alike_the_sharpest_stays_whatever_file_it_is_in() -> None:
+    alike = "00ff00ff00ff00ff"
+    rows = [
+        make_row(0, phash=alike, sharpness=0.3),
+        make_row(1, phash="00ff00ff00ff00fe", sharpness=0.5),
+        make_row(0, source_id="other-9876543210", phash=alike, sharpness=0.4),
+        make_row(2, phash="ff00ff00ff00ff00"),
+    ]
+
+    decided = curate(rows, FilterConfig(), SplitConfig())
+
+    kept = [(row.source_id, row.frame) for row in decided if row.kept]
+    assert kept == [("clip-0123456789", 1), ("clip-0123456789", 2)]
+    assert all(row.kept for row in curate(rows, FilterConfig(dedupe=False), SplitConfig()))
+
+
+def test_what_is_rejected_itself_makes_nothing_a_duplicate() -> None:
+    rows = [
+        make_row(0, phash="0" * 16, sharpness=0.9, inside=0.1),
+        make_row(1, phash="0" * 16, sharpness=0.3),
+    ]
+
+    assert [row.kept for row in curate(rows, FilterConfig(), SplitConfig())] == [False, True]
+
+
+def test_decisions_depend_on_neither_order_nor_earlier_decisions() -> None:
+    rng = Random(1)
+    rows = [
+        make_row(frame, frame % 3, phash=f"{rng.getrandbits(64) & 0x0F0F:016x}", sharpness=0.3)
+        for frame in range(40)
+    ]
+    once = curate(rows, FilterConfig(), SplitConfig())
+    shuffled = [replace(row, rejected=("small",), split="test") for row in rows]
+    rng.shuffle(shuffled)
+
+    assert curate(shuffled, FilterConfig(), SplitConfig()) == once
+    assert curate(once, FilterConfig(), SplitConfig()) == once
+    assert 0 < sum(row.kept for row in once) < len(once)
+
+
+def _split(row: ManifestRow, by: str = "source", seed: int = 0) -> str:
+    return split_of(row, (0.8, 0.1, 0.1), by=by, seed=seed)
+
+
+def test_a_source_is_never_divided() -> None:
+    for number in range(30):
+        crops = [
+            make_row(frame, track, source_id=f"clip-{number:010d}")
+            for frame in (0, 9)
+            for track in range(4)
+        ]
+        assert len({_split(crop) for crop in crops}) == 1
+
+
+def test_a_track_is_never_divided_but_a_source_may_be() -> None:
+    tracks = range(60)
+
+    for track in tracks:
+        assert len({_split(make_row(frame, track), by="track") for frame in range(5)}) == 1
+    assert {_split(make_row(0, track), by="track") for track in tracks} == {"train", "val", "test"}
+
+
+def test_shares_hold_over_many_sources_and_depend_on_the_seed_alone() -> None:
+    rows = [make_row(source_id=f"clip-{number:010d}") for number in range(2000)]
+
+    first = [_split(row) for row in rows]
+
+    assert [first.count(split) / 2000 for split in ("train", "val", "test")] == pytest.approx(
+        [0.8, 0.1, 0.1], abs=0.03
+    )
+    assert [_split(row) for row in rows] == first
+    assert [_split(row, seed=1) for row in rows] != first
+
+
+def test_a_set_without_a_share_gives_none_to_it() -> None:
+    rows = [make_row(source_id=f"clip-{number:010d}") for number in range(50)]
+
+    assert {split_of(row, (0.7, 0.0, 0.3), by="source", seed=0) for row in rows} == {
+        "train",
+        "test",
+    }
+
+
+@pytest.mark.parametrize("split", ["0.8,0.2", "0.8,0.1,0.2", "a,b,c", "1.1,-0.1,0", ""])
+def test_shares_that_do_not_add_up_are_refused(split: str) -> None:
+    with pytest.raises(ConfigError, match="three shares that add up to 1"):
+        SplitConfig(split=split)
