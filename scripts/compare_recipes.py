@@ -67,6 +67,8 @@ RECIPES = (
     Recipe("narrow", ("unmask",)),
     Recipe("no-adversary", ("unmask",)),
     Recipe("varied-masks", ("mask",)),
+    Recipe("one-framing"),
+    Recipe("wide-framing"),
     Recipe("cyclegan-no-identity", after="first", half=True),
     Recipe("cyclegan-no-perceptual", after="first", half=True),
     Recipe("cyclegan-no-eyes", after="first", half=True),
