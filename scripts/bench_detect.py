@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from held_frames import HeldFrame, read
+from held_frames import as_decoded, read
 
 from facemask_video import __version__
 from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
@@ -37,6 +37,7 @@ from facemask_video.detect.stage import DetectFaces
 from facemask_video.faces import Detection, TrackedFace
 from facemask_video.geometry import iou
 from facemask_video.track import Tracker, TrackFaces
+from facemask_video.video import NativeFrame
 
 SAME_FACE = 0.3
 
@@ -48,6 +49,7 @@ def main() -> None:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     frames = read(arguments.clip, n_frames=arguments.frames, height_px=arguments.height)
+    decoded = [as_decoded(frame) for frame in frames]
     width_px, height_px = frames[0].width_px, frames[0].height_px
     size_px = detect_size_px(width_px, height_px, min_face_px=arguments.min_face)
     scale = min(1.0, size_px / max(width_px, height_px))
@@ -65,7 +67,7 @@ def main() -> None:
     def by_thumbnail(detector: MtcnnDetector | CascadeDetector) -> list[tuple[Detection, ...]]:
         found = []
         for first in range(0, len(frames), arguments.batch):
-            part = [frame.thumbnail(size_px) for frame in frames[first : first + arguments.batch]]
+            part = [frame.thumbnail(size_px) for frame in decoded[first : first + arguments.batch]]
             each = detector.detect([image for image, _ in part])
             found += [in_frame(one, at) for one, (_, at) in zip(each, part, strict=True)]
         return found
@@ -74,7 +76,7 @@ def main() -> None:
         "mtcnn_full": lambda: [full.detect([frame.image])[0] for frame in frames],
         "mtcnn_small": lambda: by_thumbnail(small),
         "cascade_small": lambda: by_thumbnail(cascade),
-        "stage_auto": lambda: list(DetectFaces(looking, max_side_px=size_px)(frames)),
+        "stage_auto": lambda: list(DetectFaces(looking, max_side_px=size_px)(decoded)),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     processor: dict[str, list[float]] = {name: [] for name in ways}
@@ -89,8 +91,8 @@ def main() -> None:
                 times[name].append(1e3 * (time.perf_counter() - started) / len(frames))
                 processor[name].append(1e3 * (time.process_time() - worked) / len(frames))
 
-    auto = tracks_of(frames, looking, size_px, every=0)
-    every = tracks_of(frames, looking, size_px, every=1)
+    auto = tracks_of(decoded, looking, size_px, every=0)
+    every = tracks_of(decoded, looking, size_px, every=1)
     # Processor time where the processor does all: others at work on the machine do not add to it.
     base = statistics.median((processor if device.type == "cpu" else times)["mtcnn_full"])
     report = {
@@ -134,7 +136,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def tracks_of(
-    frames: Sequence[HeldFrame], detector: CascadeDetector, size_px: int, *, every: int
+    frames: Sequence[NativeFrame], detector: CascadeDetector, size_px: int, *, every: int
 ) -> list[tuple[TrackedFace, ...]]:
     """Return the believed faces of each frame."""
     detect = DetectFaces(detector, max_side_px=size_px, detect_every=every)

@@ -1,16 +1,18 @@
-"""Frames as RGB in memory, for the benchmarks beside this file: so no decoding is timed."""
+"""Frames in memory, for the benchmarks beside this file: so no decoding is timed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
 from facemask_video.frames import ImageU8, Patch
 from facemask_video.geometry import Box
-from facemask_video.video import VideoReader
+from facemask_video.video import NativeFrame, VideoReader
+from facemask_video.video.layout import nearest_layout
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,3 +69,15 @@ def read(
                 image = np.asarray(cv2.resize(image, (width_px, height_px)), dtype=np.uint8)
             held.append(HeldFrame(image, frame.index, frame.pts, frame.time_base))
     return held
+
+
+def as_decoded(frame: HeldFrame) -> NativeFrame:
+    """Return a frame as a decoder would deliver it, 4:2:0 in 8 bits."""
+    picture = av.VideoFrame.from_ndarray(frame.image, format="rgb24").reformat(format="yuv420p")
+    return NativeFrame(
+        picture,
+        nearest_layout("yuv420p"),
+        index=frame.index,
+        pts=frame.pts,
+        time_base=frame.time_base,
+    )

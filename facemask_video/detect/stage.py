@@ -12,7 +12,7 @@ from facemask_video.detect.detector import Detector
 from facemask_video.detect.size import in_frame
 from facemask_video.faces import DetectedFrame, Detection
 from facemask_video.frames import Frame, ImageU8, time_s
-from facemask_video.geometry import Box, iou
+from facemask_video.geometry import Box, covered, iou
 
 LONGEST_REST_S = 0.5
 """Longest time from one full look to the next where ``detect_every`` is 0 (automatic). A face that
@@ -32,6 +32,10 @@ NEVER = 1 << 30
 DOUBT = 0.6
 """A followed face that full looks do not see is given up once the doubts of the close looks at
 those frames (1 - score) add up to this: after 20 looks at a face of 0.97, after 2 of 0.7."""
+
+SEARCH_FRAMES = 5
+"""After a face of that score is lost, so many frames are looked at in full: it may only have moved
+too fast to be followed, or be hidden for a moment."""
 
 _SAME = 0.4
 # Overlap (intersection over union) of two boxes of one face.
@@ -62,11 +66,13 @@ class _Sight:
         found: In px of the thumbnail.
         step: How far (x, y) its box moved since the frame before, in px; of one found afresh, 0.
         doubt: Of the full looks in a row that did not see it; see `DOUBT`.
+        fresh: Found by a full look, or followed back from such a find.
     """
 
     found: Detection
     step: tuple[float, float] = (0.0, 0.0)
     doubt: float = 0.0
+    fresh: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -86,9 +92,9 @@ class DetectFaces:
 
     Frames are taken in groups. Some of a group are looked at in full, together; a face found there
     is followed forward from frame to frame, and one that was not there before is also followed back
-    to where it first shows. So between two looks a face is seen in each frame, for a small part of
-    the cost, and where a full look fails (a mask, a turned head) the face is kept while a close
-    look still sees it.
+    to where it first shows. Where that fails, the frame is looked at in full. So between two looks
+    a face is seen in each frame, for a small part of the cost, and where a full look fails (a mask,
+    a turned head) the face is kept while a close look still sees it.
 
     Holds up to two groups of ``batch_frames`` frames and their thumbnails.
 
@@ -121,6 +127,7 @@ class DetectFaces:
         self._cuts = CutFinder()
         self._since_look = NEVER
         self._eventful = False
+        self._search = 0
 
     def __call__(self, items: Iterable[Frame], /) -> Iterator[DetectedFrame]:
         """Yield each frame with its faces in frame px."""
@@ -146,37 +153,51 @@ class DetectFaces:
         """Find the faces of a group; may add faces to the group before it."""
         if not group:
             return
-        self._look(group)
-        fresh = {id(sight) for held in group for sight in held.sights}
+        self._look(self._due(group))
         window = before + group
         self._eventful = False
         for last, now in pairwise(window):
-            if not now.cut and now in group:
-                self._follow(last, now)
+            if now in group:
+                self._search = 0 if now.cut else self._search
+                if self._search and not now.looked:
+                    self._look([now])
+                self._search = max(0, self._search - 1)
+                if not now.cut:
+                    self._follow(last, now)
         for last, now in zip(window[-2::-1], window[:0:-1], strict=True):
             if not now.cut:
-                self._follow_back(now, last, fresh)
+                self._follow_back(now, last)
+        for held in window:
+            for sight in held.sights:
+                sight.fresh = False
 
-    def _look(self, group: list[_Held]) -> None:
-        """Look at some frames of a group in full."""
+    def _due(self, group: list[_Held]) -> list[_Held]:
+        """Return the frames of a group that are looked at in full in any case."""
         every = (self._detect_every or self._chosen_step(group)) if self._near else 1
-        looks = []
+        due = []
         for held in group:
             self._since_look += 1
             if held.cut or self._since_look >= every:
-                looks.append(held)
+                due.append(held)
                 self._since_look = 0
+        return due
+
+    def _look(self, looks: list[_Held]) -> None:
+        """Look at frames in full; faces that are known there already stay as they are."""
         found = self._detector.detect([held.image for held in looks])
         places = [[face.box for face in faces] for faces in found]
         images = [held.image for held in looks]
         steady = self._near.look_near(images, places) if self._near else found
         for held, faces, settled in zip(looks, found, steady, strict=True):
             held.looked = True
+            known = [sight.found.box for sight in held.sights]
             for face, close in zip(faces, settled, strict=True):
                 # The close look places a face better, and each catches errors of the other.
                 use = close if _overlap(close, face) else face
                 score = (face.score + close.score) / 2
-                held.sights.append(_Sight(Detection(use.box, use.landmarks, score)))
+                if not any(covered(use.box, box) > _COVERED for box in known):
+                    sight = _Sight(Detection(use.box, use.landmarks, score), fresh=True)
+                    held.sights.append(sight)
 
     def _chosen_step(self, group: list[_Held]) -> int:
         length_s = time_s(group[-1].frame) - time_s(group[0].frame)
@@ -201,22 +222,28 @@ class DetectFaces:
                 now.sights.append(carried)
             elif sight.found.score >= CREDIBLE:
                 self._eventful = True
+                if not now.looked and self._near is not None:
+                    self._look([now])
+                known = _match(sight, now.sights)
+                if known is not None:
+                    known.step = _step(sight, known)
+                else:
+                    self._search = SEARCH_FRAMES
 
-    def _follow_back(self, now: _Held, last: _Held, fresh: set[int]) -> None:
+    def _follow_back(self, now: _Held, last: _Held) -> None:
         """Carry the faces that are new in a frame into the frame before it."""
-        new = [
-            sight for sight in now.sights if id(sight) in fresh and sight.found.score >= FOLLOW_AT
-        ]
+        new = [sight for sight in now.sights if sight.fresh and sight.found.score >= FOLLOW_AT]
         new = [sight for sight in new if _match(sight, last.sights, back=True) is None]
         closes = self._close_look(new, last, back=True)
         for sight, close in zip(new, closes, strict=bool(self._near)):
             if self._accepts(sight, close, last):
-                carried = _Sight(close)
+                carried = _Sight(close, fresh=True)
                 sight.step = _step(carried, sight)
                 carried.step = sight.step
                 last.sights.append(carried)
-                fresh.add(id(carried))
                 self._eventful |= sight.found.score >= CREDIBLE
+            elif sight.found.score >= CREDIBLE and not last.looked and self._near is not None:
+                self._look([last])
 
     def _close_look(
         self, sights: list[_Sight], held: _Held, *, back: bool = False
@@ -227,7 +254,9 @@ class DetectFaces:
         return self._near.look_near([held.image], [places])[0]
 
     def _accepts(self, sight: _Sight, close: Detection, held: _Held) -> bool:
-        if close.score < FOLLOW_AT or any(_covers(close.box, at.found.box) for at in held.sights):
+        if close.score < FOLLOW_AT:
+            return False
+        if any(covered(close.box, at.found.box) > _COVERED for at in held.sights):
             return False
         old, new = sight.found.box, close.box
         width_px = max(old.width_px, 1.0)
@@ -247,14 +276,6 @@ def _match(sight: _Sight, others: list[_Sight], *, back: bool = False) -> _Sight
     box = _foretold(sight, back=back)
     best = max(others, key=lambda other: iou(box, other.found.box), default=None)
     return best if best is not None and iou(box, best.found.box) > _SAME else None
-
-
-def _covers(a: Box, b: Box) -> bool:
-    width_px = min(a.x1, b.x1) - max(a.x0, b.x0)
-    height_px = min(a.y1, b.y1) - max(a.y0, b.y0)
-    if width_px <= 0 or height_px <= 0:
-        return False
-    return width_px * height_px > _COVERED * min(a.area_px2, b.area_px2)
 
 
 def _overlap(a: Detection, b: Detection) -> bool:

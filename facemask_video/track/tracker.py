@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from facemask_video.faces import DetectedFrame, Detection, TrackedFace, TrackedFrame
 from facemask_video.frames import Frame, time_s
+from facemask_video.geometry import covered
 from facemask_video.track.appearance import Look, look_at, unlikeness
 from facemask_video.track.association import assign, costs
 from facemask_video.track.history import SMOOTHINGS, UNNAMED, Track
@@ -20,7 +21,8 @@ _GOES_ON_AT = 0.8
 
 _SAME_FACE = 0.35
 # Two detections nearer than this, in face sizes, lie on one face.
-
+_COVERED = 0.3
+# So do two of which one covers this part of the smaller: MTCNN sees a second face in many a mask.
 
 _LOOK_WEIGHT = 1.5
 # Two persons in other clothes differ by 0.3 to 0.7: as much as a face's width of distance.
@@ -203,7 +205,8 @@ class Tracker:
             if other is not sight and other.detection.score >= sight.detection.score:
                 apart = sight.face.pose - other.face.pose
                 size_px = np.exp(max(sight.face.pose[2], other.face.pose[2]))
-                if np.hypot(apart[0], apart[1]) < _SAME_FACE * size_px:
+                near = np.hypot(apart[0], apart[1]) < _SAME_FACE * size_px
+                if near or covered(sight.detection.box, other.detection.box) > _COVERED:
                     return
         self._tracks.append(
             Track(

@@ -69,7 +69,7 @@ def run(centres: Sequence[tuple[float, float] | None], **options: int) -> list[D
     stage = DetectFaces(detector, max_side_px=WIDTH, **options)
     out = list(stage(frames(centres)))
     assert [item.frame.index for item in out] == list(range(len(centres)))
-    assert detector.looks == [item.frame.index for item in out if item.looked]
+    assert sorted(detector.looks) == [item.frame.index for item in out if item.looked]
     return out
 
 
@@ -113,6 +113,18 @@ def test_a_moving_face_is_followed_between_looks() -> None:
     for (x, y), item in zip(centres, out, strict=True):
         (face,) = item.detections
         assert iou(face.box, detection_at(x, y, 20).box) > 0.8
+
+
+@pytest.mark.parametrize("there", [range(14, 60), range(19)])
+def test_a_face_too_fast_to_be_followed_is_looked_for(there: range) -> None:
+    # Between frames 14 and 18 it jumps by more than its width.
+    centres = [
+        (15.0 + 30 * min(max(index - 14, 0), 4), 60.0) if index in there else None
+        for index in range(60)
+    ]
+    out = run(centres)
+    assert [len(item.detections) for item in out] == [int(index in there) for index in range(60)]
+    assert sum(item.looked for item in out) < 30
 
 
 def test_a_cut_is_found_looked_at_and_not_followed_across() -> None:

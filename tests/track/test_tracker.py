@@ -124,6 +124,12 @@ def test_two_detections_on_one_face_are_one_track() -> None:
     assert [len(found) for found in faces] == [1] * 20
 
 
+def test_a_second_face_seen_in_a_mask_begins_no_track() -> None:
+    in_mask = detection(Place(200, 250, 95), score=0.9)
+    faces = track([[detection(Place(200, 200, 90)), in_mask]] * 20, times("30", 20))
+    assert [len(found) for found in faces] == [1] * 20
+
+
 def test_inputs_stay_unchanged_and_frames_keep_their_order() -> None:
     place = detection(Place(200, 200))
     before = place.landmarks.copy()
