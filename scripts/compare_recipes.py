@@ -61,8 +61,9 @@ class Recipe:
 RECIPES = (
     Recipe("drawn"),
     Recipe("first", half=True),
-    Recipe("cyclegan", after="first", half=True),
+    Recipe("cyclegan-weak", after="first", half=True),
     Recipe("one-pass", ("unmask",)),
+    Recipe("cyclegan", after="first", half=True),
     Recipe("no-fabric", ("unmask",)),
     Recipe("narrow", ("unmask",)),
     Recipe("no-adversary", ("unmask",)),
