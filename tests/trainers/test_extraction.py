@@ -89,6 +89,17 @@ def test_training_sets_aside_what_the_manifest_does_whatever_the_names_say(
     assert len(crops.masked) == len(crops.masked_held_out) == 4
 
 
+def test_a_set_that_lies_wholly_aside_is_refused_with_what_to_do(
+    extraction: Made, tmp_path: Path
+) -> None:
+    folder = extraction({"split": "val"}, {"split": "val"})
+    drawn_crops(4, name="masked").save(tmp_path / "masked.npz")
+    config = tiny_config(data__bare=folder, data__masked=tmp_path / "masked.npz")
+
+    with pytest.raises(ConfigError, match=r"all 2 crops are set aside; .* curate --split 1,0,0"):
+        load_training_crops(config.data, tmp_path / "run", device=CPU)
+
+
 def test_an_evaluation_judges_what_was_set_aside_or_all_of_it(extraction: Made) -> None:
     splits = ["train", "test", "val", "train"]
     folder = extraction(*({"split": name} for name in splits), {"domain": "masked"})

@@ -174,7 +174,11 @@ def _split(
     aside = crops.held_out(share)
     aside |= np.array([name in names for name in crops.names], dtype=bool)
     if aside.all():
-        raise ConfigError(f"data.{domain}: all {len(crops)} crops are set aside; add pictures.")
+        remedy = "add pictures"
+        if (crops.aside_or_unknown() == 1).all():
+            # A set of one video has one source, and a source is never divided.
+            remedy = "deal the splits anew with facemask-video curate --split 1,0,0"
+        raise ConfigError(f"data.{domain}: all {len(crops)} crops are set aside; {remedy}.")
     if not aside.any():
         # A small set may lose nobody to the split; previews then show what was trained on.
         return crops, crops
