@@ -1,6 +1,5 @@
 import json
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +12,7 @@ from facemask_video.faces import Crop, TrackedFace
 from facemask_video.geometry import Box
 from facemask_video.translate.translator import Translator
 from facemask_video.video import VideoReader
-from tests.trainers.tiny import SETTINGS, drawn_crops
+from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
 from trainers.cli.progress import cutting_line, on_stats
 
@@ -22,21 +21,6 @@ SAMPLE = Path(__file__).parents[2] / "samples" / "astronaut.mp4"
 
 def _run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-@pytest.fixture
-def toml(tmp_path: Path) -> Path:
-    """The tiny configuration as a file."""
-    sections: dict[str, dict[str, Any]] = {}
-    for name, value in SETTINGS.items():
-        section, _, key = name.rpartition(".")
-        sections.setdefault(section, {})[key] = value
-    lines = [f"{key} = {json.dumps(value)}" for key, value in sections.pop("").items()]
-    for section, values in sections.items():
-        lines += [f"[{section}]", *(f"{key} = {json.dumps(v)}" for key, v in values.items())]
-    path = tmp_path / "tiny.toml"
-    path.write_text("\n".join(lines))
-    return path
 
 
 @pytest.fixture
