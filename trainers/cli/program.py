@@ -16,7 +16,7 @@ from trainers.cli.study import study
 
 
 class _Program(ClearFailures):
-    interrupted = "Interrupted at once; the last checkpoint stays."
+    interrupted = "Interrupted at once; what was finished stays."
 
 
 @click.group(
