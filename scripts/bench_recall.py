@@ -130,7 +130,9 @@ class Finders:
         found = []
         for frame in frames:
             image, scale = frame.thumbnail(self.size_px)
-            found.append(in_frame(self.plain.detect([image])[0], scale))
+            seen = in_frame(self.plain.detect([image])[0], scale)
+            # A track, too, begins with a face of that size only.
+            found.append(tuple(face for face in seen if face.box.area_px2 >= MIN_FACE_PX**2))
         return found
 
 

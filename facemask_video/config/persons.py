@@ -34,7 +34,8 @@ class DetectConfig:
         low=0,
         high=1,
         flags=("--detection-threshold",),
-        help="Smallest score of a face",
+        help="Smallest mean score at which a track is believed to be a face; the score of each "
+        "sight is the mean over several looks at it",
     )
     min_face_px: float = setting(
         35.0,
@@ -132,7 +133,7 @@ class ReplayConfig:
         help="Take the faces from this file, which --tracks-out or the command track wrote for "
         "this very video and which may have been edited: no face is looked for, the options of "
         'finding and following have no part, and "translated": true or false is obeyed whatever '
-        "the gate says",
+        "the gate says, unless the file was written by a conversion in the other direction",
     )
 
     def __post_init__(self) -> None:

@@ -91,7 +91,9 @@ def convert(
             networks = networks or load_networks(config, reader.info)
             sidecar = None
             if config.output.tracks_out is not None:
-                sidecar = steps.enter_context(create_tracks(config.output.tracks_out, reader))
+                sidecar = steps.enter_context(
+                    create_tracks(config.output.tracks_out, reader, direction=config.direction)
+                )
             writer = steps.enter_context(_open_writer(target, reader, config, networks))
 
         align = AlignFaces(crop_size_px=networks.translator.crop_size_px)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facemask_video.config import ConvertConfig
+from facemask_video.direction import Direction
 from facemask_video.errors import TracksError
 from facemask_video.faces import BlendedFrame, TrackedFace, Verdict
 from facemask_video.geometry import Box
@@ -23,18 +24,19 @@ from facemask_video.video import VideoReader
 class JudgedTracks(Sidecar):
     """A sidecar whose faces carry what it says about translating them.
 
-    ``translated`` decides; where it is missing, ``domain`` does. A face with neither has no
-    verdict, and the gate gives it one.
+    ``translated`` decides, unless the file says that it was decided for the other direction; where
+    it is missing, ``domain`` does. A face with neither has no verdict, and the gate gives it one.
 
     Attributes:
         start_s, end_s: Range of the video that the tracks cover.
     """
 
-    def __init__(self, path: Path, *, wanted: str | None) -> None:
+    def __init__(self, path: Path, *, direction: Direction, wanted: str | None) -> None:
         """Read the header.
 
         Args:
             path: The file.
+            direction: Of the translation.
             wanted: Domain that is worked on; None works on both.
 
         Raises:
@@ -42,6 +44,7 @@ class JudgedTracks(Sidecar):
         """
         super().__init__(path)
         self._wanted = wanted
+        self._obeyed = self.direction in (None, direction)
         self.start_s = self._seconds("start_s") or 0.0
         self.end_s = self._seconds("end_s")
 
@@ -60,7 +63,7 @@ class JudgedTracks(Sidecar):
         return (self.start_s, self.end_s) == (start_s or 0.0, end_s)
 
     def _judged(self, entry: SidecarFace) -> SidecarFace:
-        translate = entry.translated
+        translate = entry.translated if self._obeyed else None
         if translate is None and entry.domain is not None:
             translate = self._wanted in (None, entry.domain)
         if translate is None:
@@ -89,7 +92,7 @@ def open_tracks(reader: VideoReader, config: ConvertConfig) -> JudgedTracks | No
     if config.replay.tracks is None:
         return None
     wanted = None if config.translate.gate == "off" else SOURCE_DOMAIN[config.direction]
-    tracks = JudgedTracks(config.replay.tracks, wanted=wanted)
+    tracks = JudgedTracks(config.replay.tracks, direction=config.direction, wanted=wanted)
     check_source(tracks, reader.path)
     if not tracks.covers(reader.start_s, reader.end_s):
         end = "" if tracks.end_s is None else f" --end {tracks.end_s:g}"
@@ -108,8 +111,10 @@ def open_tracks(reader: VideoReader, config: ConvertConfig) -> JudgedTracks | No
     return tracks
 
 
-def create_tracks(path: Path, reader: VideoReader) -> SidecarWriter:
-    """Open a tracks file for writing; its header names the video and the range read."""
+def create_tracks(
+    path: Path, reader: VideoReader, *, direction: Direction | None = None
+) -> SidecarWriter:
+    """Open a tracks file for writing; its header names the video, the range and the direction."""
     info = reader.info
     header = {
         **describe_source(info.path),
@@ -119,22 +124,19 @@ def create_tracks(path: Path, reader: VideoReader) -> SidecarWriter:
         "start_s": reader.start_s,
         "end_s": reader.end_s,
     }
-    return SidecarWriter(path, source=header)
+    return SidecarWriter(path, source=header, direction=direction)
 
 
 def blended_faces(result: BlendedFrame) -> tuple[SidecarFace, ...]:
     """Return a line's faces after a conversion."""
-    changed = (described(p.face, p.patch.box, translated=True) for p in result.pasted)
-    unchanged = (described(face, None, translated=True) for face in result.unchanged)
-    return (*changed, *unchanged)
+    changed = (described(pasted.face, pasted.patch.box) for pasted in result.pasted)
+    return (*changed, *(described(face) for face in result.unchanged))
 
 
-def described(
-    face: TrackedFace, region: Box | None = None, *, translated: bool | None = None
-) -> SidecarFace:
-    """Return a face for a line; ``translated`` is said where the face has no verdict."""
+def described(face: TrackedFace, region: Box | None = None) -> SidecarFace:
+    """Return a face for a line; without a verdict nothing is said of what was decided."""
     if face.verdict is None:
-        return SidecarFace(face, region, translated=translated)
+        return SidecarFace(face, region)
     return SidecarFace(
         face,
         region,

@@ -1,7 +1,8 @@
 """``facemask-tracks/1``: the faces of a video as JSON lines.
 
 The first line describes the file that the tracks belong to:
-``{"format": "facemask-tracks/1", "source": {...}}``. Then comes a line a frame:
+``{"format": "facemask-tracks/1", "source": {...}}``, with ``"direction"`` (``mask`` or ``unmask``)
+where a conversion wrote it. Then comes a line a frame:
 ``{"frame": i, "pts": p, "faces": [...]}``; a face is
 ``{"track": id, "box": [x0, y0, x1, y1], "region": [x0, y0, x1, y1] or null,
 "landmarks": [[x, y] x 5], "score": s, "observed": bool}``.
@@ -9,8 +10,9 @@ The first line describes the file that the tracks belong to:
 Convention: px of the displayed frame, origin at the outer corner of the top-left pixel, half-open.
 ``region`` is the rectangle outside which this face changed nothing; null where it changed nothing
 at all. Three keys may be missing: ``"domain"`` (``masked`` or ``bare``, the gate's vote over the
-track), ``"domain_score"`` in [0, 1], and ``"translated"``, whether the face was worked on. Keys
-that a reader does not know are ignored.
+track), ``"domain_score"`` in [0, 1], and ``"translated"``, whether it was decided, by the gate or
+by hand, that the face is worked on. What was decided for one direction says nothing of the other.
+Keys that a reader does not know are ignored.
 """
 
 import hashlib
@@ -64,9 +66,12 @@ class SidecarWriter:
     Args:
         path: File to write.
         source: What the header says of the video, as plain data.
+        direction: That the faces were translated in, if any.
     """
 
-    def __init__(self, path: Path, *, source: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, *, source: Mapping[str, Any], direction: str | None = None
+    ) -> None:
         """Open the part file and write the header."""
         self._path = path
         self._part = path.with_name(f".{path.name}.part")
@@ -76,7 +81,8 @@ class SidecarWriter:
             raise VideoWriteError(
                 f"{path}: the tracks file cannot be written ({exc.strerror}); choose another place."
             ) from exc
-        self._put({"format": FORMAT, "source": dict(source)})
+        header: dict[str, Any] = {"format": FORMAT, "source": dict(source)}
+        self._put(header if direction is None else {**header, "direction": direction})
 
     def write(
         self, frame: Frame, faces: Mapping[int, SidecarFace] | tuple[SidecarFace, ...]
@@ -158,6 +164,7 @@ class Sidecar:
     Attributes:
         path: The file.
         source: What the header says of the video.
+        direction: The one that its decisions are for; None where it names none.
     """
 
     def __init__(self, path: Path) -> None:
@@ -174,6 +181,7 @@ class Sidecar:
                     "write the file with --tracks-out."
                 )
             self.source: dict[str, Any] = dict(header.get("source", {}))
+            self.direction: str | None = header.get("direction")
             return
         raise TracksError(f"{path}: the file is empty; write one with --tracks-out.")
 

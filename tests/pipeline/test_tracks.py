@@ -131,8 +131,10 @@ def test_tracking_alone_writes_what_a_conversion_would(source: Path, tmp_path: P
     )
 
     assert read_sidecar(alone).source == read_sidecar(beside).source
-    _edit(beside, lambda face: (face.update(region=None), face.pop("translated")))
-    assert alone.read_text("utf-8") == beside.read_text("utf-8")
+    assert (read_sidecar(alone).direction, read_sidecar(beside).direction) == (None, "mask")
+    _edit(beside, lambda face: face.update(region=None))
+    # Nothing was decided about anybody, as no gate was asked.
+    assert alone.read_text("utf-8").splitlines()[1:] == beside.read_text("utf-8").splitlines()[1:]
     assert report.closing_line().startswith(
         f"{report.tally.frames} frames, {2 * report.tally.frames} faces (2 tracks, "
     )
@@ -230,6 +232,21 @@ def test_a_face_without_a_decision_is_left_to_the_gate(source: Path, tmp_path: P
         for entry in line.faces
     }
     assert said == {(0, "masked", False), (1, None, True)}
+
+
+@pytest.mark.parametrize("scores", [None, [0.1, 0.9] * 50], ids=["no gate", "gate"])
+def test_what_was_decided_for_one_direction_forces_nothing_in_the_other(
+    source: Path, tmp_path: Path, scores: list[float] | None
+) -> None:
+    tracks, out = tmp_path / "t.jsonl", tmp_path / "out.mkv"
+    gate = None if scores is None else ScriptedGate(scores)
+    config = _config(output=OutputConfig(tracks_out=tracks))
+    convert(source, tmp_path / "masked.mkv", config, networks=_networks(gate))
+
+    _render(source, tracks, out, ScriptedGate([0.1, 0.9] * 50), direction=Direction.UNMASK)
+
+    # The right one is masked.
+    assert set(_changed(source, out)) == {(False, True)}
 
 
 def test_without_the_gate_only_translated_counts(source: Path, tmp_path: Path) -> None:
