@@ -74,8 +74,8 @@ class ManifestRow:
         second_score: Score of the detector's second look, at the crop itself, in [0, 1]; 0 where it
             sees no face in the middle.
         sharpness: See `facemask_video.extract.quality.sharpness`.
-        brightness: Mean luma of the face, in [0, 1].
-        clipped: Share of the face that is black or white, in [0, 1].
+        brightness: Mean luma about the eyes, in [0, 1].
+        clipped: Share of that part that is black or white, in [0, 1].
         yaw_deg: Turn of the head towards the image's right, estimated from the landmarks.
         pitch_deg: Nod downwards, likewise.
         roll_deg: Tilt, clockwise on screen, likewise.

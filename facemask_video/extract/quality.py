@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from facemask_video.faces import Landmarks
 from facemask_video.frames import ImageU8
 
-# As fractions of the crop's side: rows and columns of the eyes, which no mask hides, and of the
-# whole face without hair and background.
+# As fractions of the crop's side: rows and columns of the eyes, which no mask hides.
 _EYES = (slice(0.25, 0.48), slice(0.22, 0.78))
-_FACE = (slice(0.24, 0.80), slice(0.24, 0.76))
 
 # Detail finer than this part of the side counts as fine: 1.5 px of a crop of 128.
 _FINE = 0.012
@@ -40,7 +38,7 @@ _HEAD = np.array(
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Light on a face: mean luma in [0, 1], and the share of it that is black or white."""
+    """Light about the eyes: mean luma in [0, 1], and the share that is black or white."""
 
     brightness: float
     clipped: float
@@ -68,8 +66,8 @@ def sharpness(crop: ImageU8) -> float:
 
 
 def exposure(crop: ImageU8) -> Exposure:
-    """Return brightness and clipped share of the face."""
-    luma = _region(_luma(crop), _FACE)
+    """Return brightness and clipped share about the eyes, where a mask's colour has no part."""
+    luma = _region(_luma(crop), _EYES)
     clipped = (luma < 5) | (luma > 250)
     return Exposure(float(luma.mean() / 255), float(clipped.mean()))
 

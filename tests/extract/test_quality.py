@@ -57,6 +57,15 @@ def test_exposure_is_brightness_and_what_is_clipped() -> None:
     assert exposure(image).clipped == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("colour", [0, 255])
+def test_the_colour_of_a_mask_is_no_exposure(colour: int) -> None:
+    image = np.full((64, 64, 3), 51, np.uint8)
+    image[32:] = colour
+
+    assert exposure(image).brightness == pytest.approx(0.2)
+    assert exposure(image).clipped == 0
+
+
 def _seen(yaw_deg: float, pitch_deg: float, roll_deg: float) -> np.ndarray:
     """Return the landmarks of a head with depth, turned."""
     flat = (TEMPLATE - TEMPLATE.mean(axis=0)) * 300
