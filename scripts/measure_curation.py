@@ -28,7 +28,7 @@ from facemask_video.extract.manifest import ManifestRow, read_manifest
 
 LABELS = Path(__file__).parents[1] / "tests" / "extract" / "labels_faces_masked.csv"
 NO_FACE = "no face found"
-UNJUDGED = frozenset({"repeat", "not-kept"})
+UNJUDGED = frozenset({"duplicate", "not-kept"})
 
 
 @dataclass(frozen=True, slots=True)
