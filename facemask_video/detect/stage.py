@@ -67,12 +67,23 @@ class _Sight:
         step: How far (x, y) its box moved since the frame before, in px; of one found afresh, 0.
         doubt: Of the full looks in a row that did not see it; see `DOUBT`.
         fresh: Found by a full look, or followed back from such a find.
+        credible: It, or the face it was followed from, once had a score of `CREDIBLE`.
     """
 
     found: Detection
     step: tuple[float, float] = (0.0, 0.0)
     doubt: float = 0.0
     fresh: bool = False
+    credible: bool = False
+
+    def __post_init__(self) -> None:
+        """Judge by its own score to begin with."""
+        self.credible |= self.found.score >= CREDIBLE
+
+    def follows(self, last: "_Sight") -> None:
+        """Take it for the same face as one in the frame before."""
+        self.step = _step(last, self)
+        self.credible |= last.credible
 
 
 @dataclass(slots=True, eq=False)
@@ -207,28 +218,37 @@ class DetectFaces:
 
     def _follow(self, last: _Held, now: _Held) -> None:
         """Carry the faces of one frame into the next, where no full look saw them."""
-        lost = []
+        lost, gone = [], []
         for sight in last.sights:
             known = _match(sight, now.sights)
             if known is not None:
-                known.step = _step(sight, known)
-            elif sight.doubt < DOUBT and sight.found.score >= FOLLOW_AT:
+                known.follows(sight)
+            elif sight.doubt >= DOUBT:
+                continue
+            elif sight.found.score >= FOLLOW_AT:
                 lost.append(sight)
+            else:
+                gone.append(sight)
         closes = self._close_look(lost, now)
         for sight, close in zip(lost, closes, strict=bool(self._near)):
             if self._accepts(sight, close, now):
                 carried = _Sight(close, doubt=sight.doubt + now.looked * (1 - close.score))
-                carried.step = _step(sight, carried)
+                carried.follows(sight)
                 now.sights.append(carried)
-            elif sight.found.score >= CREDIBLE:
-                self._eventful = True
-                if not now.looked and self._near is not None:
-                    self._look([now])
-                known = _match(sight, now.sights)
-                if known is not None:
-                    known.step = _step(sight, known)
-                else:
-                    self._search = SEARCH_FRAMES
+            else:
+                gone.append(sight)
+        gone = [sight for sight in gone if sight.credible]
+        if not gone or self._near is None:
+            return
+        self._eventful = True
+        if not now.looked:
+            self._look([now])
+        for sight in gone:
+            known = _match(sight, now.sights)
+            if known is not None:
+                known.follows(sight)
+            else:
+                self._search = SEARCH_FRAMES
 
     def _follow_back(self, now: _Held, last: _Held) -> None:
         """Carry the faces that are new in a frame into the frame before it."""
