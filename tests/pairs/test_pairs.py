@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
@@ -18,6 +19,7 @@ from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
 from trainers.data.crops import CropSet
 from trainers.data.styles import STYLES
+from trainers.evaluate.photographs import read_photo_pairs
 from trainers.pairs.config import PairsConfig
 from trainers.pairs.manifest import MANIFEST, PairRow, read_pair_rows
 from trainers.pairs.run import make_pairs
@@ -111,6 +113,10 @@ def test_pictures_become_pairs_and_what_is_left_out_is_told_with_exit_code_3(
         assert [(row["unmasked"], row["masked"]) for row in csv.DictReader(file)] == [
             (row.bare, row.masked) for row in rows
         ]
+    pairs = read_photo_pairs(
+        out / "pairs.csv", device=torch.device("cpu"), outlines=out / "outline", limit=0
+    )
+    assert len(pairs) == 2
     (photographs / "broken.jpg").unlink()
     assert _run(photographs, "-o", out, "--per-image", 2, "--size", 128).exit_code == 0
 

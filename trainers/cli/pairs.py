@@ -5,13 +5,11 @@ from pathlib import Path
 
 import click
 
+from facemask_video.cli.failures import SOME_FAILED
 from facemask_video.cli.options import setting_options, typed_settings
 from facemask_video.settings import build
 from trainers.cli.progress import cutting_line
 from trainers.pairs.config import PairsConfig
-
-SOME_FAILED = 3
-"""Exit code where some inputs could not be read."""
 
 
 @click.command()

@@ -139,7 +139,7 @@ def read_photo_pairs(
         if face is None:
             logger.warning("%s: no face found in %s; the pair is left out.", path, without)
             continue
-        outline = None if outlines is None else outlines / f"{Path(with_mask).stem}.png"
+        outline = None if outlines is None else _outline_file(outlines, with_mask)
         region = _differing(*pictures) if outline is None else _outline(outline, pictures[0])
         truth.append(pictures[0])
         masked.append(pictures[1])
@@ -173,6 +173,13 @@ def _read(path: Path) -> ImageU8:
 
 def _size(picture: ImageU8) -> str:
     return f"{picture.shape[1]}x{picture.shape[0]}"
+
+
+def _outline_file(outlines: Path, with_mask: str) -> Path:
+    """Return where a masked picture's outline lies: under the same folders, or under none."""
+    masked = Path(with_mask)
+    beside = outlines.joinpath(*masked.parts[1:]).with_suffix(".png")
+    return beside if beside.is_file() else outlines / f"{masked.stem}.png"
 
 
 def _outline(path: Path, picture: ImageU8) -> NDArray[np.bool_]:
