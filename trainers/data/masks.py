@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from trainers.data.heads import Head, Plane, place_head
 from trainers.data.straps import draw_straps
-from trainers.data.styles import SURGICAL, MaskStyle, random_style
-
-__all__ = ["SURGICAL", "FloatImage", "MaskStyle", "draw_mask", "random_style"]
+from trainers.data.styles import MaskStyle
 
 FloatImage = NDArray[np.float32]
 

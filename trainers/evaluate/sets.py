@@ -14,7 +14,8 @@ from facemask_video.errors import ConfigError
 from facemask_video.warp import warp
 from trainers.data.crops import CropSet, cut_folder, resize_crop
 from trainers.data.extraction import is_extraction, read_extraction
-from trainers.data.masks import draw_mask, random_style
+from trainers.data.masks import draw_mask
+from trainers.data.styles import random_style
 from trainers.evaluate.photographs import PhotoPairs, detector, grown
 
 logger = logging.getLogger(__name__)
