@@ -104,7 +104,7 @@ def _scene_light(image: FloatImage, head: Head) -> _Light:
     cast = skin / max(float(skin.mean()), 1e-3) / np.array([1.22, 0.96, 0.82])
     tint = np.clip(1 + 0.2 * (cast - 1), 0.85, 1.15).astype(np.float32)
     # Skin reflects about half of what white cloth does; the root keeps dark skin from dark cloth.
-    level = float(np.clip(0.25 + 0.95 * math.sqrt(bright), 0.25, 1.08))
+    level = float(np.clip(0.17 + 1.03 * math.sqrt(bright), 0.2, 1.08))
     return _Light(
         level,
         tint,
