@@ -232,6 +232,13 @@ def test_a_folder_of_pictures_without_faces_is_refused(files: Path) -> None:
     assert "no face found in any of 2 pictures" in message
 
 
+def test_lists_that_are_not_there_are_named_by_the_command(files: Path) -> None:
+    message = line_of(run(files / "evaluate.toml", "--pairs", files / "none.csv"))
+    assert "none.csv" in message
+    message = line_of(run(files / "evaluate.toml", "--manifests", files))
+    assert "holds no NAME/manifest.csv" in message
+
+
 def test_persons_are_verified_through_the_command(files: Path, shared_data: Path) -> None:
     pytest.importorskip("onnxruntime")
     people = drawn_crops(4, size_px=40, seed=5)
@@ -243,6 +250,7 @@ def test_persons_are_verified_through_the_command(files: Path, shared_data: Path
     embedder = shared_data / "models/mobilefacenet_112x96.onnx"
     result = run(
         *("--lfw-pairs", files / "pairs.txt", "--lfw-images", files / "lfw.npz"),
+        *("--lfw-limit", 1),
         *("--embedder", embedder, "--mask-weights", files / "mask.safetensors"),
         *("--unmask-weights", files / "unmask.safetensors"),
         *("--classifier", files / "gate.safetensors", "--device", "cpu"),
