@@ -1,12 +1,13 @@
 """The gate: which persons a conversion works on.
 
 ``unmask`` has nothing to do on a bare face, nor ``mask`` on a masked one. A classifier votes over a
-person's first frames; what it decides holds for the whole track, so nothing ever flips on and off.
+person's first frames, and what it decides holds for the whole track, so nothing flips on and off.
+Who puts a mask on or takes it off in view, and leaves it so, begins a new track there.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from facemask_video.direction import Direction
@@ -15,6 +16,15 @@ from facemask_video.frames import ImageU8
 
 SOURCE_DOMAIN = {Direction.MASK: "bare", Direction.UNMASK: "masked"}
 """What each direction works on."""
+
+NEXT_PART = 1000
+"""Added to a track's number each time its person changes: 3 becomes 1003, then 2003."""
+
+WATCH_EVERY = 3
+LASTING = 8
+CERTAIN = 0.9
+"""Of a judged track each third sight is scored. Eight in a row that say the other thing, each this
+surely, are a change and no hand before the mouth: 24 frames."""
 
 
 class FaceGate(Protocol):
@@ -25,11 +35,38 @@ class FaceGate(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Person:
+    """What is known of a track: scores not yet counted, and what was decided."""
+
+    votes: list[float] = field(default_factory=list)
+    verdict: Verdict | None = None
+    part: int = 0
+    since_scored: int = 0
+    against: int = 0
+
+    def is_due(self) -> bool:
+        """Take the next sight; return whether it is to be scored."""
+        if self.verdict is None:
+            return True
+        self.since_scored = (self.since_scored + 1) % WATCH_EVERY
+        return self.since_scored == 0
+
+    def has_changed(self, masked_score: float) -> bool:
+        """Take the score of a judged track's sight; return whether the person is now the other."""
+        assert self.verdict is not None
+        other = 1 - masked_score if self.verdict.domain == "masked" else masked_score
+        self.against = self.against + 1 if other >= CERTAIN else 0
+        return self.against == LASTING
+
+
 class GateFaces:
     """Decide for each track whether its face is translated; holds ``look_ahead`` frames.
 
     A track is judged when its first frame leaves, by the mean score over all its frames held then.
-    A face that has a verdict keeps it and casts no vote.
+    Where it changes for good it goes on under another number (see `NEXT_PART`), from the earliest
+    frame held then: so a change is acted upon half of `LASTING` late. A face that has a verdict
+    keeps it and casts no vote.
 
     Args:
         gate: The classifier.
@@ -47,38 +84,44 @@ class GateFaces:
 
     def __call__(self, items: Iterable[CroppedFrame], /) -> Iterator[CroppedFrame]:
         """Yield each frame with a verdict on each of its faces."""
-        votes: dict[int, list[float]] = {}
-        verdicts: dict[int, Verdict] = {}
+        persons: dict[int, _Person] = {}
         held: deque[CroppedFrame] = deque()
         for item in items:
-            undecided = [
-                crop
-                for crop in item.crops
-                if crop.face.verdict is None and crop.face.track_id not in verdicts
-            ]
-            scores = self._gate.masked_scores([crop.image for crop in undecided])
-            for crop, score in zip(undecided, scores, strict=True):
-                votes.setdefault(crop.face.track_id, []).append(score)
+            self._score(item, persons)
             held.append(item)
             if len(held) > self._look_ahead:
-                yield self._judge(held.popleft(), votes, verdicts)
+                yield self._judge(held.popleft(), persons)
         while held:
-            yield self._judge(held.popleft(), votes, verdicts)
+            yield self._judge(held.popleft(), persons)
 
-    def _judge(
-        self, item: CroppedFrame, votes: dict[int, list[float]], verdicts: dict[int, Verdict]
-    ) -> CroppedFrame:
-        judged: list[Crop] = []
+    def _score(self, item: CroppedFrame, persons: dict[int, _Person]) -> None:
+        due = []
         for crop in item.crops:
-            if crop.face.verdict is not None:
-                judged.append(crop)
-                continue
-            track_id = crop.face.track_id
-            if track_id not in verdicts:
-                cast = votes.pop(track_id)
-                verdicts[track_id] = self._decide(sum(cast) / len(cast))
-            judged.append(replace(crop, face=replace(crop.face, verdict=verdicts[track_id])))
-        return CroppedFrame(item.frame, tuple(judged))
+            if crop.face.verdict is None:
+                person = persons.setdefault(crop.face.track_id, _Person())
+                if person.is_due():
+                    due.append((person, crop))
+        scores = self._gate.masked_scores([crop.image for _, crop in due])
+        for (person, _), score in zip(due, scores, strict=True):
+            if person.verdict is None:
+                person.votes.append(score)
+            elif person.has_changed(score):
+                person.verdict = self._decide(score)
+                person.part, person.against = person.part + 1, 0
+
+    def _judge(self, item: CroppedFrame, persons: dict[int, _Person]) -> CroppedFrame:
+        return CroppedFrame(item.frame, tuple(self._judged(crop, persons) for crop in item.crops))
+
+    def _judged(self, crop: Crop, persons: dict[int, _Person]) -> Crop:
+        face = crop.face
+        if face.verdict is not None:
+            return crop
+        person = persons[face.track_id]
+        if person.verdict is None:
+            person.verdict = self._decide(sum(person.votes) / len(person.votes))
+            person.votes.clear()
+        track_id = face.track_id + NEXT_PART * person.part
+        return replace(crop, face=replace(face, track_id=track_id, verdict=person.verdict))
 
     def _decide(self, masked_score: float) -> Verdict:
         domain = "masked" if masked_score > 0.5 else "bare"

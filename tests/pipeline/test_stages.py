@@ -235,17 +235,34 @@ class TestGateFaces(StageContract):
         verdicts = [crop.face.verdict for item in out for crop in item.crops]
         assert [verdict.translate for verdict in verdicts if verdict] == [translate] * 3
 
-    def test_one_odd_frame_changes_nothing_and_a_decision_holds(self) -> None:
-        # The first frame looks bare, the vote says masked; long after it all look bare.
-        gate = ScriptedGate([0.2, 0.9, 0.9, 0.9, 0.9] + [0.0] * 30)
-        items = [_cropped(frame) for frame in fake_frames(30)]
+    def test_one_odd_frame_and_a_passing_change_change_nothing(self) -> None:
+        # The first frame looks bare, the vote says masked; then it looks bare for 21 frames.
+        scores = [0.2, 0.9, 0.9, 0.9, 0.9] + [0.0] * 7 + [0.9]
+        items = [_cropped(frame) for frame in fake_frames(60)]
+
+        gate = GateFaces(ScriptedGate(scores), direction=Direction.UNMASK, look_ahead=4)
+        faces = [crop.face for item in gate(items) for crop in item.crops]
+
+        assert {face.verdict.domain for face in faces if face.verdict} == {"masked"}
+        assert {face.track_id for face in faces} == {0}
+
+    def test_who_puts_a_mask_on_and_keeps_it_goes_on_under_another_number(self) -> None:
+        scores = [0.1] * 10 + [0.95] * 10
+        items = [_cropped(frame) for frame in fake_frames(80)]
+        gate = ScriptedGate(scores)
 
         out = list(GateFaces(gate, direction=Direction.UNMASK, look_ahead=4)(items))
 
-        domains = [crop.face.verdict.domain for item in out for crop in item.crops]
-        assert domains == ["masked"] * 30
-        # The vote is cast by the frames held when the first one left, and by no later one.
-        assert gate.asked == 5
+        said = [
+            (crop.face.track_id, crop.face.verdict.domain, crop.face.verdict.translate)
+            for item in out
+            for crop in item.crops
+            if crop.face.verdict is not None
+        ]
+        # Five frames vote, then each third is scored: the eighth masked one is frame 43, and the
+        # four frames before it are still held.
+        assert said == [(0, "bare", False)] * 39 + [(1000, "masked", True)] * 41
+        assert gate.asked == 5 + 75 // 3
 
     def test_a_refused_face_reaches_no_generator_and_changes_no_pixel(self) -> None:
         translator = InvertTranslator(_CROP_PX)
