@@ -67,7 +67,7 @@ def _warm_start(
     return WarmStart(
         mask=generator_spec(config.mask),
         unmask=generator_spec(config.unmask),
-        discriminator=_discriminator_spec(config),
+        discriminator=discriminator_spec(config),
         options=WarmStartOptions(
             **options,
             directions=("mask", "unmask") if directions == "both" else (directions,),
@@ -88,7 +88,7 @@ def _cyclegan(
     return Cyclegan(
         mask=generator_spec(config.mask),
         unmask=generator_spec(config.unmask),
-        discriminator=_discriminator_spec(config),
+        discriminator=discriminator_spec(config),
         options=CycleganOptions(**asdict(config.cyclegan)),
         features=features,
         device=device,
@@ -102,7 +102,7 @@ def _pix2pix(
 ) -> Method:
     return Pix2pix(
         generator=generator_spec(getattr(config, config.pix2pix.direction)),
-        discriminator=replace(_discriminator_spec(config), n_in=6),
+        discriminator=replace(discriminator_spec(config), n_in=6),
         options=Pix2pixOptions(**asdict(config.pix2pix)),
         features=features,
         device=device,
@@ -116,7 +116,7 @@ def _cut(
 ) -> Method:
     return Cut(
         generator=generator_spec(getattr(config, config.cut.direction)),
-        discriminator=_discriminator_spec(config),
+        discriminator=discriminator_spec(config),
         options=CutOptions(**asdict(config.cut)),
         crop_size_px=config.data.crop_size_px,
         device=device,
@@ -146,7 +146,8 @@ def _shared(config: TrainConfig) -> dict[str, Any]:
     }
 
 
-def _discriminator_spec(config: TrainConfig) -> DiscriminatorSpec:
+def discriminator_spec(config: TrainConfig) -> DiscriminatorSpec:
+    """Return the sizes of a discriminator."""
     sizes = asdict(config.discriminator)
     for of_the_adversary in ("diff_augment", "mixup"):
         del sizes[of_the_adversary]
