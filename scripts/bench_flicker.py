@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Convert every clip of a folder in both directions and tell how much its faces flicker.
 
-    scripts/bench_flicker.py FOLDER [--clip NAME ...] [--temporal X] [--keep FOLDER]
+    scripts/bench_flicker.py FOLDER [--clip NAME ...] [--quality fast] [--temporal X] [--keep FOLDER]
 
 Both the source and the output are cut by the landmarks of the tracks, so that faces lie on top of
 each other. ``source`` and ``output`` are the mean absolute differences of neighbouring frames where
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from facemask_video import ConvertConfig, Direction, convert
-from facemask_video.config import CompositeConfig, OutputConfig, VideoConfig
+from facemask_video.config import CompositeConfig, OutputConfig, TranslateConfig, VideoConfig
 from trainers.evaluate.time import flickers_of, read_clip
 
 
@@ -63,7 +63,7 @@ def measure(source: Path, output: Path, tracks: Path) -> Flicker | None:
 
 
 def convert_and_measure(
-    clip: Path, direction: Direction, folder: Path, temporal: float
+    clip: Path, direction: Direction, folder: Path, asked: argparse.Namespace
 ) -> Flicker | None:
     """Convert one clip without loss and measure it."""
     target = folder / f"{clip.stem}_{direction}.mkv"
@@ -71,7 +71,8 @@ def convert_and_measure(
     config = ConvertConfig(
         direction,
         video=VideoConfig(encoder="ffv1", audio=False),
-        composite=CompositeConfig(temporal=temporal),
+        translate=TranslateConfig(quality=asked.quality),
+        composite=CompositeConfig(temporal=asked.temporal),
         output=OutputConfig(overwrite=True, tracks_out=tracks),
     )
     convert(clip, target, config)
@@ -96,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clip", action="append", help="Only clips of this name; repeatable.")
     parser.add_argument("--direction", choices=[str(d) for d in Direction], help="Only this one.")
+    parser.add_argument("--quality", choices=("fast", "standard"), help="As of a conversion.")
     parser.add_argument("--temporal", type=float, default=CompositeConfig().temporal)
     parser.add_argument("--keep", type=Path, help="Folder in which the conversions are left.")
     parser.add_argument("--goal", type=float, default=1.3, help="Largest ratio that is fine.")
@@ -111,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if asked.clip and clip.name not in asked.clip:
                 continue
             for direction in directions:
-                found = convert_and_measure(clip, direction, folder, asked.temporal)
+                found = convert_and_measure(clip, direction, folder, asked)
                 n_above += found is not None and found.ratio > asked.goal
                 print(line(clip, direction, found), flush=True)
     print(f"\n{n_above} above {asked.goal:g}.")
