@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Convert every clip of a folder in both directions and tell how much its faces flicker.
 
-    scripts/bench_flicker.py FOLDER [--clip NAME ...] [--quality fast] [--temporal X] [--keep FOLDER]
+    scripts/bench_flicker.py FOLDER [--clip NAME ...] [--quality fast] [--keep FOLDER]
 
 Both the source and the output are cut by the landmarks of the tracks, so that faces lie on top of
 each other. ``source`` and ``output`` are the mean absolute differences of neighbouring frames where
