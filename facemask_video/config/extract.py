@@ -107,15 +107,16 @@ class FilterConfig:
         help="Smallest face, in px of the frame that it comes from",
     )
     min_sharpness: float = setting(
-        0.1, low=0, help="Least share of fine detail in the contrast about the eyes"
+        0.11, low=0, help="Least share of fine detail in the contrast about the eyes"
     )
     max_yaw_deg: float = setting(
-        60.0,
+        45.0,
         low=0,
         high=90,
         flags=("--max-yaw",),
         metavar="DEGREES",
-        help="Farthest turn of the head to a side",
+        help="Farthest turn of the head to a side, as estimated, which is less than it is: heads "
+        "turned by 60 degrees are taken for 40 to 50",
     )
     min_score: float = setting(
         0.75,
@@ -148,7 +149,7 @@ class FilterConfig:
         True, help="Keep one of the crops that look alike, within and across files"
     )
     dedupe_bits: int = setting(
-        6, low=0, high=32, help="Most bits of 64 in which two crops look alike"
+        48, low=0, high=128, help="Most bits of 256 in which two crops look alike"
     )
 
     def __post_init__(self) -> None:

@@ -84,7 +84,7 @@ class ManifestRow:
         nose_covered: Mean probability that a mask covers the tip of the nose, in [0, 1]; None
             where nobody was asked.
         chin_covered: Likewise of the chin.
-        phash: Perceptual hash of the crop, 64 bits in hex.
+        phash: Perceptual hash of the face, 256 bits in hex.
         split: ``train``, ``val`` or ``test``.
         rejected: Why it is not kept, the weightiest reason first; empty where it is kept. See
             `facemask_video.extract.curate.REASONS`.

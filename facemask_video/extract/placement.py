@@ -18,10 +18,10 @@ from facemask_video.translate.weights import default_weights, load_generator
 
 # Where the tip of the nose and the chin lie, in eye distances right of the middle and below the
 # eyes: (left, right), (top, bottom). The template puts the tip at 0.57, and a mask that begins
-# below the nostrils leaves all of this bare; a chin is at 1.7 to 1.8, and a mask that ends above
-# 1.4 leaves it bare.
+# below the nostrils leaves all of this bare. A chin reaches from 1.4 to 1.8, and that of a child is
+# nearer still; a mask that ends above 1.25 leaves it bare.
 _NOSE = (-0.12, 0.12), (0.55, 0.75)
-_CHIN = (-0.25, 0.25), (1.35, 1.5)
+_CHIN = (-0.25, 0.25), (1.25, 1.4)
 
 _EYE_TO_MOUTH = float(TEMPLATE[3:, 1].mean() - EYE_HEIGHT) / EYE_DISTANCE
 # The faces of children and bowed heads are shorter; by how much the mouth tells, within reason.

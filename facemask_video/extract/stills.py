@@ -18,10 +18,14 @@ from facemask_video.frames import ImageU8
 from facemask_video.geometry import Box
 
 # Of the longer side: pictures cut close to the face are given a border, as the detector wants some
-# surround.
-_BORDER = 0.2
-# Two detections whose eyes lie nearer than this, in widths of the larger, are of one face.
-_SAME_FACE = 0.35
+# surround, and a wider one where it then sees nobody.
+_BORDERS = (0.2, 0.5)
+# Two detections are of one face where their boxes share this part of the smaller one.
+_COVERED = 0.4
+# One less sure than this is of nobody where its middle lies within so many widths of a surer one's:
+# necks, hands and ears look like faces to a detector that is asked for weak ones.
+_SURE = 0.95
+_NEAR = 1.2
 
 
 def cut_picture(path: Path, config: ExtractConfig, detector: Detector) -> list[Cut]:
@@ -76,31 +80,44 @@ def _look(picture: ImageU8, detector: Detector, min_face_px: float) -> Sequence[
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         shown = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    border = round(_BORDER * max(shown.shape[:2]))
-    framed = np.asarray(cv2.copyMakeBorder(shown, *(border,) * 4, cv2.BORDER_REPLICATE), np.uint8)
-    back = geometry.translation(-border, -border)
-    without = [
-        Detection(
-            geometry.bounding_box(geometry.apply(back, geometry.corners(each.box))),
-            geometry.apply(back, each.landmarks).astype(np.float32),
-            each.score,
-        )
-        for each in detector.detect([framed])[0]
-    ]
-    return in_frame(without, scale)
+    for share in _BORDERS:
+        border = round(share * max(shown.shape[:2]))
+        framed = cv2.copyMakeBorder(shown, *(border,) * 4, cv2.BORDER_REPLICATE)
+        found = detector.detect([np.asarray(framed, np.uint8)])[0]
+        if found:
+            return in_frame((_moved(each, -border) for each in found), scale)
+    return ()
+
+
+def _moved(found: Detection, by_px: float) -> Detection:
+    shift = geometry.translation(by_px, by_px)
+    return Detection(
+        geometry.bounding_box(geometry.apply(shift, geometry.corners(found.box))),
+        geometry.apply(shift, found.landmarks).astype(np.float32),
+        found.score,
+    )
 
 
 def _distinct(found: Sequence[Detection]) -> list[Detection]:
+    """Return one detection a face, the surest first."""
     kept: list[Detection] = []
     for each in sorted(found, key=lambda detection: -detection.score):
-        eyes = each.landmarks[:2].mean(axis=0)
-        if not any(
-            np.hypot(*(eyes - other.landmarks[:2].mean(axis=0)))
-            < _SAME_FACE * max(each.box.width_px, other.box.width_px)
-            for other in kept
-        ):
+        if not any(_belongs_to(each, surer) for surer in kept):
             kept.append(each)
     return kept
+
+
+def _belongs_to(found: Detection, surer: Detection) -> bool:
+    a, b = found.box, surer.box
+    shared = geometry.clip(Box(a.x0 - b.x0, a.y0 - b.y0, a.x1 - b.x0, a.y1 - b.y0), *_size(b))
+    if shared.area_px2 > _COVERED * min(a.area_px2, b.area_px2):
+        return True
+    apart = np.hypot(*np.subtract(a.center, b.center))
+    return bool(found.score < _SURE <= surer.score and apart < _NEAR * b.width_px)
+
+
+def _size(box: Box) -> tuple[float, float]:
+    return box.width_px, box.height_px
 
 
 def _raw(picture: ImageU8, box: Box) -> ImageU8 | None:

@@ -1,5 +1,6 @@
 """Rows of a manifest, made up."""
 
+import hashlib
 from typing import Any
 
 from facemask_video.extract.manifest import ManifestRow, crop_id, picture_path
@@ -43,6 +44,6 @@ def make_row(
         "domain_score": 0.99,
         "nose_covered": None,
         "chin_covered": None,
-        "phash": f"{(frame * 2654435761 + track * 40503 + 1) * 0x9E3779B97F4A7C15 % 2**64:016x}",
+        "phash": hashlib.sha256(crop.encode()).hexdigest(),
     }  # fmt: skip
     return ManifestRow(**{**values, **other})

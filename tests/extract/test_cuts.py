@@ -1,5 +1,6 @@
 """Facts of a face that its frame tells: cut by the edge, other faces, stills."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -8,14 +9,16 @@ import pytest
 
 from facemask_video.align.crop import cut_from_image
 from facemask_video.align.template import TEMPLATE
-from facemask_video.config import ExtractConfig
+from facemask_video.config import DetectConfig, ExtractConfig
 from facemask_video.config.extract import CropConfig
 from facemask_video.extract.cuts import largest_neighbour, share_inside
 from facemask_video.extract.placement import placement
 from facemask_video.extract.stills import cut_picture
-from facemask_video.faces import Crop
+from facemask_video.faces import Crop, Detection
+from facemask_video.frames import ImageU8
+from facemask_video.geometry import Box
 from tests.extract.fakes import StillDetector
-from tests.fakes import tracked_at
+from tests.fakes import detection_at, tracked_at
 
 _WIDTH_PX, _HEIGHT_PX = 400, 300
 
@@ -88,8 +91,8 @@ def _outline(top: float, bottom: float) -> np.ndarray:
     [
         (0.47, 0.88, True, True),
         (0.60, 0.88, False, True),
-        (0.47, 0.70, True, False),
-        (0.70, 0.95, False, True),
+        (0.47, 0.68, True, False),
+        (0.68, 0.95, False, True),
     ],
 )
 def test_a_mask_covers_what_lies_under_its_outline(
@@ -104,6 +107,52 @@ def test_the_chin_of_a_short_face_lies_higher() -> None:
     short = TEMPLATE.copy()
     short[3:, 1] -= 0.08
 
-    outline = _outline(0.45, 0.73)
+    outline = _outline(0.45, 0.69)
 
     assert placement(outline, TEMPLATE).chin_covered < 0.5 < placement(outline, short).chin_covered
+
+
+def test_a_sight_is_no_face_of_its_own_beside_or_over_a_surer_one(tmp_path: Path) -> None:
+    sure, neck = detection_at(150, 100, 80), detection_at(155, 160, 60, score=0.8)
+    again, friend = detection_at(155, 105, 60, score=0.96), detection_at(260, 100, 60, score=0.97)
+    picture = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+
+    class Detector:
+        def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
+            border = (images[0].shape[1] - 300) / 2
+            moved = ((each, each.box) for each in (neck, friend, again, sure))
+            return [
+                [
+                    Detection(
+                        Box(b.x0 + border, b.y0 + border, b.x1 + border, b.y1 + border),
+                        each.landmarks + np.float32(border),
+                        each.score,
+                    )
+                    for each, b in moved
+                ]
+            ]
+
+    # The smallest face is as large as the detector wants it, so the picture is not reduced.
+    config = ExtractConfig(detect=DetectConfig(min_face_px=20.0))
+    cuts = cut_picture(tmp_path / "a.png", config, Detector())
+
+    centres = [[round(place) for place in cut.face.box.center] for cut in cuts]
+    assert centres == [[150, 100], [260, 100]]
+
+
+def test_a_wider_border_is_tried_where_nobody_is_seen(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), picture)
+
+    class WantsSurround(StillDetector):
+        def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
+            found = super().detect(images)
+            return found if images[0].shape[0] > 300 else [[]]
+
+    detector = WantsSurround()
+    config = ExtractConfig(detect=DetectConfig(min_face_px=20.0))
+    (cut,) = cut_picture(tmp_path / "a.png", config, detector)
+
+    assert [shape[0] for shape in detector.seen] == [280, 400]
+    assert cut.face.box.center == pytest.approx((100, 100), abs=1)
