@@ -109,6 +109,7 @@ def join_processes(device: torch.device) -> Iterator[tuple[Processes, torch.devi
         ) from exc
     state: Any = PartialState(cpu=device.type == "cpu")
     try:
-        yield Processes(state.process_index, state.num_processes), state.device
+        place = state.device if device.type == "cuda" else device
+        yield Processes(state.process_index, state.num_processes), place
     finally:
         state.destroy_process_group()
