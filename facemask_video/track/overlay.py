@@ -15,6 +15,7 @@ FILLED = (255, 150, 30)
 """RGB of a face that was seen in its frame, and of one that was not."""
 
 _LANDMARK = (255, 60, 60)
+_GROUND = (16, 16, 16)
 
 
 def overlay(
@@ -45,7 +46,7 @@ def overlay(
 
 def _draw(face: TrackedFace, text: str, width_px: int, height_px: int) -> Patch | None:
     line_px = max(1, round(height_px / 500))
-    letter = max(0.4, height_px / 1300)
+    letter = max(0.45, height_px / 1100)
     (text_width, text_height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, letter, line_px)
     box = face.box
     around = Box(
@@ -73,16 +74,14 @@ def _draw(face: TrackedFace, text: str, width_px: int, height_px: int) -> Patch 
         return round(x - region.x0 - 0.5), round(y - region.y0 - 0.5)
 
     cv2.rectangle(opaque, here(box.x0, box.y0), here(box.x1, box.y1), 255, line_px, cv2.LINE_AA)
-    cv2.putText(
-        opaque,
-        text,
-        here(box.x0, box.y0 - 2 * line_px),
-        cv2.FONT_HERSHEY_SIMPLEX,
-        letter,
-        255,
-        line_px,
-        cv2.LINE_AA,
-    )
+    # Letters of one px are lost on a picture: they stand on a dark ground.
+    start = here(box.x0, box.y0 - 2 * line_px)
+    ground = (start[0], start[1] - text_height - line_px, text_width, text_height + 3 * line_px)
+    cv2.rectangle(image, ground, _GROUND, -1)
+    cv2.rectangle(opaque, ground, 200, -1)
+    colour = OBSERVED if face.observed else FILLED
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(image, text, start, font, letter, colour, line_px, cv2.LINE_AA)
     for x, y in face.landmarks:
         cv2.circle(image, here(x, y), 3 * line_px, _LANDMARK, -1)
         cv2.circle(opaque, here(x, y), 2 * line_px, 255, -1, cv2.LINE_AA)
