@@ -125,12 +125,14 @@ class Finders:
         detect = DetectFaces(self.looking, max_side_px=self.size_px, detect_every=every)
         return [item.faces for item in TrackFaces(Tracker())(detect(frames))]
 
-    def singles(self, frames: Iterable[Frame]) -> list[tuple[Detection, ...]]:
+    def singles(
+        self, frames: Iterable[Frame], detector: CascadeDetector
+    ) -> list[tuple[Detection, ...]]:
         """Return what single looks see."""
         found = []
         for frame in frames:
             image, scale = frame.thumbnail(self.size_px)
-            seen = in_frame(self.plain.detect([image])[0], scale)
+            seen = in_frame(detector.detect([image])[0], scale)
             # A track, too, begins with a face of that size only.
             found.append(tuple(face for face in seen if face.box.area_px2 >= MIN_FACE_PX**2))
         return found
@@ -149,7 +151,7 @@ class Seen:
         """Look."""
         with VideoReader(self.clip) as reader:
             finders = Finders.of(reader.info.width_px, reader.info.height_px)
-            self.mtcnn = finders.singles(reader)
+            self.mtcnn = finders.singles(reader, finders.plain)
         for every in (1, 0):
             with VideoReader(self.clip) as reader:
                 found = finders.tracks(reader, every=every)
@@ -250,24 +252,29 @@ def photographs(folder: Path, sample: int, face_px: int, roll: float) -> dict[st
     """Count photographs whose face is found, shown small in the middle of a grey frame.
 
     The manifest above them gives each face's box. To ``auto`` a photograph is a clip of one frame,
-    of which its tracker asks no more than of a shot as short.
+    of which its tracker asks no more than of a shot as short. ``look`` counts what a look reports,
+    however weak: enough to keep a track, though not to begin one.
     """
     with (folder.parent / "manifest.csv").open(encoding="utf-8", newline="") as file:
         lines = [line for line in csv.DictReader(file) if line["file"].startswith(folder.name)]
     lines = lines[:: max(1, len(lines) // sample)][:sample]
-    row: dict[str, float] = dict.fromkeys(
-        [f"{kind}_{way}" for way in ("mtcnn", "auto") for kind in ("found", "beside")], 0
-    )
+    kinds = [f"{kind}_{way}" for way in ("mtcnn", "look", "auto") for kind in ("found", "beside")]
+    row: dict[str, float] = dict.fromkeys(kinds, 0)
     finders = Finders.of(CANVAS_PX, CANVAS_PX)
     for line in lines:
         frame, truth = on_grey(folder.parent, line, face_px, roll)
-        ways = {"mtcnn": finders.singles([frame]), "auto": finders.tracks([frame], every=0)}
+        ways = {
+            "mtcnn": finders.singles([frame], finders.plain),
+            "look": finders.singles([frame], finders.looking),
+            "auto": finders.tracks([frame], every=0),
+        }
         for way, (found,) in ways.items():
             hits = sum(bool(iou(face.box, truth) > SAME_FACE) for face in found)
             row[f"found_{way}"] += min(hits, 1)
             row[f"beside_{way}"] += len(found) - hits
     recall = {
-        f"recall_{way}": round(row[f"found_{way}"] / len(lines), 4) for way in ("mtcnn", "auto")
+        f"recall_{way}": round(row[f"found_{way}"] / len(lines), 4)
+        for way in ("mtcnn", "look", "auto")
     }
     return {"pictures": folder.name, "n": len(lines), "roll": roll, **row, **recall}
 

@@ -124,9 +124,12 @@ class Tracker:
         strong = [each for each in sights if each.detection.score >= self._threshold]
         weak = [each for each in sights if each.detection.score < self._threshold]
         unmatched = self._match(strong, time_s, look)
-        self._match(weak, time_s, look)
-        for sight in unmatched:
-            self._begin(sight, index, time_s, sights)
+        begins_none = self._match(weak, time_s, look)
+        known = [each for each in sights if each not in unmatched and each not in begins_none]
+        for sight in sorted(unmatched, key=lambda each: -each.detection.score):
+            if not any(_is_same_face(sight, other) for other in known):
+                self._begin(sight, index, time_s)
+            known.append(sight)
 
     def finish(self) -> None:
         """Say that no frame follows."""
@@ -198,16 +201,9 @@ class Tracker:
                 track.remember(look(sight.detection), due_index=self._newest + _LOOK_EVERY)
         return [sight for column, sight in enumerate(sights) if column not in taken]
 
-    def _begin(self, sight: _Sight, index: int, time_s: float, sights: Iterable[_Sight]) -> None:
+    def _begin(self, sight: _Sight, index: int, time_s: float) -> None:
         if sight.side_px < self._min_face_px:
             return
-        for other in sights:
-            if other is not sight and other.detection.score >= sight.detection.score:
-                apart = sight.face.pose - other.face.pose
-                size_px = np.exp(max(sight.face.pose[2], other.face.pose[2]))
-                near = np.hypot(apart[0], apart[1]) < _SAME_FACE * size_px
-                if near or covered(sight.detection.box, other.detection.box) > _COVERED:
-                    return
         self._tracks.append(
             Track(
                 index,
@@ -223,6 +219,14 @@ class Tracker:
         lasted_s = track.last_seen_s - track.first_seen_s + self._step_s
         lasted = track.fills_shot or lasted_s >= self._min_track_s - 1e-9
         return lasted and track.mean_score() >= self._threshold
+
+
+def _is_same_face(one: _Sight, other: _Sight) -> bool:
+    apart = one.face.pose - other.face.pose
+    size_px = float(np.exp(max(one.face.pose[2], other.face.pose[2])))
+    if float(np.hypot(apart[0], apart[1])) < _SAME_FACE * size_px:
+        return True
+    return covered(one.detection.box, other.detection.box) > _COVERED
 
 
 def _look(frame: Frame, detection: Detection) -> Look:
