@@ -34,8 +34,8 @@ class DetectConfig:
         low=0,
         high=1,
         flags=("--detection-threshold",),
-        help="Smallest mean score at which a track is believed to be a face; the score of each "
-        "sight is the mean over several looks at it",
+        help="Smallest mean score of a track that is believed to be a face; one of its sights must "
+        "come half as near to 1",
     )
     min_face_px: float = setting(
         35.0,

@@ -67,7 +67,7 @@ class _Sight:
         step: How far (x, y) its box moved since the frame before, in px; of one found afresh, 0.
         doubt: Of the full looks in a row that did not see it; see `DOUBT`.
         fresh: Found by a full look, or followed back from such a find.
-        credible: It, or the face it was followed from, once had a score of `CREDIBLE`.
+        credible: It, or the face it was followed from or back from, once had a score of `CREDIBLE`.
     """
 
     found: Detection
@@ -257,12 +257,12 @@ class DetectFaces:
         closes = self._close_look(new, last, back=True)
         for sight, close in zip(new, closes, strict=bool(self._near)):
             if self._accepts(sight, close, last):
-                carried = _Sight(close, fresh=True)
+                carried = _Sight(close, fresh=True, credible=sight.credible)
                 sight.step = _step(carried, sight)
                 carried.step = sight.step
                 last.sights.append(carried)
-                self._eventful |= sight.found.score >= CREDIBLE
-            elif sight.found.score >= CREDIBLE and not last.looked and self._near is not None:
+                self._eventful |= sight.credible
+            elif sight.credible and not last.looked and self._near is not None:
                 self._look([last])
 
     def _close_look(

@@ -58,6 +58,7 @@ class Track:
         self.first_index = self.last_seen_index = index
         self.first_seen_s = self.last_seen_s = time_s
         self.n_seen = 1
+        self.best_score = score
         self._ema_coef = ema_coef
         self._behind: Moment | None = None
         self._path = Path(face, time_s, kf_noise=kf_noise)
@@ -84,6 +85,7 @@ class Track:
         newest.averaged = self._average(newest.averaged, face)
         self.last_seen_index, self.last_seen_s = newest.index, time_s
         self.n_seen += 1
+        self.best_score = max(self.best_score, detection.score)
 
     def remember(self, look: Look, *, due_index: int) -> None:
         """Let what the person looks like now into what is remembered of it."""

@@ -48,7 +48,8 @@ class Tracker:
         ema_coef: Weight of the past in the moving average, [0, 1).
         min_face_px: Smallest face that begins a track: side of the square of the box's area.
         threshold: Least mean score of a track's sights, from the frame given out to the newest, for
-            the track to be believed; once it is, it stays so. Strong detections are given to tracks
+            the track to be believed; unless the track is too short for it, one of them must come
+            half as near to 1. Once believed it stays so. Strong detections are given to tracks
             before those below it.
         look_ahead: Frames seen beyond the one given out, >= 0. 0 smooths from the past alone and
             fills no gap.
@@ -216,9 +217,13 @@ class Tracker:
         )
 
     def _is_believed(self, track: Track) -> bool:
+        if track.mean_score() < self._threshold:
+            return False
         lasted_s = track.last_seen_s - track.first_seen_s + self._step_s
-        lasted = track.fills_shot or lasted_s >= self._min_track_s - 1e-9
-        return lasted and track.mean_score() >= self._threshold
+        if lasted_s < self._min_track_s - 1e-9:
+            return track.fills_shot
+        # A pattern that looks like a face does so half-way; a face is one for certain now and then.
+        return track.best_score >= (1 + self._threshold) / 2
 
 
 def _is_same_face(one: _Sight, other: _Sight) -> bool:

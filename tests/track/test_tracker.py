@@ -120,6 +120,13 @@ def test_weak_sights_keep_a_believed_track_and_make_none() -> None:
     assert all(len(found) == 1 for found in faces)
 
 
+def test_what_never_looks_like_a_face_for_certain_is_none() -> None:
+    pattern = [[detection(Place(200, 200), score=0.85)]] * 40
+    assert not any(track(pattern, times("30", 40)))
+    pattern[20] = [detection(Place(200, 200), score=0.95)]
+    assert all(track(pattern, times("30", 40)))
+
+
 def test_small_faces_begin_no_track_but_a_shrinking_one_keeps_its_own() -> None:
     assert not any(track([[detection(Place(99, 99, 25))]] * 20, times("30", 20), min_face_px=35))
     # 35 px square is 31 px wide at the drawn proportions.
