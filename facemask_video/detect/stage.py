@@ -229,9 +229,8 @@ class DetectFaces:
                 lost.append(sight)
             else:
                 gone.append(sight)
-        closes = self._close_look(lost, now)
-        for sight, close in zip(lost, closes, strict=bool(self._near)):
-            if self._accepts(sight, close, now):
+        for sight, close in zip(lost, self._carried(lost, now), strict=True):
+            if close is not None:
                 carried = _Sight(close, doubt=sight.doubt + now.looked * (1 - close.score))
                 carried.follows(sight)
                 now.sights.append(carried)
@@ -254,9 +253,8 @@ class DetectFaces:
         """Carry the faces that are new in a frame into the frame before it."""
         new = [sight for sight in now.sights if sight.fresh and sight.found.score >= FOLLOW_AT]
         new = [sight for sight in new if _match(sight, last.sights, back=True) is None]
-        closes = self._close_look(new, last, back=True)
-        for sight, close in zip(new, closes, strict=bool(self._near)):
-            if self._accepts(sight, close, last):
+        for sight, close in zip(new, self._carried(new, last, back=True), strict=True):
+            if close is not None:
                 carried = _Sight(close, fresh=True, credible=sight.credible)
                 sight.step = _step(carried, sight)
                 carried.step = sight.step
@@ -265,13 +263,30 @@ class DetectFaces:
             elif sight.credible and not last.looked and self._near is not None:
                 self._look([last])
 
-    def _close_look(
+    def _carried(
         self, sights: list[_Sight], held: _Held, *, back: bool = False
-    ) -> list[Detection]:
-        if not sights or self._near is None:
-            return []
-        places = [_foretold(sight, back=back) for sight in sights]
-        return self._near.look_near([held.image], [places])[0]
+    ) -> list[Detection | None]:
+        """Return where each of a neighbouring frame's faces is in this one, None where it is not.
+
+        It is looked for where it was foretold, then where it was: movement is not always steady.
+        """
+        found: list[Detection | None] = [None] * len(sights)
+        if self._near is None:
+            return found
+        for foretell in (True, False):
+            todo = [index for index, each in enumerate(found) if each is None]
+            places = [
+                _foretold(sights[index], back=back) if foretell else sights[index].found.box
+                for index in todo
+            ]
+            if not todo:
+                break
+            closes = self._near.look_near([held.image], [places])[0]
+            for index, close in zip(todo, closes, strict=True):
+                taken = any(covered(close.box, each.box) > _COVERED for each in found if each)
+                if not taken and self._accepts(sights[index], close, held):
+                    found[index] = close
+        return found
 
     def _accepts(self, sight: _Sight, close: Detection, held: _Held) -> bool:
         if close.score < FOLLOW_AT:
