@@ -124,10 +124,10 @@ class Tracker:
         sights = [sight for each in detections if (sight := self._sight(each)) is not None]
         strong = [each for each in sights if each.detection.score >= self._threshold]
         weak = [each for each in sights if each.detection.score < self._threshold]
-        unmatched = self._match(strong, time_s, look)
-        begins_none = self._match(weak, time_s, look)
-        known = [each for each in sights if each not in unmatched and each not in begins_none]
-        for sight in sorted(unmatched, key=lambda each: -each.detection.score):
+        new = self._match(strong, time_s, look) + self._match(weak, time_s, look)
+        known = [each for each in sights if each not in new]
+        # A weak one, too, may be the first of a person: whether it is one, the track will tell.
+        for sight in sorted(new, key=lambda each: -each.detection.score):
             if not any(_is_same_face(sight, other) for other in known):
                 self._begin(sight, index, time_s)
             known.append(sight)

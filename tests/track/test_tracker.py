@@ -116,7 +116,7 @@ def test_weak_sights_keep_a_believed_track_and_make_none() -> None:
     weak = detection(Place(200, 200), score=0.6)
     strong = detection(Place(200, 200), score=0.98)
     assert not any(track([[weak]] * 40, times("30", 40)))
-    faces = track([[strong]] * 20 + [[weak]] * 20, times("30", 40))
+    faces = track([[weak]] * 3 + [[strong]] * 20 + [[weak]] * 20, times("30", 43))
     assert all(len(found) == 1 for found in faces)
 
 
