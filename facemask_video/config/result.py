@@ -66,7 +66,7 @@ class CompositeConfig:
         help="How the colours are matched to the frame, measured where the face is kept",
     )
     temporal: float = setting(
-        0.5,
+        0.6,
         low=0,
         high=1,
         help="How far a translated face is steadied by its own past where it moves little",
