@@ -22,7 +22,9 @@ _GOES_ON_AT = 0.8
 _SAME_FACE = 0.35
 # Two detections nearer than this, in face sizes, lie on one face.
 _COVERED = 0.3
+_TOUCHED = 0.1
 # So do two of which one covers this part of the smaller: MTCNN sees a second face in many a mask.
+# Of a weak one less is enough.
 
 _LOOK_WEIGHT = 1.5
 # Two persons in other clothes differ by 0.3 to 0.7: as much as a face's width of distance.
@@ -117,7 +119,9 @@ class Tracker:
             self._step_s = max(time_s - self._newest_s, 1e-3)
         self._newest, self._newest_s = index, time_s
         for track in self._alive():
-            if time_s - track.last_seen_s > self._bridge_s + 1e-9:
+            was_strong = track.best_score >= self._threshold
+            longest_s = self._bridge_s if was_strong else self._step_s
+            if time_s - track.last_seen_s > longest_s + 1e-9:
                 track.ended = True
             else:
                 track.advance(index, time_s)
@@ -126,9 +130,10 @@ class Tracker:
         weak = [each for each in sights if each.detection.score < self._threshold]
         new = self._match(strong, time_s, look) + self._match(weak, time_s, look)
         known = [each for each in sights if each not in new]
-        # A weak one, too, may be the first of a person: whether it is one, the track will tell.
+        # A weak one, too, may be the first of a person, where the next frames go on to strong ones.
         for sight in sorted(new, key=lambda each: -each.detection.score):
-            if not any(_is_same_face(sight, other) for other in known):
+            least = _COVERED if sight.detection.score >= self._threshold else _TOUCHED
+            if not any(_is_same_face(sight, other, least) for other in known):
                 self._begin(sight, index, time_s)
             known.append(sight)
 
@@ -226,12 +231,12 @@ class Tracker:
         return track.best_score >= (1 + self._threshold) / 2
 
 
-def _is_same_face(one: _Sight, other: _Sight) -> bool:
+def _is_same_face(one: _Sight, other: _Sight, least_covered: float) -> bool:
     apart = one.face.pose - other.face.pose
     size_px = float(np.exp(max(one.face.pose[2], other.face.pose[2])))
     if float(np.hypot(apart[0], apart[1])) < _SAME_FACE * size_px:
         return True
-    return covered(one.detection.box, other.detection.box) > _COVERED
+    return covered(one.detection.box, other.detection.box) > least_covered
 
 
 def _look(frame: Frame, detection: Detection) -> Look:

@@ -118,6 +118,9 @@ def test_weak_sights_keep_a_believed_track_and_make_none() -> None:
     assert not any(track([[weak]] * 40, times("30", 40)))
     faces = track([[weak]] * 3 + [[strong]] * 20 + [[weak]] * 20, times("30", 43))
     assert all(len(found) == 1 for found in faces)
+    # One alone, a while before, is no beginning.
+    faces = track([[weak], [], [], *[[strong]] * 20], times("30", 23))
+    assert [len(found) for found in faces] == [0] * 3 + [1] * 20
 
 
 def test_what_never_looks_like_a_face_for_certain_is_none() -> None:
