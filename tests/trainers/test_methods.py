@@ -120,6 +120,27 @@ def test_steps_on_a_few_faces_move_every_network_and_lower_the_methods_own_loss(
     assert all(torch.isfinite(value) for stats in history for value in stats.values())
 
 
+@pytest.mark.parametrize(
+    "extra", ["eyes", "edges", "alpha_area", "alpha_binary", "alpha_smooth", "equivariance"]
+)
+def test_each_extra_loss_falls_where_it_counts(extra: str) -> None:
+    # In one stage: a fresh outline network's alpha is 1 throughout, and has no slope to learn on.
+    weight = {f"extras__lambda_{extra}": 50.0, "unmask__architecture": "resnet"}
+    config = tiny_config(**(METHODS["cyclegan"] | weight), data__undrawn=0.0)
+    torch.manual_seed(0)
+    batch, method = _batch(config), _method(config)
+
+    history = [method.step(batch, 0) for _ in range(30)]
+
+    for key in (key for key in history[0] if key.endswith(f"/{extra}")):
+        first, last = (
+            float(torch.stack([stats[key] for stats in part]).mean())
+            for part in (history[:5], history[-5:])
+        )
+        assert last < first, key
+    assert any(key.endswith(f"/{extra}") for key in history[0])
+
+
 @pytest.fixture(scope="module")
 def vggface2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_vggface2(tmp_path_factory.mktemp("weights") / "vggface2.pt")
