@@ -27,8 +27,8 @@ CELL_PX = 12
 LOOK_THRESHOLDS = (0.5, 0.6)
 LOOK_THRESHOLD = 0.5
 """Thresholds of a look that leaves it to the track whether a face is one. MTCNN saw few masks: of
-photographs of masked faces its own thresholds (0.6, 0.7, 0.7) find 91 % (web) and 84 % (RMFD), these
-94 and 91 %; of bare ones 99 and 100 % (`scripts/bench_recall.py --pictures`)."""
+photographs of masked faces its own thresholds (0.6, 0.7, 0.7) find 91 % (web) and 84 % (RMFD),
+these 94 and 91 %; of bare ones 99 and 100 % (`scripts/bench_recall.py --pictures`)."""
 
 _STRIDE = 2
 _PYRAMID_STEP = 0.709
