@@ -78,6 +78,7 @@ LEARNT: dict[str, tuple[dict[str, Any], Any]] = {
     "discriminator.n_layers": ({}, 1),
     "discriminator.n_scales": ({}, 2),
     "discriminator.spectral": ({}, False),
+    "discriminator.luma": ({}, True),
     "optim.lr": ({}, 1e-3),
     "optim.lr_discriminator": ({}, 1e-3),
     "optim.optimizer": ({}, "rmsprop"),

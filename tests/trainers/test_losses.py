@@ -79,6 +79,7 @@ def test_edges_alpha_and_features_are_measured() -> None:
         DiscriminatorSpec(ndf=4, n_layers=2, n_scales=2),
         DiscriminatorSpec(ndf=4, spectral=False),
         DiscriminatorSpec(ndf=4, n_in=6),
+        DiscriminatorSpec(ndf=4, n_in=6, luma=True),
     ],
     ids=str,
 )
@@ -98,6 +99,22 @@ def test_every_discriminator_judges_patches_and_learns(spec: DiscriminatorSpec) 
         assert sides[0] < 64 // 2 ** (spec.n_layers - 1)
     losses.generator_loss(judged, "lsgan").backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is not None for p in judge.parameters())
+
+
+def test_a_judge_of_luma_sees_no_colour_that_is_as_bright() -> None:
+    torch.manual_seed(0)
+    judge = build_discriminator(DiscriminatorSpec(ndf=4, n_layers=2, spectral=False, luma=True))
+    grey = torch.rand(1, 1, 32, 32).repeat(1, 3, 1, 1).requires_grad_(True)
+    redder = torch.tensor([0.114, 0.0, -0.299]).view(1, 3, 1, 1)
+
+    verdict = judge(grey)[0][-1]
+
+    assert torch.allclose(judge(grey + redder)[0][-1], verdict, atol=1e-5)
+    verdict.sum().backward()
+    assert grey.grad is not None
+    # Nor does it drive any: the gradient is the same grey everywhere.
+    by_channel = grey.grad / torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    assert torch.allclose(by_channel[:, 0], by_channel[:, 2], atol=1e-6)
 
 
 def test_feature_matching_is_0_for_the_same_picture_and_reaches_only_the_fake() -> None:

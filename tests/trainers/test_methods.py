@@ -59,6 +59,7 @@ OPTIONS: list[tuple[str, str, Any]] = [
     ("cyclegan", "discriminator.diff_augment", "cutout"),
     ("cyclegan", "discriminator.mixup", 0.2),
     ("cyclegan", "discriminator.spectral", False),
+    ("pix2pix", "discriminator.luma", True),
     ("cyclegan", "optim.optimizer", "adamw"),
     ("cyclegan", "optim.beta1", 0.9),
     ("cyclegan", "extras.lambda_eyes", 5.0),

@@ -8,11 +8,11 @@ import click
 
 from facemask_video.cli.options import setting_options
 from trainers.cli.progress import cutting_line, write
-from trainers.config.faces import FacesConfig
+from trainers.config.faces import TrainingFacesConfig
 
 
 @click.command()
-@setting_options(FacesConfig)
+@setting_options(TrainingFacesConfig)
 @click.option(
     "-o", "--output", required=True, metavar="FILE", type=click.Path(path_type=Path),
     help="Where the weights are written.",

@@ -1,14 +1,13 @@
 """What is trained on, and how far it is varied."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from facemask_video.settings import check, setting
-from trainers.config.faces import FacesConfig
+from trainers.config.faces import TrainingFacesConfig
 
 
 @dataclass(frozen=True, slots=True)
-class DataConfig(FacesConfig):
+class DataConfig(TrainingFacesConfig):
     """What is trained on."""
 
     crop_size_px: int = setting(
@@ -20,16 +19,6 @@ class DataConfig(FacesConfig):
         flags=("--load-size",),
         metavar="PX",
         help="Side that crops are cut and kept at, larger so that jitter does not blur",
-    )
-    held_out: float = setting(
-        0.1,
-        low=0,
-        high=0.9,
-        help="Share of the pictures set aside for previews and measures, "
-        "where no manifest says which",
-    )
-    held_out_names: Path | None = setting(
-        None, metavar="FILE", help="Names of further pictures to set aside, one a line"
     )
     undrawn: float = setting(
         0.12, low=0, high=1, help="Share of drawn pairs left without a mask, to be kept as they are"

@@ -23,3 +23,23 @@ class FacesConfig:
     def __post_init__(self) -> None:
         """Check values."""
         check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacesConfig(FacesConfig):
+    """Faces to train on, and those set aside."""
+
+    held_out: float = setting(
+        0.1,
+        low=0,
+        high=0.9,
+        help="Share of the pictures set aside for previews and measures, "
+        "where no manifest says which",
+    )
+    held_out_names: Path | None = setting(
+        None, metavar="FILE", help="Names of further pictures to set aside, one a line"
+    )
+
+    def __post_init__(self) -> None:
+        """Check values."""
+        check(self)

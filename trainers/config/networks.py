@@ -50,6 +50,7 @@ class DiscriminatorConfig:
     n_layers: int = setting(3, low=0, high=6, help="Strided layers: 3 sees 70 px, 0 single pixels")
     n_scales: int = setting(1, low=1, high=5, help="Copies at 1, 1/2, 1/4 ... of the size")
     spectral: bool = setting(True, help="Spectral norm instead of instance norm")
+    luma: bool = setting(False, help="Judge brightness alone, so that no adversary drives colours")
     diff_augment: str = setting(
         "",
         metavar="KIND,...",

@@ -1,6 +1,6 @@
 """Discriminators: the 70x70 PatchGAN of pix2pix, smaller and larger ones, and several scales."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -18,13 +18,16 @@ class DiscriminatorSpec:
         n_layers: Strided layers; 3 sees 70x70 px, 0 sees single pixels.
         n_scales: Copies that judge the picture at 1, 1/2, 1/4 ... of its size.
         spectral: Spectral norm on each layer instead of instance norm.
-        n_in: Channels it judges.
+        luma: Judge brightness alone: an adversary that sees colours also drives them, which prints
+            red stains on skin, and what it is wanted for, sharpness, lies in brightness.
+        n_in: Channels of the pictures it is given, 3 for each.
     """
 
     ndf: int = 64
     n_layers: int = 3
     n_scales: int = 1
     spectral: bool = True
+    luma: bool = False
     n_in: int = 3
 
 
@@ -67,15 +70,28 @@ class MultiscaleDiscriminator(nn.Module):
 
     def __init__(self, spec: DiscriminatorSpec) -> None:
         super().__init__()
+        self.luma = spec.luma
+        if spec.luma:
+            spec = replace(spec, n_in=spec.n_in // 3)
         self.scales = nn.ModuleList(PatchDiscriminator(spec) for _ in range(spec.n_scales))
 
     def forward(self, image: Tensor) -> list[list[Tensor]]:
+        if self.luma:
+            image = brightness(image)
         judged = []
         for level, scale in enumerate(self.scales):
             if level:
                 image = functional.avg_pool2d(image, 2)
             judged.append(scale(image))
         return judged
+
+
+def brightness(image: Tensor) -> Tensor:
+    """Return the luma (ITU-R BT.601, section 2.5.1) of pictures (n, 3 k, S, S) as (n, k, S, S)."""
+    weights = torch.tensor([0.299, 0.587, 0.114], device=image.device, dtype=image.dtype)
+    apart = image.reshape(image.shape[0], -1, 3, *image.shape[2:])
+    luma: Tensor = (apart * weights.view(1, 1, 3, 1, 1)).sum(dim=2)
+    return luma
 
 
 def build_discriminator(spec: DiscriminatorSpec) -> MultiscaleDiscriminator:
