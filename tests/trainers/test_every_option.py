@@ -93,6 +93,7 @@ LEARNT: dict[str, tuple[dict[str, Any], Any]] = {
     "warm_start.lambda_features": ({}, 5.0),
     "warm_start.lambda_real": ({}, 5.0),
     "warm_start.gan_from": ({}, 100),
+    "warm_start.hidden_below": ({"data.seed": 2}, 1.0),
 }
 """Settings that change the weights after a step, each with what it is changed from."""
 

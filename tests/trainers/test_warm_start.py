@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from facemask_video.translate.networks import TwoStageGenerator
 from tests.trainers.tiny import drawn_training_crops, tiny_config
 from trainers.config import TrainConfig
 from trainers.data.batches import Batch, batches
@@ -37,6 +38,31 @@ def test_a_few_steps_on_two_faces_lower_the_losses(architecture: str) -> None:
 
     for name in ("unmask/outline", "unmask/l1", "mask/alpha", "mask/l1"):
         assert float(history[-1][name]) < 0.9 * float(history[0][name]), name
+
+
+def test_a_share_of_the_faces_is_hidden_from_the_mask_down_to_the_edge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = tiny_config(data__undrawn=0.0, warm_start__hidden_below=0.5)
+    batch, method = _batch(config), _method(config)
+    hidden: list[torch.Tensor] = []
+    complete = TwoStageGenerator.complete
+
+    def watched(
+        generator: TwoStageGenerator, image: torch.Tensor, outline: torch.Tensor
+    ) -> torch.Tensor:
+        hidden.append(outline.detach())
+        return complete(generator, image, outline)
+
+    monkeypatch.setattr(TwoStageGenerator, "complete", watched)
+
+    method.step(batch, 0)
+
+    covered = batch.masked_cover.amax(dim=2) > 0.9
+    at_the_edge = hidden[0][:, :, -1] > 0.9
+    n_others = len(covered) // 2
+    assert bool(at_the_edge[n_others:][covered[n_others:]].all())
+    assert not bool(at_the_edge[:n_others][covered[:n_others]].all())
 
 
 def test_discriminators_learn_nothing_before_their_time_and_everything_learns_after() -> None:

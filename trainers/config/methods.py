@@ -21,6 +21,9 @@ class WarmStartConfig:
     lambda_features: float = setting(3.0, low=0, help="Features of the adversary")
     lambda_real: float = setting(0.3, low=0, help="Adversary on real masked faces")
     gan_from: int = setting(4000, low=0, help="Images seen before the adversary joins")
+    hidden_below: float = setting(
+        0.0, low=0, high=1, help="Share hidden down to the edge, as where a picture cuts a mask"
+    )
 
     def __post_init__(self) -> None:
         """Check values."""

@@ -44,6 +44,8 @@ class WarmStartOptions:
         lambda_features: Feature matching.
         lambda_real: Adversary on real masked faces (``unmask``).
         gan_from: Images seen before the adversary joins.
+        hidden_below: Share of the faces to complete that are hidden from the mask down to the
+            crop's lower edge: so a mask looks that the picture cuts, where its edge is repeated.
         directions: Which generators learn; the other one stands still.
     """
 
@@ -60,6 +62,7 @@ class WarmStartOptions:
     lambda_features: float = 3.0
     lambda_real: float = 0.3
     gan_from: int = 4000
+    hidden_below: float = 0.0
     directions: tuple[str, ...] = ("mask", "unmask")
 
 
@@ -146,7 +149,7 @@ class WarmStart:
                 used = torch.where(
                     use_own, torch.maximum(own, batch.masked_cover), batch.masked_cover
                 )
-                blank, alpha = generator.hide(used)
+                blank, alpha = generator.hide(_hidden_below(used, opt.hidden_below))
                 painted = generator.complete(batch.masked, blank)
             else:
                 painted, alpha = generator(batch.masked)
@@ -277,6 +280,13 @@ class WarmStart:
     def _update(self, name: str, loss: Tensor) -> None:
         """Step one optimiser on a loss; every other network's gradients are left out of it."""
         descend(self.optimizers[name], loss)
+
+
+def _hidden_below(outline: Tensor, share: float) -> Tensor:
+    """Let the outlines of the last pictures of a batch reach down to the lower edge."""
+    n_others = len(outline) - round(share * len(outline))
+    reaching = outline[n_others:].cummax(dim=2).values
+    return torch.cat([outline[:n_others], reaching])
 
 
 def _around(alpha: Tensor, reach_px: int) -> Tensor:
