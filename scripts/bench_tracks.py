@@ -26,7 +26,7 @@ import torch
 from held_frames import HeldFrame, read
 from numpy.typing import NDArray
 
-from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
+from facemask_video.detect.look import looking_detector
 from facemask_video.detect.size import detect_size_px
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.faces import TrackedFrame
@@ -66,11 +66,8 @@ class Scene:
         self._picture, self._noise = still.image, noise
         self._rng = np.random.default_rng(7)
         self.size_px = detect_size_px(WIDTH_PX, HEIGHT_PX, min_face_px=MIN_FACE_PX)
-        self.detector = CascadeDetector(
-            device=torch.device("cpu"),
-            threshold=LOOK_THRESHOLD,
-            stage_thresholds=LOOK_THRESHOLDS,
-            min_face_px=MIN_FACE_PX * self.size_px / WIDTH_PX,
+        self.detector = looking_detector(
+            device=torch.device("cpu"), min_face_px=MIN_FACE_PX * self.size_px / WIDTH_PX
         )
         (face,) = self.detector.detect([self._picture])[0]
         self._face = np.array(face.box.center)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
+from facemask_video.detect.landmarks import SEEN_SIZE_PX, SURROUND, LandmarkNetwork
 from facemask_video.detect.mtcnn import OFFSET_PX, STAGE_THRESHOLDS, load_networks
 from facemask_video.detect.sums import Candidates, SumTables, surroundings
 from facemask_video.faces import Detection
@@ -37,6 +38,7 @@ _PYRAMID_STEP = 0.709
 _CUT_2_PX, _CUT_3_PX = 24, 48
 _WIDE = ((0.0, 0.0, 0.0), (0.12, 0.0, 0.0), (-0.12, 0.0, 0.0), (0.0, 0.12, 0.0), (0.0, -0.12, 0.0))
 _NARROW = ((0.0, 0.0, 0.0), (0.03, 0.03, 0.0), (-0.03, -0.03, 0.0), (0.03, -0.03, 0.03))
+_PLACED = _NARROW[1:3]
 # Cuts about a place: shift right, shift down and growth on each side, as parts of its side.
 
 _AT_ONCE = {"cpu": (1, 128, 16), "cuda": (256, 2048, 2048)}
@@ -54,6 +56,8 @@ class CascadeDetector:
         min_face_px: Smallest face looked for, in px of the pictures shown, >= 12.
         precision: Of the networks; boxes are always computed in single precision.
         stage_thresholds: Least scores in the first and the second network.
+        landmarks: Places the points of a close look; MTCNN's third network where None, for which
+            the mouth under a mask is a guess.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class CascadeDetector:
         min_face_px: float,
         precision: torch.dtype = torch.float32,
         stage_thresholds: tuple[float, float] = STAGE_THRESHOLDS,
+        landmarks: LandmarkNetwork | None = None,
     ) -> None:
         """Load the networks."""
         if not all(0.0 <= value <= 1.0 for value in (threshold, *stage_thresholds)):
@@ -76,6 +81,7 @@ class CascadeDetector:
         self._precision = precision
         self._thresholds = (*stage_thresholds, threshold)
         self._min_face_px = min_face_px
+        self._landmarks = landmarks
         networks = load_networks(device)
         self._first, self._second, self._third = (each.to(precision) for each in networks)
         at_once = _AT_ONCE["cpu" if device.type == "cpu" else "cuda"]
@@ -133,6 +139,8 @@ class CascadeDetector:
         found.score = (wide.score * len(_WIDE) + found.score * len(_NARROW)) / (
             len(_WIDE) + len(_NARROW)
         )
+        if self._landmarks is not None:
+            landmarks = self._place(found.corners, picture, sums, self._landmarks)
         origin = torch.tensor([x0, y0], device=self._device)
         found.corners, landmarks = found.corners + origin.repeat(2), landmarks + origin
         return _detections(found, landmarks, len(images))
@@ -166,6 +174,29 @@ class CascadeDetector:
         weight = (weight / weight.sum(dim=1, keepdim=True))[..., None]
         found = Candidates((moved * weight).sum(dim=1), each.mean(dim=1), picture)
         return found, (landmarks * weight).sum(dim=1).reshape(n_boxes, 5, 2)
+
+    def _place(
+        self, corners: Tensor, picture: Tensor, sums: SumTables, network: LandmarkNetwork
+    ) -> Tensor:
+        """Average the points (n, 5, 2) that a network sees in several cuts about each box."""
+        squares = _squared(corners)
+        side = (squares[:, 2:3] - squares[:, :1] + 1)[:, None]
+        shift = torch.tensor(list(_PLACED), device=corners.device)[None] * side
+        reach = shift[..., 2:] + (SURROUND - 1) / 2 * side
+        around = squares[:, None] + torch.cat(
+            [shift[..., :2] - reach, shift[..., :2] + reach], dim=2
+        )
+        # Whole pixels, so that what is cut is what the points are parts of.
+        around = around.round().reshape(-1, 4)
+        n_tries = len(_PLACED)
+        score = torch.zeros(len(around), device=corners.device)
+        cut_from = Candidates(around, score, picture.repeat_interleave(n_tries))
+        _, cuts = sums.cut(cut_from, SEEN_SIZE_PX, inside_only=False)
+        points = network(_normalised(cuts).to(memory_format=torch.channels_last))
+        sides = around[:, 2:] - around[:, :2] + 1
+        placed = around[:, None, :2] - 1 + points * sides[:, None] + OFFSET_PX
+        mean: Tensor = placed.reshape(-1, n_tries, 5, 2).mean(dim=1)
+        return mean
 
     def _propose(self, sums: SumTables) -> Candidates:
         """Run the first network over the pyramid of all pictures."""

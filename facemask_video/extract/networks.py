@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from facemask_video.config import ExtractConfig
-from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
 from facemask_video.detect.detector import Detector
+from facemask_video.detect.look import looking_detector
 from facemask_video.detect.size import SMALLEST_FACE_PX
 from facemask_video.extract.judge import Judge, NetworkJudge
 from facemask_video.extract.videos import LoadFinder
@@ -34,10 +34,7 @@ def load_networks(config: ExtractConfig) -> Networks:
     def finder(info: VideoInfo) -> Finder:
         return load_finder(config.detect, info, device)
 
-    detector = CascadeDetector(
-        device=device,
-        threshold=min(config.detect.threshold, LOOK_THRESHOLD),
-        stage_thresholds=LOOK_THRESHOLDS,
-        min_face_px=SMALLEST_FACE_PX,
+    detector = looking_detector(
+        device=device, threshold=config.detect.threshold, min_face_px=SMALLEST_FACE_PX
     )
     return Networks(finder, detector, NetworkJudge(device, crop_size_px=config.crop.size_px))

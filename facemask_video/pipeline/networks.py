@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from facemask_video.config import ConvertConfig, DetectConfig
-from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
 from facemask_video.detect.detector import Detector
+from facemask_video.detect.look import looking_detector
 from facemask_video.detect.size import detect_size_px
 from facemask_video.frames import VideoInfo
 from facemask_video.pipeline.gate import FaceGate
@@ -86,11 +86,9 @@ def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> 
         info.width_px, info.height_px, min_face_px=config.min_face_px
     )
     scale = min(1.0, size_px / max(info.width_px, info.height_px))
-    detector = CascadeDetector(
+    detector = looking_detector(
         device=device,
-        # Weak sights keep a track, and only the track decides whether it is a face.
-        threshold=min(config.threshold, LOOK_THRESHOLD),
-        stage_thresholds=LOOK_THRESHOLDS,
+        threshold=config.threshold,
         min_face_px=max(_MTCNN_CELL_PX, config.min_face_px * scale),
     )
     return Finder(detector, size_px)

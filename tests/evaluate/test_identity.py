@@ -85,9 +85,9 @@ def test_a_real_embedder_tells_persons_apart(shared_data: Path) -> None:
     import torch
 
     from trainers.data.crops import face_crop, main_face, read_rgb
-    from trainers.evaluate.sets import detector
+    from trainers.data.detector import photograph_detector
 
-    finder = detector(torch.device("cpu"))
+    finder = photograph_detector(torch.device("cpu"))
     pairs = [p for p in read_face_pairs(shared_data / "lfw/pairs.txt", limit=2) if p.fold == 0]
     embedder = OnnxEmbedder(shared_data / "models/mobilefacenet_112x96.onnx", n_threads=1)
     cosines = []

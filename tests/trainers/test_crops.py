@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import torch
 
 from facemask_video.align.template import TEMPLATE
 from facemask_video.errors import ConfigError
+from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
+from facemask_video.geometry import Box
 from facemask_video.video import VideoReader
 from tests.trainers.tiny import drawn_crops, tiny_config
-from trainers.data.crops import CropSet, held_out, list_images
+from trainers.data.crops import CropSet, held_out, list_images, main_face
 from trainers.fit.sources import cut_folders, load_training_crops
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "astronaut.mp4"
@@ -191,3 +194,41 @@ def test_neighbours_are_the_nearest_frames_of_the_same_track(tmp_path: Path) -> 
     again = CropSet.load(tmp_path / "crops.npz").take(np.arange(19) > 9)
     assert again.neighbours().tolist() == crops.neighbours().tolist()
     assert CropSet.joined([drawn_crops(1), drawn_crops(1)]).moments is None
+
+
+class _Near:
+    """Sees one face in full, and another place in a close look."""
+
+    def __init__(self, full: Box, close: Box) -> None:
+        self.full, self.close = full, close
+
+    @staticmethod
+    def _face(box: Box) -> Detection:
+        points = np.asarray(TEMPLATE * box.width_px + [box.x0, box.y0], np.float32)
+        return Detection(box, points, 0.9)
+
+    def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
+        return [[self._face(self.full)] for _ in images]
+
+    def look_near(
+        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
+    ) -> list[list[Detection]]:
+        assert list(places) == [[self.full]]
+        return [[self._face(self.close)] for _ in images]
+
+
+@pytest.mark.parametrize(
+    ("close", "taken"),
+    [(Box(32, 31, 72, 71), True), (Box(80, 80, 110, 110), False)],
+    ids=["nearby", "another face"],
+)
+def test_a_main_face_is_placed_by_a_close_look_that_sees_the_same_face(
+    close: Box, taken: bool
+) -> None:
+    detector = _Near(Box(30, 30, 70, 70), close)
+
+    # A border of a fifth is put around pictures.
+    found = main_face(np.zeros((100, 100, 3), np.uint8), detector)
+
+    assert found is not None
+    assert found.box.x0 == (close.x0 if taken else 30) - 20

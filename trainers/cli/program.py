@@ -11,6 +11,7 @@ from trainers.cli.export import export
 from trainers.cli.fit import fit
 from trainers.cli.gate import gate
 from trainers.cli.import_pth import import_pth
+from trainers.cli.landmarks import landmarks
 from trainers.cli.pairs import pairs
 from trainers.cli.study import study
 
@@ -36,5 +37,5 @@ def main() -> None:
     """
 
 
-for command in (crops, covers, pairs, fit, export, import_pth, gate, evaluate, study):
+for command in (crops, covers, pairs, fit, export, import_pth, gate, landmarks, evaluate, study):
     main.add_command(command)

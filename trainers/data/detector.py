@@ -1,14 +1,13 @@
-"""The detector of pictures that show a face each."""
+"""The detector of pictures that show a face each: the converter's own, with its own limits."""
 
 import torch
 
-from facemask_video.detect.mtcnn import MtcnnDetector
+from facemask_video.detect.cascade import CascadeDetector
+from facemask_video.detect.look import looking_detector
 
-# Where a face is known to be, weak detections are more often right than wrong.
-_THRESHOLD = 0.6
-_MIN_FACE_PX = 40.0
+MIN_FACE_PX = 40.0
 
 
-def photograph_detector(device: torch.device) -> MtcnnDetector:
+def photograph_detector(device: torch.device) -> CascadeDetector:
     """Return what finds the main face of a picture; see `trainers.data.crops.main_face`."""
-    return MtcnnDetector(device=device, threshold=_THRESHOLD, min_face_px=_MIN_FACE_PX)
+    return looking_detector(device=device, min_face_px=MIN_FACE_PX)

@@ -11,17 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facemask_video.detect.detector import Detector
-from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.errors import ConfigError
 from facemask_video.frames import ImageU8
 from trainers.data.crops import main_face, read_rgb
+from trainers.data.detector import photograph_detector
 
 logger = logging.getLogger(__name__)
-
-# As in training: the pictures show a face each, so weak detections are more often right than wrong.
-_DETECTION_THRESHOLD = 0.6
-_MIN_FACE_PX = 40.0
 
 # Levels of a byte. JPEG at quality 92 moves single samples by up to about 20 of them.
 _DIFFERENCE = 32
@@ -78,11 +73,6 @@ class PhotoPairs:
         return tuple(grown(outline) for outline in self.outlines)
 
 
-def detector(device: torch.device) -> Detector:
-    """Return the detector that finds the main face of a picture."""
-    return MtcnnDetector(device=device, threshold=_DETECTION_THRESHOLD, min_face_px=_MIN_FACE_PX)
-
-
 def grown(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Return a region with a little more on every side."""
     reach = max(1, round(region.shape[0] * _EDGE))
@@ -125,7 +115,7 @@ def read_photo_pairs(
         ConfigError: A picture cannot be read, a pair differs in size, or there are too few faces.
     """
     rows = read_pairs_file(path)
-    finder = detector(device)
+    finder = photograph_detector(device)
     truth, masked, regions, landmarks = [], [], [], []
     names: list[tuple[str, str]] = []
     for without, with_mask in rows[: limit or None]:

@@ -15,6 +15,7 @@ from facemask_video.translate.gate import default_gate
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
 from trainers.data.crops import CropSet
+from trainers.data.detector import photograph_detector
 from trainers.evaluate.bench import Bench, Findings
 from trainers.evaluate.clips import clip_figures, find_clips, pooled_figures
 from trainers.evaluate.config import EvaluateConfig
@@ -22,7 +23,7 @@ from trainers.evaluate.figures import About
 from trainers.evaluate.identity import embedded
 from trainers.evaluate.judges import Judges, load_judges
 from trainers.evaluate.outputs import CropTranslator, translated
-from trainers.evaluate.photographs import detector, read_pairs_file, read_photo_pairs
+from trainers.evaluate.photographs import read_pairs_file, read_photo_pairs
 from trainers.evaluate.report import Report
 from trainers.evaluate.sets import (
     cut_pairs,
@@ -128,7 +129,7 @@ def _judge_pictures(
                 limit=config.sets.limit,
             )
             said = f"{len(photographs)} exact pairs"
-            bench.photographs(photographs, detector(device), said)
+            bench.photographs(photographs, photograph_detector(device), said)
             bench.pairs("pairs", cut_pairs(photographs, translator.crop_size_px), others, said)
         if bare is not None and config.sets.drawn:
             chosen = first(resized(bare, translator.crop_size_px), config.sets.drawn)

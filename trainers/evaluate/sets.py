@@ -13,10 +13,11 @@ from facemask_video.align.crop import cut_from_image
 from facemask_video.errors import ConfigError
 from facemask_video.warp import warp
 from trainers.data.crops import CropSet, cut_folder, resize_crop
+from trainers.data.detector import photograph_detector
 from trainers.data.extraction import is_extraction, read_extraction
 from trainers.data.masks import draw_mask
 from trainers.data.styles import random_style
-from trainers.evaluate.photographs import PhotoPairs, detector, grown
+from trainers.evaluate.photographs import PhotoPairs, grown
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ def load_crops(
         if is_extraction(source):
             crops, skipped = read_extraction(source, largest_px=size_px, domain=domain)
         else:
-            crops, skipped = cut_folder(source, detector(device), crop_size_px=size_px)
+            crops, skipped = cut_folder(source, photograph_detector(device), crop_size_px=size_px)
         if skipped:
             name, reason = skipped[0]
             logger.warning(

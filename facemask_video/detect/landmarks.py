@@ -1,0 +1,133 @@
+"""Place the five points of a face that may be masked.
+
+MTCNN's third network has seen hardly a mask: under one it sets the mouth too high and too narrow,
+and takes the eyes along. This network looks at the same kind of cut, saw masks drawn on faces whose
+points were known (``facemask-train landmarks``), and puts the points where they lie beneath.
+"""
+
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from facemask_video.errors import WeightsError
+
+FORMAT = "facemask-landmarks/1"
+
+SEEN_SIZE_PX = 48
+"""Side of the cuts that it takes."""
+
+SURROUND = 1.15
+"""Side of those cuts, in longer sides of the face's box."""
+
+_CELLS = SEEN_SIZE_PX // 4
+
+
+class LandmarkNetwork(nn.Module):
+    """Five points of a face: (n, 3, 48, 48) in [-1, 1] to (n, 5, 2), (x, y) as parts of the side.
+
+    Each point is the mean place of a heat map (soft-argmax; Luvizon et al., "Human pose regression
+    by combining indirect part detection and contextual information", 2019, section 3.1), which is
+    learnt in a small part of the samples that direct regression takes.
+    """
+
+    grid: Tensor
+
+    def __init__(self, width: int = 24) -> None:
+        super().__init__()
+        wide, widest = 2 * width, round(width * 8 / 3)
+        self.width = width
+        # The dilated layers see the whole face from every cell: a mouth that is hidden is placed by
+        # the eyes.
+        self.body = nn.Sequential(
+            _Layer(3, width, stride=2),
+            _Layer(width, wide),
+            _Layer(wide, widest, stride=2),
+            _Layer(widest, widest),
+            _Layer(widest, widest, dilation=2),
+            _Layer(widest, widest, dilation=3),
+            _Layer(widest, widest, dilation=2),
+            _Layer(widest, widest),
+        )
+        self.maps = nn.Conv2d(widest, 5, 1)
+        middle = (torch.arange(_CELLS) + 0.5) / _CELLS
+        places = torch.stack([middle.repeat(_CELLS), middle.repeat_interleave(_CELLS)], dim=1)
+        self.register_buffer("grid", places, persistent=False)
+
+    def forward(self, cuts: Tensor) -> Tensor:
+        """Return the points."""
+        heat = self.maps(self.body(cuts)).flatten(2).float().softmax(dim=2)
+        points: Tensor = heat @ self.grid.float()
+        return points
+
+
+class _Layer(nn.Module):
+    """Convolution, norm, ReLU."""
+
+    def __init__(self, n_in: int, n_out: int, *, stride: int = 1, dilation: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            n_in, n_out, 3, stride=stride, padding=dilation, dilation=dilation, bias=False
+        )
+        self.norm: nn.Module = nn.BatchNorm2d(n_out)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return functional.relu(self.norm(self.conv(features)), inplace=True)
+
+    def fold_norm(self) -> None:
+        """Let the convolution do the norm's work; for running only."""
+        assert isinstance(self.norm, nn.BatchNorm2d)
+        self.conv = fuse_conv_bn_eval(self.conv, self.norm)
+        self.norm = nn.Identity()
+
+
+def default_landmarks() -> Path:
+    """Return the shipped network's path."""
+    return Path(str(resources.files("facemask_video") / "weights" / "landmarks.safetensors"))
+
+
+def load_landmarks(path: Path, *, device: torch.device) -> LandmarkNetwork:
+    """Read a network, in single precision and for running only: its norms are folded away.
+
+    Raises:
+        WeightsError: No file, damaged, or of another format.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such landmark weights; install the package again.")
+    try:
+        with safe_open(str(path), framework="pt") as stored:
+            card = stored.metadata() or {}
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as exc:
+        raise WeightsError(f"{path}: not a safetensors file ({exc}).") from exc
+    if card.get("format") != FORMAT:
+        raise WeightsError(
+            f"{path}: landmark weights are of format {card.get('format')}, expected {FORMAT}."
+        )
+    network = LandmarkNetwork(int(card["width"]))
+    try:
+        network.load_state_dict(
+            {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+        )
+    except RuntimeError as exc:
+        raise WeightsError(f"{path}: tensors do not fit ({str(exc).splitlines()[0]}).") from exc
+    network.eval().requires_grad_(False)
+    for layer in network.body:
+        assert isinstance(layer, _Layer)
+        layer.fold_norm()
+    return network.to(device).to(memory_format=torch.channels_last)
+
+
+def save_landmarks(path: Path, network: LandmarkNetwork, *, images_seen: int) -> None:
+    """Write a network in half precision."""
+    tensors = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
+        for name, tensor in network.state_dict().items()
+    }
+    card = {"format": FORMAT, "width": str(network.width), "images_seen": str(images_seen)}
+    save_file(tensors, str(path), metadata=card)

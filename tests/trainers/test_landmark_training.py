@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import numpy as np
+import torch
+from click.testing import CliRunner
+
+from facemask_video.detect.landmarks import SEEN_SIZE_PX, load_landmarks
+from tests.trainers.tiny import drawn_crops
+from trainers.cli import main
+from trainers.data.landmark_samples import LandmarkSamples
+from trainers.fit.landmarks import train_landmarks
+from trainers.fit.sources import TrainingCrops
+
+CPU = torch.device("cpu")
+
+
+def _crops(n_crops: int = 24) -> TrainingCrops:
+    sets = [drawn_crops(n_crops, size_px=64, seed=seed) for seed in range(4)]
+    return TrainingCrops(*sets)
+
+
+def test_samples_are_the_same_by_number_and_their_points_lie_on_the_cut() -> None:
+    samples = LandmarkSamples(drawn_crops(4), drawn_crops(4, seed=1), seed=3, first=0, count=20)
+
+    points = np.stack([samples[number][1] for number in range(20)])
+
+    later = LandmarkSamples(drawn_crops(4), drawn_crops(4, seed=1), seed=3, first=7, count=2)
+    assert np.array_equal(later[0][0], samples[7][0])
+    assert np.array_equal(later[0][1], samples[7][1])
+    assert later[0][0].shape == (3, SEEN_SIZE_PX, SEEN_SIZE_PX)
+    # Eyes in the upper half, left before right; the mouth below them.
+    assert (points[:, :2, 1].mean(axis=1) < 0.6).all()
+    assert (points[:, 0, 0] < points[:, 1, 0]).all()
+    assert (points[:, 3:, 1].mean(axis=1) > points[:, :2, 1].mean(axis=1)).all()
+    assert ((points > -0.2) & (points < 1.2)).all()
+
+
+def test_training_brings_the_points_nearer() -> None:
+    losses: list[float] = []
+
+    network, distance = train_landmarks(
+        _crops(),
+        images=2416,
+        batch_size=16,
+        seed=0,
+        device=CPU,
+        on_stats=lambda seen, loss: losses.append(loss),
+    )
+
+    assert losses[-1] < 0.5 * losses[0]
+    assert distance < 0.35
+    assert not network.training
+
+
+def test_the_command_writes_a_network_that_the_converter_loads(tmp_path: Path) -> None:
+    drawn_crops(6, size_px=160, seed=1).save(tmp_path / "bare.npz")
+    drawn_crops(6, size_px=160, seed=2, name="masked").save(tmp_path / "masked.npz")
+    path = tmp_path / "landmarks.safetensors"
+
+    result = CliRunner().invoke(
+        main,
+        ["landmarks", "--bare", str(tmp_path / "bare.npz"),
+         "--masked", str(tmp_path / "masked.npz"), "-o", str(path), "--images", "16",
+         "--batch-size", "8", "--n-workers", "0", "--seed", "2", "--device", "cpu"],
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    assert "of the eyes' distance" in result.output
+    points = load_landmarks(path, device=CPU)(torch.zeros(2, 3, SEEN_SIZE_PX, SEEN_SIZE_PX))
+    assert points.shape == (2, 5, 2)
+    assert ((points > 0) & (points < 1)).all()

@@ -1,0 +1,103 @@
+"""Samples for the landmark network: faces as the detector cuts them, and where their points lie."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from facemask_video.detect.landmarks import SEEN_SIZE_PX, SURROUND
+from trainers.data.augment import Augmentation, cut_cloth, cut_off, vary, wear
+from trainers.data.crops import CropSet
+from trainers.data.masks import FloatImage, draw_mask
+from trainers.data.styles import random_style
+
+AUGMENTATION = Augmentation(turn_deg=18, scale=0.12, shift=0.05, color=0.35, wear=0.5, cut_off=0.2)
+
+VARIED_SIZE_PX = 128
+
+_DRAWN = 0.75
+"""Share of the samples that wear a drawn mask, and of those the share cut from real cloth."""
+_REAL_CLOTH = 0.4
+
+_BOX_DOWN, _BOX_HALF_SIDE = 0.31, 1.39
+"""Where MTCNN's boxes lie, in eye distances: their middle below the eyes', and half of their longer
+side. Means over 95 bare and 94 masked photographs of one set; they vary by 0.12."""
+
+_BOX_SHIFT, _BOX_SCALE = 0.07, 0.12
+"""How far boxes are varied, standard deviations: shift as a part of the side, log of the size."""
+
+_COARSE = 0.3
+"""Share of the cuts that come from a small face."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LandmarkSamples(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
+    """Number i is always the same: a cut (3, s, s) in [-1, 1], and its points (5, 2) as parts of s.
+
+    Attributes:
+        bare: Bare faces, whose points are known.
+        masked: Really masked ones, for their cloth; their points are not to be trusted.
+        seed: Names the series.
+        first: Number of the first sample.
+        count: How many there are.
+    """
+
+    bare: CropSet
+    masked: CropSet
+    seed: int
+    first: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, offset: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        cv2.setNumThreads(0)
+        rng = np.random.default_rng((self.seed, self.first + offset))
+        picture, points = self._varied(self.bare, rng)
+        if rng.random() < _DRAWN:
+            cloth = None
+            if rng.random() < _REAL_CLOTH:
+                cloth = cut_cloth(self._varied(self.masked, rng)[0], rng)
+            picture, _ = draw_mask(picture, points, random_style(rng), texture=cloth)
+        if rng.random() < AUGMENTATION.cut_off:
+            (picture,) = cut_off((picture,), rng)
+        if rng.random() < AUGMENTATION.wear:
+            picture, _ = wear(picture, picture, rng)
+        cut, points = _detected(picture, points, rng)
+        if rng.random() < _COARSE:
+            small_px = int(rng.integers(14, 44))
+            small = cv2.resize(cut, (small_px, small_px), interpolation=cv2.INTER_AREA)
+            cut = np.asarray(cv2.resize(small, (SEEN_SIZE_PX, SEEN_SIZE_PX)), np.float32)
+        return np.ascontiguousarray(cut.transpose(2, 0, 1) * 2 - 1, dtype=np.float32), points
+
+    def _varied(
+        self, crops: CropSet, rng: np.random.Generator
+    ) -> tuple[FloatImage, NDArray[np.float32]]:
+        index = int(rng.integers(len(crops)))
+        return vary(crops.images[index], crops.landmarks[index], VARIED_SIZE_PX, AUGMENTATION, rng)
+
+
+def _detected(
+    picture: FloatImage, points: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[FloatImage, NDArray[np.float32]]:
+    """Cut a face out as the detector would, more or less; returns the points in the cut's sides."""
+    across = points[1] - points[0]
+    down = np.array([-across[1], across[0]])
+    middle = (points[0] + points[1]) / 2 + _BOX_DOWN * down
+    half = _BOX_HALF_SIDE * max(float(np.hypot(*across)), 1.0)
+    half *= float(np.exp(rng.normal(0, _BOX_SCALE)))
+    middle = middle + rng.normal(0, _BOX_SHIFT, 2) * 2 * half
+    half *= SURROUND
+    first = middle - half
+    # Reduced by area first, as the detector's cuts are; what is left of the map is a shift.
+    scale = SEEN_SIZE_PX / (2 * half)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    reduced = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=how)
+    shift = np.array([[1.0, 0.0, -first[0] * scale], [0.0, 1.0, -first[1] * scale]])
+    cut = cv2.warpAffine(
+        reduced, shift, (SEEN_SIZE_PX, SEEN_SIZE_PX), borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(cut, np.float32), np.asarray((points - first) / (2 * half), np.float32)
