@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from facemask_video.composite.alpha import clean
 from facemask_video.faces import TranslatedCrop
+from facemask_video.frames import ImageU8
 
 _Float32 = NDArray[np.float32]
 
@@ -35,16 +36,31 @@ It bounds how far a smeared picture can be from the true one to a few levels.
 _OUTPUT_TRUST = 0.7
 """Weight of the past that the generated picture alone can win where the input has moved."""
 
-_BLUR = 1 / 64
-"""Standard deviation of the blur under which changes are measured, of the crop's side."""
+_GRID_PX = 64
+"""Side of the pictures that changes are measured on: nothing finer outlives the blur."""
+
+_BLUR_PX = 1.0
+"""Standard deviation of the blur under which changes are measured, on that grid."""
+
+
+@dataclass(slots=True, eq=False)
+class _View:
+    """A crop reduced to the grid, float32: source and image (g, g, 3), alpha (g, g)."""
+
+    source: _Float32
+    image: _Float32
+    alpha: _Float32
 
 
 @dataclass(slots=True, eq=False)
 class _Past:
-    """The running means of one person: source and image (S, S, 3), alpha (S, S), float32."""
+    """The running means of one person: image (S, S, 3), alpha (S, S), float32.
+
+    The means of the image are kept where an alpha shows it; elsewhere it is the last one.
+    """
 
     frame_index: int
-    source: _Float32
+    view: _View
     image: _Float32
     alpha: _Float32
 
@@ -71,6 +87,8 @@ class Stabiliser:
     ) -> tuple[TranslatedCrop, ...]:
         """Return the crops of one frame, each blended with its person's past.
 
+        Where neither a crop's alpha nor its past's shows anything, the image is left as it is.
+
         Args:
             crops: All translated crops of the frame.
             frame_index: The frame's place in the clip. Frames come in order, those without faces
@@ -83,47 +101,77 @@ class Stabiliser:
         for crop in crops:
             track_id = crop.source.face.track_id
             past = self._pasts.get(track_id)
-            if past is not None and not _follows(past, crop, frame_index):
-                past = None
-            present = _blend(past, crop, frame_index, self._memory)
+            present = _begin(crop, frame_index)
+            image = crop.image
+            if past is not None and _follows(past, present):
+                image = _blend(past, present, image, self._memory)
             pasts[track_id] = present
-            image = np.clip(np.rint(present.image), 0, 255).astype(np.uint8)
-            steadied.append(TranslatedCrop(crop.source, image, clean(present.alpha)))
+            steadied.append(TranslatedCrop(crop.source, image, present.alpha))
         self._pasts = pasts
         return tuple(steadied)
 
 
-def _follows(past: _Past, crop: TranslatedCrop, frame_index: int) -> bool:
-    return past.frame_index == frame_index - 1 and past.alpha.shape == crop.alpha.shape
+def _begin(crop: TranslatedCrop, frame_index: int) -> _Past:
+    # Cleaned before it is blended: a pixel that is not a number would spoil all that come after.
+    alpha = clean(crop.alpha)
+    view = _View(_reduced(crop.source.image), _reduced(crop.image), _reduced(alpha))
+    return _Past(frame_index, view, crop.image.astype(np.float32), alpha)
 
 
-def _blend(past: _Past | None, crop: TranslatedCrop, frame_index: int, memory: float) -> _Past:
-    source = crop.source.image.astype(np.float32)
-    image = crop.image.astype(np.float32)
-    alpha = crop.alpha.astype(np.float32)
-    if past is None:
-        return _Past(frame_index, source, image, alpha)
+def _follows(past: _Past, present: _Past) -> bool:
+    return past.frame_index == present.frame_index - 1 and past.alpha.shape == present.alpha.shape
+
+
+def _blend(past: _Past, present: _Past, image: ImageU8, memory: float) -> ImageU8:
+    """Draw the present towards the past, and return its image in bytes."""
+    weight = memory * _stillness(past.view, present.view)
+    _draw(present.view.source, past.view.source, weight)
+    _draw(present.view.image, past.view.image, weight)
+    _draw(present.view.alpha, past.view.alpha, weight)
+    place = _bounds(np.maximum(past.alpha, present.alpha))
+    weight = cv2.resize(weight, present.alpha.shape[::-1])[place]
+    _draw(present.image[place], past.image[place], weight)
+    _draw(present.alpha[place], past.alpha[place], weight)
+    present.alpha[place] = clean(present.alpha[place])
+    steadied = image.copy()
+    steadied[place] = np.rint(present.image[place])
+    return steadied
+
+
+def _draw(present: _Float32, past: _Float32, weight: _Float32) -> None:
+    """Move values towards those of the past, in place."""
+    present += (weight if present.ndim == 2 else weight[:, :, None]) * (past - present)
+
+
+def _bounds(alpha: _Float32) -> tuple[slice, slice]:
+    """Return the rows and columns around all that an alpha shows."""
+    x0, y0, width, height = cv2.boundingRect((alpha > 0).astype(np.uint8))
+    return slice(y0, y0 + height), slice(x0, x0 + width)
+
+
+def _reduced(values: NDArray[np.generic]) -> _Float32:
+    side_px = min(_GRID_PX, values.shape[0])
+    small = cv2.resize(values, (side_px, side_px), interpolation=cv2.INTER_AREA)
+    return small.astype(np.float32)
+
+
+def _stillness(past: _View, present: _View) -> _Float32:
+    """Say in [0, 1] how little has changed, pixel by pixel of the grid."""
     # Compared with the running mean of the input, not with the last one: a slow drift adds up
     # against it, and drops the past before it lags.
-    input_still = np.exp(-((_change(source, past.source) / _INPUT_SPREAD) ** 2))
-    shown = _change(image * alpha[:, :, None], past.image * past.alpha[:, :, None])
+    moved = _change(past.source, present.source)
+    shown = _change(past.image * past.alpha[:, :, None], present.image * present.alpha[:, :, None])
+    input_still = np.exp(-((moved / _INPUT_SPREAD) ** 2))
     output_still = np.exp(-((shown / _OUTPUT_SPREAD) ** 2))
-    weight = memory * np.maximum(input_still, _OUTPUT_TRUST * output_still)
-    over_channels = weight[:, :, None]
-    return _Past(
-        frame_index,
-        source + over_channels * (past.source - source),
-        image + over_channels * (past.image - image),
-        alpha + weight * (past.alpha - alpha),
-    )
+    return np.maximum(input_still, _OUTPUT_TRUST * output_still)
 
 
-def _change(now: _Float32, before: _Float32) -> _Float32:
+def _change(before: _Float32, now: _Float32) -> _Float32:
     """Return the largest channel's absolute change, blurred before and after.
 
     The first blur removes noise. The second keeps a change of sign between two moving parts from
     passing for stillness.
     """
-    sigma_px = max(0.8, _BLUR * now.shape[0])
-    change = np.abs(cv2.GaussianBlur(now - before, (0, 0), sigma_px)).max(axis=2)
-    return np.asarray(cv2.GaussianBlur(change, (0, 0), 2 * sigma_px), dtype=np.float32)
+    red, green, blue = cv2.split(np.abs(cv2.GaussianBlur(now - before, (0, 0), _BLUR_PX)))
+    change = np.maximum(np.maximum(red, green), blue)
+    return np.asarray(cv2.GaussianBlur(change, (0, 0), 2 * _BLUR_PX), dtype=np.float32)
