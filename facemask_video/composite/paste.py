@@ -1,5 +1,7 @@
 """Bring a translated crop back to the pixels of its frame."""
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,9 @@ from facemask_video.faces import TranslatedCrop
 from facemask_video.frames import AlphaF32, ImageU8, Patch
 from facemask_video.geometry import Affine, Box
 from facemask_video.warp import warp
+
+_Place = tuple[slice, slice]
+"""Rows and columns of a crop."""
 
 SHARPNESS = 0.6
 """Default of ``sharpness``. A crop pasted back unchanged with it comes 0.5 to 1.7 dB closer to the
@@ -64,7 +69,9 @@ def make_patch(
     rows, columns = np.flatnonzero(placed.any(axis=1)), np.flatnonzero(placed.any(axis=0))
     if not rows.size:
         return None
-    drawn = _sharpened(_tamed(crop), sharpness)
+    place = _reached(alpha, crop_to_frame)
+    drawn = crop.source.image.copy()
+    drawn[place] = _sharpened(_tamed(crop, place), sharpness)
     image = warp(drawn, crop_to_box, width_px=width_px, height_px=height_px, sharp=True)
     y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     return Patch(
@@ -85,15 +92,26 @@ def _footprint(alpha: AlphaF32, crop_to_frame: Affine, width_px: int, height_px:
     return geometry.round_out(geometry.clip(grown, width_px, height_px))
 
 
-def _tamed(crop: TranslatedCrop) -> NDArray[np.float32]:
+def _reached(alpha: AlphaF32, crop_to_frame: Affine) -> _Place:
+    """Return the part of the crop that can colour a frame's pixel which shows some of it."""
+    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+    # Alpha spreads by two samples where it is resampled, bicubic taps reach two further and
+    # sharpening three: samples of the crop, or of what it was reduced to.
+    reach_px = 3 + math.ceil(5 / min(1.0, geometry.scale_of(crop_to_frame)))
+    y0, y1 = max(0, int(rows[0]) - reach_px), int(rows[-1]) + 1 + reach_px
+    x0, x1 = max(0, int(columns[0]) - reach_px), int(columns[-1]) + 1 + reach_px
+    return slice(y0, y1), slice(x0, x1)
+
+
+def _tamed(crop: TranslatedCrop, place: _Place) -> NDArray[np.float32]:
     """Fall back to the source's colours where alpha is nearly 0.
 
     A generator is free to draw anything where its alpha hides it. Resampling mixes neighbours, and
     would carry such colours into the edge of what shows.
     """
-    trust = smoothstep(crop.alpha / _TRUSTED_ALPHA)[:, :, None]
-    source = crop.source.image.astype(np.float32)
-    return source + trust * (crop.image.astype(np.float32) - source)
+    trust = smoothstep(crop.alpha[place] / _TRUSTED_ALPHA)[:, :, None]
+    source = crop.source.image[place].astype(np.float32)
+    return source + trust * (crop.image[place].astype(np.float32) - source)
 
 
 def _sharpened(image: NDArray[np.float32], sharpness: float) -> ImageU8:

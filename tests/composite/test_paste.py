@@ -4,6 +4,7 @@ import pytest
 from numpy.typing import NDArray
 
 from facemask_video import geometry
+from facemask_video.composite import paste as room
 from facemask_video.composite.alpha import clean, coverage_window
 from facemask_video.composite.paste import SHARPNESS, make_patch
 from facemask_video.faces import TranslatedCrop
@@ -202,3 +203,23 @@ def test_colours_hidden_by_the_alpha_do_not_leak_into_its_edge() -> None:
     patch = pasted(translated(wild, alpha, source=grey, frame_to_crop=there))
     shown = (patch.image.astype(float) - 120) * patch.alpha[:, :, None]
     assert np.abs(shown).max() < 1.5
+
+
+@pytest.mark.parametrize(
+    "frame_to_crop", [*MAPS.values(), similarity(4.3, 20, -500, -330)], ids=[*MAPS, "tiny"]
+)
+def test_a_patch_is_that_of_the_whole_crop_though_only_a_part_is_drawn(
+    monkeypatch: pytest.MonkeyPatch, frame_to_crop: Affine
+) -> None:
+    alpha = np.zeros((SIZE_PX, SIZE_PX))
+    alpha[70:84, 50:61] = 0.7
+    # Noise, in which any sample in the wrong place shows.
+    random = np.random.default_rng(4)
+    source, image = random.integers(0, 256, (2, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
+    crop = translated(image, alpha, source=source, frame_to_crop=frame_to_crop)
+    part = pasted(crop)
+    monkeypatch.setattr(room, "_reached", lambda *_: (slice(None), slice(None)))
+    whole = pasted(crop)
+    assert part.box == whole.box
+    np.testing.assert_array_equal(part.alpha, whole.alpha)
+    np.testing.assert_array_equal(part.image, whole.image)
