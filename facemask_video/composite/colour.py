@@ -53,7 +53,8 @@ def match_colour(crop: TranslatedCrop, mode: str) -> TranslatedCrop:
     """Correct the generated image so that its kept part would have the source's colours.
 
     Args:
-        crop: What the generator made; returned as it is where nothing can or need be corrected.
+        crop: What the generator made; returned as it is where nothing can or need be corrected, as
+            under an alpha that shows nothing.
         mode: ``none``, ``histogram`` (a smooth monotone curve a channel) or ``mean-std`` (a gain
             and a shift a channel).
 
@@ -62,7 +63,7 @@ def match_colour(crop: TranslatedCrop, mode: str) -> TranslatedCrop:
     """
     if mode not in MODES:
         raise ValueError(f"colour: got {mode!r}, expected one of {', '.join(MODES)}.")
-    if mode == "none":
+    if mode == "none" or not crop.alpha.any():
         return crop
     kept = _kept_part(crop)
     trust = _trust(kept)
@@ -171,8 +172,9 @@ def _kept_part(crop: TranslatedCrop) -> _Kept:
     x0, y0, x1, y1 = (round(edge * size_px) for edge in KEPT_REGION)
     place = (slice(y0, y1), slice(x0, x1))
     ours, theirs = crop.image[place], crop.source.image[place]
-    both = np.concatenate([ours, theirs], axis=2)
-    fine = (both.min(axis=2) >= _CLIPPED[0]) & (both.max(axis=2) <= _CLIPPED[1])
+    # Several times as fast as numpy's comparison over the short axis of channels.
+    low, high = ((level,) * 3 for level in _CLIPPED)
+    fine = (cv2.inRange(ours, low, high) & cv2.inRange(theirs, low, high)) > 0
     weights = kept_region(size_px)[place] * (1.0 - clean(crop.alpha[place])) * fine
     sigma_px = _DETAIL * size_px
     return _Kept(_soft(ours, weights, sigma_px), _soft(theirs, weights, sigma_px), weights, size_px)

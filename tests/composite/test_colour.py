@@ -167,6 +167,11 @@ def test_order_of_levels_is_kept(mode: str) -> None:
     assert (np.diff(matched.image[100, :, 0].astype(int)) >= 0).all()
 
 
+def test_a_face_that_is_left_alone_returns_the_crop_itself() -> None:
+    crop = translated(picture(3) + 5, np.zeros((SIZE_PX, SIZE_PX)), source=picture(3))
+    assert match_colour(crop, "histogram") is crop
+
+
 def test_mode_none_returns_the_crop_itself() -> None:
     crop = translated(picture() * 0.9, lower_half())
     assert match_colour(crop, "none") is crop
