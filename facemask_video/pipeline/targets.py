@@ -6,22 +6,25 @@ from pathlib import Path
 from facemask_video.config import ConvertConfig
 from facemask_video.direction import Direction
 from facemask_video.errors import VideoWriteError
+from facemask_video.video.target import MUXERS, muxer_of
 
-# Containers that cannot hold H.264, which the default encoder writes. Matroska holds it and
-# whatever else the file carries.
-_NOT_FOR_H264 = {".gif", ".ogv", ".webm", ".wmv"}
+# Containers that cannot hold H.264, which the default encoder writes.
+_NOT_FOR_H264 = {".gif", ".webm"}
 
 _SUFFIX = {Direction.MASK: "_masked", Direction.UNMASK: "_unmasked"}
 
 
 def default_target(source: Path, config: ConvertConfig) -> Path:
-    """Return where the result goes when nobody says: beside the source.
+    """Return where the result goes when nobody says: beside the source, in its container.
+
+    Where that cannot be written, or cannot hold H.264, Matroska holds whatever a file carries.
 
     >>> default_target(Path("a/b.mov"), ConvertConfig(Direction.MASK)).as_posix()
     'a/b_masked.mov'
     """
     extension = source.suffix
-    if config.video.encoder == "libx264" and extension.lower() in _NOT_FOR_H264:
+    is_h264 = config.video.encoder == "libx264"
+    if extension.lower() not in MUXERS or (is_h264 and extension.lower() in _NOT_FOR_H264):
         extension = ".mkv"
     return source.with_name(f"{source.stem}{_SUFFIX[config.direction]}{extension}")
 
@@ -35,8 +38,10 @@ def check_targets(source: Path, target: Path, config: ConvertConfig) -> None:
         config: Names the further files to write.
 
     Raises:
-        VideoWriteError: A file to write is read as well, exists, or has no directory.
+        VideoWriteError: A file to write is read as well, exists, or has no directory, or the
+            target's suffix names no container.
     """
+    muxer_of(target)
     named = [target, config.output.report, config.output.tracks_out]
     targets = [path for path in named if path is not None]
     if len({path.resolve() for path in targets}) < len(targets):

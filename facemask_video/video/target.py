@@ -7,7 +7,7 @@ from pathlib import Path
 from facemask_video.errors import VideoWriteError
 from facemask_video.video.probe import describe_error
 
-_MUXERS = {
+MUXERS = {
     ".mp4": "mp4",
     ".m4v": "mp4",
     ".mov": "mov",
@@ -17,6 +17,8 @@ _MUXERS = {
     ".gif": "gif",
     ".ts": "mpegts",
 }
+"""FFmpeg's name of the container that each suffix stands for."""
+
 # Containers that number frames instead of timing them.
 FIXED_RATE = {"avi"}
 
@@ -51,11 +53,11 @@ def muxer_of(path: Path) -> str:
         VideoWriteError: It stands for none that is written here.
     """
     try:
-        return _MUXERS[path.suffix.lower()]
+        return MUXERS[path.suffix.lower()]
     except KeyError:
         raise VideoWriteError(
             f"{path}: the suffix names no container that is written here; "
-            f"use one of {', '.join(_MUXERS)}."
+            f"use one of {', '.join(MUXERS)}."
         ) from None
 
 

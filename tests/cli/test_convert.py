@@ -45,6 +45,28 @@ def test_an_output_that_is_not_named_lies_beside_its_input(
     assert (tmp_path / "clip_masked.mp4").is_file()
 
 
+@pytest.mark.parametrize("suffix", [".flv", ".mpg", ".WMV", ""])
+def test_an_output_that_is_not_named_is_one_that_can_be_written(
+    run: Run, sample: Path, tmp_path: Path, suffix: str
+) -> None:
+    source = tmp_path / f"clip{suffix}"
+    source.write_bytes(sample.read_bytes())
+
+    result = run(source, "-d", "mask", "--dry-run")
+
+    assert result.exit_code == 0, result.stderr
+    assert f"{tmp_path / 'clip_masked.mkv'}: " in result.stdout
+
+
+def test_a_dry_run_refuses_a_suffix_that_names_no_container(
+    run: Run, sample: Path, tmp_path: Path
+) -> None:
+    result = run(sample, tmp_path / "out.xyz", "-d", "mask", "--dry-run")
+
+    assert result.exit_code == 1
+    assert "the suffix names no container" in result.stderr
+
+
 def test_the_fast_generators_are_taken_where_they_are_there_and_missed_in_one_line(
     run: Run, sample: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
