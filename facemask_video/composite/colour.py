@@ -174,7 +174,7 @@ def _kept_part(crop: TranslatedCrop) -> _Kept:
     ours, theirs = crop.image[place], crop.source.image[place]
     # Several times as fast as numpy's comparison over the short axis of channels.
     low, high = ((level,) * 3 for level in _CLIPPED)
-    fine = (cv2.inRange(ours, low, high) & cv2.inRange(theirs, low, high)) > 0
+    fine = (cv2.inRange(ours, low, high) > 0) & (cv2.inRange(theirs, low, high) > 0)
     weights = kept_region(size_px)[place] * (1.0 - clean(crop.alpha[place])) * fine
     sigma_px = _DETAIL * size_px
     return _Kept(_soft(ours, weights, sigma_px), _soft(theirs, weights, sigma_px), weights, size_px)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from facemask_video.composite.alpha import clean
 from facemask_video.faces import TranslatedCrop
-from facemask_video.frames import ImageU8
+from facemask_video.frames import AlphaF32, ImageU8
 
 _Float32 = NDArray[np.float32]
 
@@ -129,9 +129,9 @@ def _blend(past: _Past, present: _Past, image: ImageU8, memory: float) -> ImageU
     _draw(present.view.image, past.view.image, weight)
     _draw(present.view.alpha, past.view.alpha, weight)
     place = _bounds(np.maximum(past.alpha, present.alpha))
-    weight = cv2.resize(weight, present.alpha.shape[::-1])[place]
-    _draw(present.image[place], past.image[place], weight)
-    _draw(present.alpha[place], past.alpha[place], weight)
+    whole = np.asarray(cv2.resize(weight, present.alpha.shape[::-1]), np.float32)[place]
+    _draw(present.image[place], past.image[place], whole)
+    _draw(present.alpha[place], past.alpha[place], whole)
     present.alpha[place] = clean(present.alpha[place])
     steadied = image.copy()
     steadied[place] = np.rint(present.image[place])
@@ -149,10 +149,10 @@ def _bounds(alpha: _Float32) -> tuple[slice, slice]:
     return slice(y0, y0 + height), slice(x0, x0 + width)
 
 
-def _reduced(values: NDArray[np.generic]) -> _Float32:
+def _reduced(values: ImageU8 | AlphaF32) -> _Float32:
     side_px = min(_GRID_PX, values.shape[0])
     small = cv2.resize(values, (side_px, side_px), interpolation=cv2.INTER_AREA)
-    return small.astype(np.float32)
+    return np.asarray(small, np.float32)
 
 
 def _stillness(past: _View, present: _View) -> _Float32:
@@ -163,7 +163,7 @@ def _stillness(past: _View, present: _View) -> _Float32:
     shown = _change(past.image * past.alpha[:, :, None], present.image * present.alpha[:, :, None])
     input_still = np.exp(-((moved / _INPUT_SPREAD) ** 2))
     output_still = np.exp(-((shown / _OUTPUT_SPREAD) ** 2))
-    return np.maximum(input_still, _OUTPUT_TRUST * output_still)
+    return np.asarray(np.maximum(input_still, _OUTPUT_TRUST * output_still), np.float32)
 
 
 def _change(before: _Float32, now: _Float32) -> _Float32:
