@@ -16,6 +16,20 @@ Landmarks = NDArray[np.float32]
 """Shape (5, 2), float px of the frame."""
 
 
+NEXT_PART = 100_000
+"""Added to a track's number each time its person puts a mask on or takes it off in view: 3 becomes
+100003, then 200003. More tracks than this no clip has."""
+
+
+def person_of(track_id: int) -> int:
+    """Return the number that a person's track began with.
+
+    >>> person_of(100_003)
+    3
+    """
+    return track_id % NEXT_PART
+
+
 def _check_landmarks(owner: str, landmarks: Landmarks) -> None:
     if landmarks.shape != (5, 2):
         raise ValueError(f"{owner}.landmarks: got shape {landmarks.shape}, expected (5, 2).")

@@ -105,7 +105,7 @@ class SelectConfig:
     faces: str = setting(
         "all",
         metavar="all|largest|track:ID,...",
-        help="All faces, the largest in each frame, or the tracks with these numbers, which a "
+        help="All faces, the largest in each frame, or the persons with these numbers, which a "
         "tracks file tells and the debug overlay of convert shows",
     )
     max_faces: int | None = setting(

@@ -11,14 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from facemask_video.direction import Direction
-from facemask_video.faces import Crop, CroppedFrame, Verdict
+from facemask_video.faces import NEXT_PART, Crop, CroppedFrame, Verdict
 from facemask_video.frames import ImageU8
 
 SOURCE_DOMAIN = {Direction.MASK: "bare", Direction.UNMASK: "masked"}
 """What each direction works on."""
-
-NEXT_PART = 1000
-"""Added to a track's number each time its person changes: 3 becomes 1003, then 2003."""
 
 WATCH_EVERY = 3
 LASTING = 8

@@ -41,13 +41,13 @@ def check_targets(source: Path, target: Path, config: ConvertConfig) -> None:
         VideoWriteError: A file to write is read as well, exists, or has no directory, or the
             target's suffix names no container.
     """
-    muxer_of(target)
     named = [target, config.output.report, config.output.tracks_out]
     targets = [path for path in named if path is not None]
     if len({path.resolve() for path in targets}) < len(targets):
         raise VideoWriteError(f"{target}: two outputs have the same path; give each its own.")
     inputs = [source] if config.replay.tracks is None else [source, config.replay.tracks]
     check_files(targets, inputs=inputs, overwrite=config.output.overwrite)
+    muxer_of(target)
 
 
 def check_files(targets: Sequence[Path], *, inputs: Sequence[Path], overwrite: bool) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facemask_video.faces import TrackedFace, TrackedFrame
+from facemask_video.faces import TrackedFace, TrackedFrame, person_of
 
 _HOLDS_ON = 1.25
 # A chosen face stays chosen until another's side is this much longer, so that choices do not
@@ -14,10 +14,14 @@ _HOLDS_ON = 1.25
 
 @dataclass(frozen=True, slots=True)
 class FaceChoice:
-    """What ``--faces`` says: all, the largest, or some tracks by number."""
+    """What ``--faces`` says: all, the largest, or some persons by a number of their tracks.
+
+    Any number of a person's chooses all of theirs: what a finished conversion numbered anew where
+    somebody put a mask on is one track still where faces are chosen.
+    """
 
     largest: bool = False
-    track_ids: frozenset[int] | None = None
+    persons: frozenset[int] | None = None
 
     @classmethod
     def parse(cls, text: str) -> "FaceChoice":
@@ -26,7 +30,7 @@ class FaceChoice:
         Raises:
             ValueError: The text is none of these.
 
-        >>> sorted(FaceChoice.parse("track:4,0").track_ids)
+        >>> sorted(FaceChoice.parse("track:4,0,100004").persons)
         [0, 4]
         """
         word = text.strip().lower()
@@ -35,7 +39,7 @@ class FaceChoice:
         kind, _, numbers = word.partition(":")
         ids = [number.strip() for number in numbers.split(",")]
         if kind == "track" and all(number.isdecimal() for number in ids):
-            return cls(track_ids=frozenset(int(number) for number in ids))
+            return cls(persons=frozenset(person_of(int(number)) for number in ids))
         raise ValueError(f"faces: got {text!r}, expected all, largest or track:ID,… (track:0,3).")
 
 
@@ -51,7 +55,7 @@ class SelectFaces:
         """See the class."""
         if max_faces < 0:
             raise ValueError(f"max_faces: got {max_faces}, expected 0 (no limit) or more.")
-        self._track_ids = choice.track_ids
+        self._persons = choice.persons
         self._limit = 1 if choice.largest else max_faces
         self._chosen: set[int] = set()
 
@@ -61,8 +65,8 @@ class SelectFaces:
             yield TrackedFrame(item.frame, self._choose(item.faces))
 
     def _choose(self, faces: tuple[TrackedFace, ...]) -> tuple[TrackedFace, ...]:
-        if self._track_ids is not None:
-            faces = tuple(face for face in faces if face.track_id in self._track_ids)
+        if self._persons is not None:
+            faces = tuple(face for face in faces if person_of(face.track_id) in self._persons)
         if not self._limit or len(faces) <= self._limit:
             self._chosen = {face.track_id for face in faces}
             return faces

@@ -10,6 +10,7 @@ from facemask_video.align.crop import cut_crop
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.direction import Direction
 from facemask_video.faces import (
+    NEXT_PART,
     CroppedFrame,
     DetectedFrame,
     TrackedFrame,
@@ -261,7 +262,7 @@ class TestGateFaces(StageContract):
         ]
         # Five frames vote, then each third is scored: the eighth masked one is frame 43, and the
         # four frames before it are still held.
-        assert said == [(0, "bare", False)] * 39 + [(1000, "masked", True)] * 41
+        assert said == [(0, "bare", False)] * 39 + [(NEXT_PART, "masked", True)] * 41
         assert gate.asked == 5 + 75 // 3
 
     def test_a_refused_face_reaches_no_generator_and_changes_no_pixel(self) -> None:

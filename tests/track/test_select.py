@@ -1,6 +1,6 @@
 import pytest
 
-from facemask_video.faces import TrackedFace, TrackedFrame
+from facemask_video.faces import NEXT_PART, TrackedFace, TrackedFrame
 from facemask_video.track import FaceChoice, SelectFaces
 from tests.track.drawn import Place, TimedFrame, detection
 
@@ -25,6 +25,14 @@ def test_all_keeps_every_face() -> None:
 
 def test_tracks_are_chosen_by_number() -> None:
     assert chosen("track:1,7", [(0, 50), (1, 80)], [(7, 20)]) == [[1], [7]]
+
+
+def test_any_number_of_a_person_chooses_all_of_theirs() -> None:
+    # As a fresh look has it, and as the file of a conversion in which person 1 put a mask on.
+    later = NEXT_PART + 1
+    for choice in ("track:1", f"track:{later}"):
+        assert chosen(choice, [(0, 50), (1, 80)], [(1, 80)]) == [[1], [1]]
+        assert chosen(choice, [(0, 50), (1, 80)], [(later, 80)]) == [[1], [later]]
 
 
 def test_largest_stays_with_its_face_until_another_is_clearly_larger() -> None:
