@@ -8,7 +8,7 @@ Boxes inside this file count pixels from 1 and include both edges, as MTCNN's ne
 Detections that leave it are in our convention.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
 from facemask_video.detect.mtcnn import OFFSET_PX, STAGE_THRESHOLDS, load_networks
+from facemask_video.detect.processor import make_quick
 from facemask_video.detect.sums import Candidates, SumTables, surroundings
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
@@ -39,10 +40,10 @@ _WIDE = ((0.0, 0.0, 0.0), (0.12, 0.0, 0.0), (-0.12, 0.0, 0.0), (0.0, 0.12, 0.0),
 _NARROW = ((0.0, 0.0, 0.0), (0.03, 0.03, 0.0), (-0.03, -0.03, 0.0), (0.03, -0.03, 0.03))
 # Cuts about a place: shift right, shift down and growth on each side, as parts of its side.
 
-_AT_ONCE = {"cpu": (1, 128, 16), "cuda": (256, 2048, 2048)}
-# Pictures of the first network and cuts of the others in one pass. On a processor a pass that does
-# not fit its cache takes up to twice as long; on a GPU this bounds the memory: 2048 x 3 x 48 x 48
-# floats are 57 MB.
+_AT_ONCE = {"cpu": (150_000, 128, 16), "cuda": (60_000_000, 2048, 2048)}
+# Pixels of the first network and cuts of the others in one pass. On a processor a larger pass takes
+# up to twice as long: it leaves the cache, and asks for its memory anew each time. On a GPU this
+# bounds the memory: 2048 x 3 x 48 x 48 floats are 57 MB.
 
 
 class CascadeDetector:
@@ -79,12 +80,9 @@ class CascadeDetector:
         networks = load_networks(device)
         self._first, self._second, self._third = (each.to(precision) for each in networks)
         at_once = _AT_ONCE["cpu" if device.type == "cpu" else "cuda"]
-        self._at_once = dict(zip((self._first, self._second, self._third), at_once, strict=True))
-        # PyTorch's pooling is slow on few, large planes on a processor: it took half of the first
-        # network's time and, in planar layout, three quarters of the others'.
-        self._first.pool1 = _LargestOfFour()
-        self._second.to(memory_format=torch.channels_last)
-        self._third.to(memory_format=torch.channels_last)
+        self._at_once = dict(zip(networks, at_once, strict=True))
+        if device.type == "cpu":
+            make_quick(networks, precision)
 
     @torch.inference_mode()
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
@@ -157,8 +155,7 @@ class CascadeDetector:
             torch.zeros(n_boxes * n_tries, device=corners.device),
             picture.repeat_interleave(n_tries),
         )
-        cut_from, cuts = sums.cut(cut_from, _CUT_3_PX, inside_only=False)
-        regression, points, score = self._run(self._third, _normalised(cuts))
+        regression, points, score = self._judge(self._third, cut_from, sums, _CUT_3_PX)
         moved = _moved(cut_from.corners, regression).reshape(n_boxes, n_tries, 4)
         landmarks = _landmarks(cut_from.corners, points).reshape(n_boxes, n_tries, 10)
         each = score[:, 1].reshape(n_boxes, n_tries)
@@ -175,7 +172,7 @@ class CascadeDetector:
         n_levels = 0
         while min(height, width) * scale >= CELL_PX:
             size = (int(height * scale + 1), int(width * scale + 1))
-            regression, score = self._run(self._first, _normalised(sums.reduce(*size)))
+            regression, score = self._scan(sums, size)
             at = (score[:, 1] >= self._thresholds[0]).nonzero()
             cell = at[:, 1:].flip(1).to(torch.float32) * _STRIDE
             corners.append(torch.cat([(cell + 1) / scale, (cell + CELL_PX) / scale], dim=1).floor())
@@ -199,10 +196,10 @@ class CascadeDetector:
 
     def _check(self, found: Candidates, sums: SumTables) -> Candidates:
         """Keep what the second network takes for a face, and let it move the boxes."""
-        found, cuts = sums.cut(found, _CUT_2_PX)
+        found = sums.touched(found)
         if not len(found):
             return found
-        regression, score = self._run(self._second, _normalised(cuts))
+        regression, score = self._judge(self._second, found, sums, _CUT_2_PX)
         found.score = score[:, 1]
         pick = (found.score > self._thresholds[1]).nonzero()[:, 0]
         found, regression = found.at(pick), regression[pick]
@@ -213,10 +210,10 @@ class CascadeDetector:
 
     def _finish(self, found: Candidates, sums: SumTables) -> tuple[Candidates, Tensor]:
         """Keep what the third network takes for a face; also returns landmarks (n, 5, 2)."""
-        found, cuts = sums.cut(found, _CUT_3_PX)
+        found = sums.touched(found)
         if not len(found):
             return found, torch.zeros(0, 5, 2)
-        regression, points, score = self._run(self._third, _normalised(cuts))
+        regression, points, score = self._judge(self._third, found, sums, _CUT_3_PX)
         found.score = score[:, 1]
         pick = (found.score > self._thresholds[2]).nonzero()[:, 0]
         found, regression, points = found.at(pick), regression[pick], points[pick]
@@ -225,29 +222,44 @@ class CascadeDetector:
         pick = _not_inside_a_better_one(found)
         return found.at(pick), landmarks[pick]
 
-    def _run(self, network: nn.Module, batch: Tensor) -> tuple[Tensor, ...]:
-        """Run a network, a bounded number of pictures at a time; results in single precision."""
-        at_once = self._at_once[network]
-        parts = [network(part.to(self._precision)) for part in torch.split(batch, at_once)]
-        return tuple(torch.cat(each).to(torch.float32) for each in zip(*parts, strict=True))
+    def _scan(self, sums: SumTables, size: tuple[int, int]) -> tuple[Tensor, ...]:
+        """Run the first network over all pictures at a size, some at a time."""
+        most_px = self._at_once[self._first]
+        at_once = max(1, most_px // (size[0] * size[1]))
+        parts = []
+        for start in range(0, sums.n_pictures, at_once):
+            some = slice(start, start + at_once)
+            strips = (sums.reduce(some, *size, rows) for rows in _strips(*size, most_px))
+            parts.append(self._joined(self._first, strips, dim=2))
+        return tuple(torch.cat(each) for each in zip(*parts, strict=True))
 
+    def _judge(
+        self, network: nn.Module, found: Candidates, sums: SumTables, size_px: int
+    ) -> tuple[Tensor, ...]:
+        """Run a network over the candidates' cuts, some at a time."""
+        parts = (sums.cut(part, size_px) for part in found.split(self._at_once[network]))
+        return self._joined(network, parts)
 
-class _LargestOfFour(nn.Module):
-    """Pooling 2 by 2 with stride 2; an odd last row or column is pooled with itself."""
-
-    def forward(self, planes: Tensor) -> Tensor:
-        """Pool (n, c, h, w)."""
-        height, width = planes.shape[2:]
-        if height % 2 or width % 2:
-            planes = nn.functional.pad(planes, (0, width % 2, 0, height % 2), mode="replicate")
-        in_rows = torch.maximum(planes[..., ::2], planes[..., 1::2])
-        largest: Tensor = torch.maximum(in_rows[:, :, ::2], in_rows[:, :, 1::2])
-        return largest
+    def _joined(
+        self, network: nn.Module, parts: Iterable[Tensor], *, dim: int = 0
+    ) -> tuple[Tensor, ...]:
+        """Run a network over pictures of 0 to 255 in parts; results in single precision."""
+        each = (network(_normalised(part).to(self._precision)) for part in parts)
+        return tuple(torch.cat(some, dim).to(torch.float32) for some in zip(*each, strict=True))
 
 
 def _normalised(planes: Tensor) -> Tensor:
-    # MTCNN's networks take 0-255 as about -1 to 1.
-    return (planes - 127.5) * 0.0078125
+    # MTCNN's networks take 0-255 as about -1 to 1. In place: each plane is cut for them alone.
+    return planes.sub_(127.5).mul_(0.0078125)
+
+
+def _strips(height: int, width: int, most_px: int) -> Iterator[slice]:
+    """Cut a picture's rows into overlapping parts whose cells are those of the whole picture."""
+    n_cells = (height - 1) // _STRIDE - 4
+    overlap = CELL_PX - _STRIDE
+    cells = max(1, (most_px // width - overlap) // _STRIDE)
+    for first in range(0, n_cells, cells):
+        yield slice(_STRIDE * first, min(_STRIDE * (first + cells) + overlap, height))
 
 
 def _moved(corners: Tensor, regression: Tensor) -> Tensor:

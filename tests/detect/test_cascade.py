@@ -1,5 +1,6 @@
 """The batched cascade against facenet-pytorch's own, on real faces with the real weights."""
 
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from facemask_video.detect import cascade
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.faces import Detection
@@ -57,6 +59,28 @@ def test_same_faces_as_mtcnn_in_photographs(shared_data: Path) -> None:
     for path in paths:
         image = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
         same_faces(ours.detect([image])[0], theirs.detect([image])[0])
+
+
+def test_same_faces_when_the_networks_take_little_at_once(
+    pictures: list[ImageU8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"device": CPU, "threshold": 0.7, "min_face_px": 20.0}
+    usual = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
+    monkeypatch.setattr(cascade, "_AT_ONCE", {"cpu": (5000, 3, 2)})
+    little = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
+    for mine, other in zip(little, usual, strict=True):
+        same_faces(mine, other)
+
+
+def test_same_faces_where_the_processor_has_no_blocks(
+    pictures: list[ImageU8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"device": CPU, "threshold": 0.7, "min_face_px": 20.0}
+    usual = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    plain = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
+    for mine, other in zip(plain, usual, strict=True):
+        same_faces(mine, other)
 
 
 def test_half_precision_finds_the_same_faces(pictures: list[ImageU8]) -> None:
