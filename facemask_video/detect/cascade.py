@@ -8,6 +8,7 @@ Boxes inside this file count pixels from 1 and include both edges, as MTCNN's ne
 Detections that leave it are in our convention.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
+from facemask_video.detect.boxes import moved, not_inside_a_better_one, placed, squared
 from facemask_video.detect.mtcnn import OFFSET_PX, STAGE_THRESHOLDS, load_networks
 from facemask_video.detect.processor import make_quick
 from facemask_video.detect.sums import Candidates, SumTables, surroundings
@@ -34,6 +36,9 @@ these 94 and 91 %; of bare ones 99 and 100 % (`scripts/bench_recall.py --picture
 _STRIDE = 2
 _PYRAMID_STEP = 0.709
 # Half the area a level, MTCNN's own.
+
+_SMALLER = 0.6
+# Of a face's side: three or four levels of the pyramid show a face that changed by so much.
 
 _CUT_2_PX, _CUT_3_PX = 24, 48
 _WIDE = ((0.0, 0.0, 0.0), (0.12, 0.0, 0.0), (-0.12, 0.0, 0.0), (0.0, 0.12, 0.0), (0.0, -0.12, 0.0))
@@ -89,14 +94,27 @@ class CascadeDetector:
         """Find the faces of each image; see `facemask_video.detect.detector.Detector`."""
         if not images or min(images[0].shape[:2]) < self._min_face_px:
             return [[] for _ in images]
-        sums = SumTables(images, self._device)
-        found = self._propose(sums)
-        if len(found):
-            found = self._check(found, sums)
-        if not len(found):
-            return [[] for _ in images]
-        found, landmarks = self._finish(found, sums)
+        height, width = images[0].shape[:2]
+        found, landmarks = self._find(images, Box(0, 0, width, height), (0, math.inf))
         return _detections(found, landmarks, len(images))
+
+    @torch.inference_mode()
+    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+        """Find faces of about a size in a part of an image.
+
+        Sees what `detect` sees there, at a small part of the cost.
+
+        Args:
+            image: As for `detect`.
+            region: In px of the image; may leave it.
+            side_px: Side of the square of such a face's area. Faces from 0.6 to 1.6 of it are
+                looked for.
+        """
+        if min(image.shape[:2]) < self._min_face_px:
+            return []
+        sides_px = (_SMALLER * side_px, side_px / _SMALLER)
+        found, landmarks = self._find([image], region, sides_px)
+        return _detections(found, landmarks, 1)[0]
 
     @torch.inference_mode()
     def look_near(
@@ -143,7 +161,7 @@ class CascadeDetector:
         tries: tuple[tuple[float, ...], ...],
     ) -> tuple[Candidates, Tensor]:
         """Average what the third network says of several cuts about each box."""
-        squares = _squared(corners)
+        squares = squared(corners)
         side = squares[:, 2:3] - squares[:, :1]
         shift = torch.tensor(list(tries), device=corners.device)[None] * side[:, None]
         around = squares[:, None] + torch.cat(
@@ -156,30 +174,48 @@ class CascadeDetector:
             picture.repeat_interleave(n_tries),
         )
         regression, points, score = self._judge(self._third, cut_from, sums, _CUT_3_PX)
-        moved = _moved(cut_from.corners, regression).reshape(n_boxes, n_tries, 4)
-        landmarks = _landmarks(cut_from.corners, points).reshape(n_boxes, n_tries, 10)
+        boxes = moved(cut_from.corners, regression).reshape(n_boxes, n_tries, 4)
+        landmarks = placed(cut_from.corners, points).reshape(n_boxes, n_tries, 10)
         each = score[:, 1].reshape(n_boxes, n_tries)
         weight = each**2 + 1e-6
         weight = (weight / weight.sum(dim=1, keepdim=True))[..., None]
-        found = Candidates((moved * weight).sum(dim=1), each.mean(dim=1), picture)
+        found = Candidates((boxes * weight).sum(dim=1), each.mean(dim=1), picture)
         return found, (landmarks * weight).sum(dim=1).reshape(n_boxes, 5, 2)
 
-    def _propose(self, sums: SumTables) -> Candidates:
+    def _find(
+        self, images: Sequence[ImageU8], region: Box, sides_px: tuple[float, float]
+    ) -> tuple[Candidates, Tensor]:
+        """Find faces of some sides in a region; returns also their landmarks (n, 5, 2)."""
+        sums = SumTables(images, self._device)
+        found = self._propose(sums, region, sides_px)
+        if len(found):
+            found = self._check(found, sums)
+        return self._finish(found, sums)
+
+    def _propose(self, sums: SumTables, region: Box, sides_px: tuple[float, float]) -> Candidates:
         """Run the first network over the pyramid of all pictures."""
         height, width = sums.height, sums.width
         scale = CELL_PX / self._min_face_px
-        corners, scores, picture, level, push = [], [], [], [], []
+        none = torch.zeros(0, dtype=torch.int64, device=self._device)
+        corners, scores = [torch.zeros(0, 4, device=self._device)], [none.to(torch.float32)]
+        picture, level, push = [none], [none], [corners[0]]
         n_levels = 0
-        while min(height, width) * scale >= CELL_PX:
+        # A hair less, lest rounding leaves no level at all.
+        while min(height, width, sides_px[1]) * scale >= CELL_PX - 1e-9:
             size = (int(height * scale + 1), int(width * scale + 1))
-            regression, score = self._scan(sums, size)
-            at = (score[:, 1] >= self._thresholds[0]).nonzero()
-            cell = at[:, 1:].flip(1).to(torch.float32) * _STRIDE
-            corners.append(torch.cat([(cell + 1) / scale, (cell + CELL_PX) / scale], dim=1).floor())
-            scores.append(score[at[:, 0], 1, at[:, 1], at[:, 2]])
-            push.append(regression[at[:, 0], :, at[:, 1], at[:, 2]])
-            picture.append(at[:, 0])
-            level.append(torch.full_like(at[:, 0], n_levels))
+            rows = _lines(region.y0 * scale, region.y1 * scale, size[0])
+            columns = _lines(region.x0 * scale, region.x1 * scale, size[1])
+            if sides_px[0] * scale <= CELL_PX <= min(len(rows), len(columns)):
+                regression, score = self._scan(sums, size, rows, columns)
+                at = (score[:, 1] >= self._thresholds[0]).nonzero()
+                first = torch.tensor([columns.start, rows.start], device=self._device)
+                cell = (at[:, 1:].flip(1) * _STRIDE + first).to(torch.float32)
+                edges = torch.cat([(cell + 1) / scale, (cell + CELL_PX) / scale], dim=1)
+                corners.append(edges.floor())
+                scores.append(score[at[:, 0], 1, at[:, 1], at[:, 2]])
+                push.append(regression[at[:, 0], :, at[:, 1], at[:, 2]])
+                picture.append(at[:, 0])
+                level.append(torch.full_like(at[:, 0], n_levels))
             n_levels += 1
             scale *= _PYRAMID_STEP
         found = Candidates(torch.cat(corners), torch.cat(scores), torch.cat(picture))
@@ -191,7 +227,7 @@ class CascadeDetector:
         pick = batched_nms(found.corners, found.score, found.picture, 0.7)
         found, pushes = found.at(pick), pushes[pick]
         sides = found.corners[:, 2:] - found.corners[:, :2]
-        found.corners = _squared(found.corners + pushes * sides.repeat(1, 2))
+        found.corners = squared(found.corners + pushes * sides.repeat(1, 2))
         return found
 
     def _check(self, found: Candidates, sums: SumTables) -> Candidates:
@@ -205,32 +241,35 @@ class CascadeDetector:
         found, regression = found.at(pick), regression[pick]
         pick = batched_nms(found.corners, found.score, found.picture, 0.7)
         found, regression = found.at(pick), regression[pick]
-        found.corners = _squared(_moved(found.corners, regression))
+        found.corners = squared(moved(found.corners, regression))
         return found
 
     def _finish(self, found: Candidates, sums: SumTables) -> tuple[Candidates, Tensor]:
         """Keep what the third network takes for a face; also returns landmarks (n, 5, 2)."""
         found = sums.touched(found)
         if not len(found):
-            return found, torch.zeros(0, 5, 2)
+            return found, torch.zeros(0, 5, 2, device=self._device)
         regression, points, score = self._judge(self._third, found, sums, _CUT_3_PX)
         found.score = score[:, 1]
         pick = (found.score > self._thresholds[2]).nonzero()[:, 0]
         found, regression, points = found.at(pick), regression[pick], points[pick]
-        landmarks = _landmarks(found.corners, points)
-        found.corners = _moved(found.corners, regression)
-        pick = _not_inside_a_better_one(found)
+        landmarks = placed(found.corners, points)
+        found.corners = moved(found.corners, regression)
+        pick = not_inside_a_better_one(found)
         return found.at(pick), landmarks[pick]
 
-    def _scan(self, sums: SumTables, size: tuple[int, int]) -> tuple[Tensor, ...]:
-        """Run the first network over all pictures at a size, some at a time."""
+    def _scan(
+        self, sums: SumTables, size: tuple[int, int], rows: range, columns: range
+    ) -> tuple[Tensor, ...]:
+        """Run the first network over parts of all pictures at a size, some at a time."""
         most_px = self._at_once[self._first]
-        at_once = max(1, most_px // (size[0] * size[1]))
+        at_once = max(1, most_px // (len(rows) * len(columns)))
         parts = []
         for start in range(0, sums.n_pictures, at_once):
             some = slice(start, start + at_once)
-            strips = (sums.reduce(some, *size, rows) for rows in _strips(*size, most_px))
-            parts.append(self._joined(self._first, strips, dim=2))
+            strips = _strips(rows, most_px // len(columns))
+            planes = (sums.reduce(some, size, strip, columns) for strip in strips)
+            parts.append(self._joined(self._first, planes, dim=2))
         return tuple(torch.cat(each) for each in zip(*parts, strict=True))
 
     def _judge(
@@ -253,56 +292,19 @@ def _normalised(planes: Tensor) -> Tensor:
     return planes.sub_(127.5).mul_(0.0078125)
 
 
-def _strips(height: int, width: int, most_px: int) -> Iterator[slice]:
-    """Cut a picture's rows into overlapping parts whose cells are those of the whole picture."""
-    n_cells = (height - 1) // _STRIDE - 4
+def _lines(low: float, high: float, n_lines: int) -> range:
+    """Return the rows or columns between two places, from one on which the first network pools."""
+    first = max(0, int(low) // _STRIDE * _STRIDE)
+    return range(first, min(n_lines, math.ceil(high / _STRIDE + 1) * _STRIDE))
+
+
+def _strips(rows: range, most_rows: int) -> Iterator[range]:
+    """Cut rows into overlapping parts that together have the cells of the whole."""
+    n_cells = (len(rows) - 1) // _STRIDE - 4
     overlap = CELL_PX - _STRIDE
-    cells = max(1, (most_px // width - overlap) // _STRIDE)
+    cells = max(1, (most_rows - overlap) // _STRIDE)
     for first in range(0, n_cells, cells):
-        yield slice(_STRIDE * first, min(_STRIDE * (first + cells) + overlap, height))
-
-
-def _moved(corners: Tensor, regression: Tensor) -> Tensor:
-    sides = corners[:, 2:] - corners[:, :2] + 1
-    return corners + regression * sides.repeat(1, 2)
-
-
-def _squared(corners: Tensor) -> Tensor:
-    sides = corners[:, 2:] - corners[:, :2]
-    longest = sides.max(dim=1, keepdim=True).values
-    first = corners[:, :2] + (sides - longest) * 0.5
-    return torch.cat([first, first + longest], dim=1)
-
-
-def _landmarks(corners: Tensor, points: Tensor) -> Tensor:
-    sides = corners[:, 2:] - corners[:, :2] + 1
-    as_fractions = torch.stack([points[:, :5], points[:, 5:]], dim=2)
-    return as_fractions * sides[:, None] + corners[:, None, :2] - 1
-
-
-def _not_inside_a_better_one(found: Candidates, share: float = 0.7) -> Tensor:
-    """Return which boxes to keep: none whose overlap with a better one covers most of the smaller.
-
-    Whether a box falls depends on whether those above it stand. All are decided at once and again
-    until nothing changes, which takes as many rounds as the longest chain of such boxes.
-    """
-    # Boxes that leave the picture on two sides can have one and the same cut: of equals, the last
-    # stands, as in facenet-pytorch.
-    order = found.score.argsort(stable=True).flip(0)
-    corners, picture = found.corners[order], found.picture[order]
-    area = (corners[:, 2] - corners[:, 0] + 1) * (corners[:, 3] - corners[:, 1] + 1)
-    low = torch.maximum(corners[:, None, :2], corners[None, :, :2])
-    high = torch.minimum(corners[:, None, 2:], corners[None, :, 2:])
-    shared = (high - low + 1).clamp(min=0).prod(dim=2)
-    covers = shared / torch.minimum(area[:, None], area[None, :]) > share
-    covers &= picture[:, None] == picture[None, :]
-    covers = covers.triu(diagonal=1)
-    keep = torch.ones(len(order), dtype=torch.bool, device=order.device)
-    while True:
-        stands = ~(covers & keep[:, None]).any(dim=0)
-        if bool((stands == keep).all()):
-            return order[keep]
-        keep = stands
+        yield rows[_STRIDE * first : _STRIDE * (first + cells) + overlap]
 
 
 def _detections(found: Candidates, landmarks: Tensor, n_pictures: int) -> list[list[Detection]]:

@@ -65,14 +65,11 @@ class SumTables:
         self._stride_y = self.width + 1
         self._stride_picture = self._stride_y * (self.height + 1)
 
-    def reduce(self, pictures: slice, height: int, width: int, rows: slice) -> Tensor:
-        """Return some rows, (n, 3, rows, width), of some whole pictures at a smaller size."""
+    def reduce(self, pictures: slice, size: tuple[int, int], rows: range, columns: range) -> Tensor:
+        """Return a part, (n, 3, rows, columns), of pictures made smaller to (height, width)."""
         table = self._table[pictures]
-        top, bottom, left, right = (
-            side.to(table.device)
-            for side in (*_whole(self.height, height), *_whole(self.width, width))
-        )
-        top, bottom = top[rows], bottom[rows]
+        top, bottom = (side.to(table.device) for side in _whole(self.height, size[0], rows))
+        left, right = (side.to(table.device) for side in _whole(self.width, size[1], columns))
         bands = _as_one(_differences(table, bottom, top, dim=1))
         total = _differences(bands, right, left, dim=2)
         area = (bottom - top)[:, None] * (right - left)
@@ -128,11 +125,11 @@ def _differences(table: Tensor, last: Tensor, first: Tensor, *, dim: int) -> Ten
     return _apart(table.index_select(dim, last)).sub_(_apart(table.index_select(dim, first)))
 
 
-def _whole(n_px: int, n_bins: int) -> tuple[Tensor, Tensor]:
-    """Return the bins of a picture's whole side."""
+def _whole(n_px: int, n_bins: int, bins: range) -> tuple[Tensor, Tensor]:
+    """Return some bins of a picture's whole side."""
     none = torch.zeros(1, dtype=torch.int64)
     first, past = _bins(none, none + n_px, n_bins)
-    return first[0], past[0]
+    return first[0, bins.start : bins.stop], past[0, bins.start : bins.stop]
 
 
 def _bins(low: Tensor, high: Tensor, n_bins: int) -> tuple[Tensor, Tensor]:

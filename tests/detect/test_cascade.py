@@ -13,7 +13,7 @@ from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box, iou
+from facemask_video.geometry import Box, expand, iou
 from facemask_video.video import VideoReader
 
 CPU = torch.device("cpu")
@@ -105,6 +105,24 @@ def test_landmarks_are_where_they_are_in_the_mirror(pictures: list[ImageU8]) -> 
     back = np.array([[width, 0]]) + there.landmarks[[1, 0, 2, 4, 3]] * [-1, 1]
     # A face is not its own mirror image: within a fortieth of its width.
     assert np.abs(back - here.landmarks).mean() < face.box.width_px / 40
+
+
+def test_a_look_around_a_place_sees_what_a_look_at_the_whole_sees_there(
+    pictures: list[ImageU8],
+) -> None:
+    detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
+    (face,) = detector.detect(pictures[:1])[0]
+    side = face.box.area_px2**0.5
+    aside = Box(face.box.x0 - 3 * side, face.box.y0 - side / 2, face.box.x1 + 9, face.box.y1 + 9)
+    for region, about in ((expand(face.box, 3), side), (aside, 1.3 * side)):
+        (found,) = detector.look_around(pictures[0], region, about)
+        # Not the very same: without the other levels another of its many candidates may win.
+        assert iou(found.box, face.box) > 0.9
+        assert abs(found.score - face.score) < 0.01
+    assert detector.look_around(pictures[0], Box(0, 0, side, side), side) == []
+    assert detector.look_around(pictures[0], expand(face.box, 3), 3 * side) == []
+    assert detector.look_around(pictures[0], Box(-900, -900, -700, -700), side) == []
+    assert detector.look_around(pictures[0], expand(face.box, 3), 1.0) == []
 
 
 def test_a_close_look_finds_the_face_from_a_poor_guess_and_none_elsewhere(
