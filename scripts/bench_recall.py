@@ -13,8 +13,9 @@ Each clip is looked at three ways, and each photograph, one face in it, the firs
 For a clip, ``missed`` are the frames in which ``auto`` has no face where ``every`` has one, and
 ``recall`` is the share of all face-frames, those of ``every`` and ``auto`` together, that a way
 sees. ``--sheets`` writes pictures of each track, of each frame missed and of what MTCNN sees beside
-the tracks, to be judged by eye; tracks judged to be no face are named with ``--false`` and then
-count as false positives. What MTCNN sees beside the true tracks counts as false too.
+the tracks, to be judged by eye; tracks judged to be no face are named with ``--false``, those of
+``every`` that ``auto`` misses with ``--false-every``, and then count as false positives. What MTCNN
+sees beside the true tracks counts as false too.
 """
 
 import argparse
@@ -56,6 +57,9 @@ def main() -> None:
     parser.add_argument(
         "--false", action="append", default=[], metavar="CLIP:ID", help="track that is no face"
     )
+    parser.add_argument(
+        "--false-every", action="append", default=[], metavar="CLIP:ID", help="likewise, of every"
+    )
     parser.add_argument("--pictures", type=Path, help="folder of photographs, one face in each")
     parser.add_argument("--sample", type=int, default=300, help="photographs taken (300)")
     parser.add_argument("--face", type=int, default=60, help="width of a photograph's face (60)")
@@ -66,9 +70,10 @@ def main() -> None:
         print(json.dumps(report))
     total: dict[str, float] = defaultdict(float)
     for clip in listed(arguments.clips):
-        wrong = {int(text.split(":")[1]) for text in arguments.false if text.startswith(clip.name)}
         seen = Seen(clip)
-        row = seen.counts(wrong)
+        row = seen.counts(
+            named(arguments.false, clip), wrong_every=named(arguments.false_every, clip)
+        )
         print(json.dumps({"clip": clip.name, **row}), flush=True)
         for key, value in row.items():
             total[key] += value
@@ -82,6 +87,11 @@ def listed(paths: Sequence[Path]) -> Iterator[Path]:
     """Yield the files named and those of the folders named."""
     for path in paths:
         yield from sorted(path.iterdir()) if path.is_dir() else [path]
+
+
+def named(tracks: Sequence[str], clip: Path) -> set[int]:
+    """Return the numbers of a clip's tracks among those named."""
+    return {int(text.split(":")[1]) for text in tracks if text.startswith(clip.name)}
 
 
 def rates(total: dict[str, float]) -> dict[str, float]:
@@ -160,13 +170,14 @@ class Seen:
             else:
                 self.auto = found
 
-    def missed(self) -> list[tuple[int, Box]]:
-        """Return frame and box of each face that only looking at every frame finds."""
-        return [
-            (index, face.box)
-            for index, (wanted, found) in enumerate(zip(self.every, self.auto, strict=True))
-            for face in unmatched(wanted, found)
-        ]
+    def missed(self) -> dict[int, list[tuple[int, Box]]]:
+        """Return, by track, frame and box of each face that only looking at every frame finds."""
+        missed: dict[int, list[tuple[int, Box]]] = defaultdict(list)
+        for index, (wanted, found) in enumerate(zip(self.every, self.auto, strict=True)):
+            for face in wanted:
+                if unmatched([face], found):
+                    missed[face.track_id].append((index, face.box))
+        return missed
 
     def beside(self) -> list[tuple[int, Box]]:
         """Return frame and box of each single look's face that no track has."""
@@ -176,15 +187,20 @@ class Seen:
             for face in unmatched(found, [*self.every[index], *self.auto[index]])
         ]
 
-    def counts(self, wrong: set[int]) -> dict[str, float]:
+    def counts(self, wrong: set[int], *, wrong_every: set[int]) -> dict[str, float]:
         """Return the clip's numbers; ``wrong`` are the tracks of ``auto`` that are no faces."""
-        false = [[face for face in faces if face.track_id in wrong] for faces in self.auto]
+        missed = self.missed()
+        false = [
+            [face for face in auto if face.track_id in wrong]
+            + [face for face in every if face.track_id in wrong_every]
+            for auto, every in zip(self.auto, self.every, strict=True)
+        ]
         row: dict[str, float] = {
             "frames": len(self.auto),
             "tracks": len({face.track_id for faces in self.auto for face in faces}),
             "faces_every": sum(map(len, self.every)),
             "faces_auto": sum(map(len, self.auto)),
-            "missed": len(self.missed()),
+            "missed": sum(len(missed[track_id]) for track_id in missed.keys() - wrong_every),
             "faces": 0,
         }
         for index, wrong_here in enumerate(false):
@@ -208,7 +224,9 @@ class Seen:
         for name, places in wanted.items():
             picks = np.linspace(0, len(places) - 1, min(TILES, len(places))).astype(int)
             wanted[name] = [places[pick] for pick in picks]
-        wanted["missed"], wanted["beside"] = self.missed()[:36], self.beside()[:36]
+        for track_id, places in self.missed().items():
+            wanted[f"missed{track_id}"] = places[:36]
+        wanted["beside"] = self.beside()[:36]
         tiles: dict[str, list[ImageU8]] = defaultdict(list)
         with VideoReader(self.clip) as reader:
             for index, frame in enumerate(reader):

@@ -8,15 +8,18 @@ Boxes inside this file count pixels from 1 and include both edges, as MTCNN's ne
 Detections that leave it are in our convention.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
+from facemask_video.detect.boxes import moved, not_inside_a_better_one, placed, squared
 from facemask_video.detect.landmarks import SEEN_SIZE_PX, SURROUND, LandmarkNetwork
 from facemask_video.detect.mtcnn import OFFSET_PX, STAGE_THRESHOLDS, load_networks
+from facemask_video.detect.processor import make_quick
 from facemask_video.detect.sums import Candidates, SumTables, surroundings
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
@@ -35,16 +38,19 @@ _STRIDE = 2
 _PYRAMID_STEP = 0.709
 # Half the area a level, MTCNN's own.
 
+_SMALLER = 0.6
+# Of a face's side: three or four levels of the pyramid show a face that changed by so much.
+
 _CUT_2_PX, _CUT_3_PX = 24, 48
 _WIDE = ((0.0, 0.0, 0.0), (0.12, 0.0, 0.0), (-0.12, 0.0, 0.0), (0.0, 0.12, 0.0), (0.0, -0.12, 0.0))
 _NARROW = ((0.0, 0.0, 0.0), (0.03, 0.03, 0.0), (-0.03, -0.03, 0.0), (0.03, -0.03, 0.03))
 _PLACED = _NARROW[1:3]
 # Cuts about a place: shift right, shift down and growth on each side, as parts of its side.
 
-_AT_ONCE = {"cpu": (1, 128, 16), "cuda": (256, 2048, 2048)}
-# Pictures of the first network and cuts of the others in one pass. On a processor a pass that does
-# not fit its cache takes up to twice as long; on a GPU this bounds the memory: 2048 x 3 x 48 x 48
-# floats are 57 MB.
+_AT_ONCE = {"cpu": (150_000, 128, 16), "cuda": (60_000_000, 2048, 2048)}
+# Pixels of the first network and cuts of the others in one pass. On a processor a larger pass takes
+# up to twice as long: it leaves the cache, and asks for its memory anew each time. On a GPU this
+# bounds the memory: 2048 x 3 x 48 x 48 floats are 57 MB.
 
 
 class CascadeDetector:
@@ -85,26 +91,36 @@ class CascadeDetector:
         networks = load_networks(device)
         self._first, self._second, self._third = (each.to(precision) for each in networks)
         at_once = _AT_ONCE["cpu" if device.type == "cpu" else "cuda"]
-        self._at_once = dict(zip((self._first, self._second, self._third), at_once, strict=True))
-        # PyTorch's pooling is slow on few, large planes on a processor: it took half of the first
-        # network's time and, in planar layout, three quarters of the others'.
-        self._first.pool1 = _LargestOfFour()
-        self._second.to(memory_format=torch.channels_last)
-        self._third.to(memory_format=torch.channels_last)
+        self._at_once = dict(zip(networks, at_once, strict=True))
+        if device.type == "cpu":
+            make_quick(networks, precision)
 
     @torch.inference_mode()
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
         """Find the faces of each image; see `facemask_video.detect.detector.Detector`."""
         if not images or min(images[0].shape[:2]) < self._min_face_px:
             return [[] for _ in images]
-        sums = SumTables(images, self._device)
-        found = self._propose(sums)
-        if len(found):
-            found = self._check(found, sums)
-        if not len(found):
-            return [[] for _ in images]
-        found, landmarks = self._finish(found, sums)
+        height, width = images[0].shape[:2]
+        found, landmarks = self._find(images, Box(0, 0, width, height), (0, math.inf))
         return _detections(found, landmarks, len(images))
+
+    @torch.inference_mode()
+    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+        """Find faces of about a size in a part of an image.
+
+        Sees what `detect` sees there, at a small part of the cost.
+
+        Args:
+            image: As for `detect`.
+            region: In px of the image; may leave it.
+            side_px: Side of the square of such a face's area. Faces from 0.6 to 1.6 of it are
+                looked for.
+        """
+        if min(image.shape[:2]) < self._min_face_px:
+            return []
+        sides_px = (_SMALLER * side_px, side_px / _SMALLER)
+        found, landmarks = self._find([image], region, sides_px)
+        return _detections(found, landmarks, 1)[0]
 
     @torch.inference_mode()
     def look_near(
@@ -153,7 +169,7 @@ class CascadeDetector:
         tries: tuple[tuple[float, ...], ...],
     ) -> tuple[Candidates, Tensor]:
         """Average what the third network says of several cuts about each box."""
-        squares = _squared(corners)
+        squares = squared(corners)
         side = squares[:, 2:3] - squares[:, :1]
         shift = torch.tensor(list(tries), device=corners.device)[None] * side[:, None]
         around = squares[:, None] + torch.cat(
@@ -165,21 +181,20 @@ class CascadeDetector:
             torch.zeros(n_boxes * n_tries, device=corners.device),
             picture.repeat_interleave(n_tries),
         )
-        cut_from, cuts = sums.cut(cut_from, _CUT_3_PX, inside_only=False)
-        regression, points, score = self._run(self._third, _normalised(cuts))
-        moved = _moved(cut_from.corners, regression).reshape(n_boxes, n_tries, 4)
-        landmarks = _landmarks(cut_from.corners, points).reshape(n_boxes, n_tries, 10)
+        regression, points, score = self._judge(self._third, cut_from, sums, _CUT_3_PX)
+        boxes = moved(cut_from.corners, regression).reshape(n_boxes, n_tries, 4)
+        landmarks = placed(cut_from.corners, points).reshape(n_boxes, n_tries, 10)
         each = score[:, 1].reshape(n_boxes, n_tries)
         weight = each**2 + 1e-6
         weight = (weight / weight.sum(dim=1, keepdim=True))[..., None]
-        found = Candidates((moved * weight).sum(dim=1), each.mean(dim=1), picture)
+        found = Candidates((boxes * weight).sum(dim=1), each.mean(dim=1), picture)
         return found, (landmarks * weight).sum(dim=1).reshape(n_boxes, 5, 2)
 
     def _place(
         self, corners: Tensor, picture: Tensor, sums: SumTables, network: LandmarkNetwork
     ) -> Tensor:
         """Average the points (n, 5, 2) that a network sees in several cuts about each box."""
-        squares = _squared(corners)
+        squares = squared(corners)
         side = (squares[:, 2:3] - squares[:, :1] + 1)[:, None]
         shift = torch.tensor(list(_PLACED), device=corners.device)[None] * side
         reach = shift[..., 2:] + (SURROUND - 1) / 2 * side
@@ -191,29 +206,46 @@ class CascadeDetector:
         n_tries = len(_PLACED)
         score = torch.zeros(len(around), device=corners.device)
         cut_from = Candidates(around, score, picture.repeat_interleave(n_tries))
-        _, cuts = sums.cut(cut_from, SEEN_SIZE_PX, inside_only=False)
-        points = network(_normalised(cuts).to(memory_format=torch.channels_last))
+        points = network(_normalised(sums.cut(cut_from, SEEN_SIZE_PX)))
         sides = around[:, 2:] - around[:, :2] + 1
-        placed = around[:, None, :2] - 1 + points * sides[:, None] + OFFSET_PX
-        mean: Tensor = placed.reshape(-1, n_tries, 5, 2).mean(dim=1)
+        each = around[:, None, :2] - 1 + points * sides[:, None] + OFFSET_PX
+        mean: Tensor = each.reshape(-1, n_tries, 5, 2).mean(dim=1)
         return mean
 
-    def _propose(self, sums: SumTables) -> Candidates:
+    def _find(
+        self, images: Sequence[ImageU8], region: Box, sides_px: tuple[float, float]
+    ) -> tuple[Candidates, Tensor]:
+        """Find faces of some sides in a region; returns also their landmarks (n, 5, 2)."""
+        sums = SumTables(images, self._device)
+        found = self._propose(sums, region, sides_px)
+        if len(found):
+            found = self._check(found, sums)
+        return self._finish(found, sums)
+
+    def _propose(self, sums: SumTables, region: Box, sides_px: tuple[float, float]) -> Candidates:
         """Run the first network over the pyramid of all pictures."""
         height, width = sums.height, sums.width
         scale = CELL_PX / self._min_face_px
-        corners, scores, picture, level, push = [], [], [], [], []
+        none = torch.zeros(0, dtype=torch.int64, device=self._device)
+        corners, scores = [torch.zeros(0, 4, device=self._device)], [none.to(torch.float32)]
+        picture, level, push = [none], [none], [corners[0]]
         n_levels = 0
-        while min(height, width) * scale >= CELL_PX:
+        # A hair less, lest rounding leaves no level at all.
+        while min(height, width, sides_px[1]) * scale >= CELL_PX - 1e-9:
             size = (int(height * scale + 1), int(width * scale + 1))
-            regression, score = self._run(self._first, _normalised(sums.reduce(*size)))
-            at = (score[:, 1] >= self._thresholds[0]).nonzero()
-            cell = at[:, 1:].flip(1).to(torch.float32) * _STRIDE
-            corners.append(torch.cat([(cell + 1) / scale, (cell + CELL_PX) / scale], dim=1).floor())
-            scores.append(score[at[:, 0], 1, at[:, 1], at[:, 2]])
-            push.append(regression[at[:, 0], :, at[:, 1], at[:, 2]])
-            picture.append(at[:, 0])
-            level.append(torch.full_like(at[:, 0], n_levels))
+            rows = _lines(region.y0 * scale, region.y1 * scale, size[0])
+            columns = _lines(region.x0 * scale, region.x1 * scale, size[1])
+            if sides_px[0] * scale <= CELL_PX <= min(len(rows), len(columns)):
+                regression, score = self._scan(sums, size, rows, columns)
+                at = (score[:, 1] >= self._thresholds[0]).nonzero()
+                first = torch.tensor([columns.start, rows.start], device=self._device)
+                cell = (at[:, 1:].flip(1) * _STRIDE + first).to(torch.float32)
+                edges = torch.cat([(cell + 1) / scale, (cell + CELL_PX) / scale], dim=1)
+                corners.append(edges.floor())
+                scores.append(score[at[:, 0], 1, at[:, 1], at[:, 2]])
+                push.append(regression[at[:, 0], :, at[:, 1], at[:, 2]])
+                picture.append(at[:, 0])
+                level.append(torch.full_like(at[:, 0], n_levels))
             n_levels += 1
             scale *= _PYRAMID_STEP
         found = Candidates(torch.cat(corners), torch.cat(scores), torch.cat(picture))
@@ -225,103 +257,84 @@ class CascadeDetector:
         pick = batched_nms(found.corners, found.score, found.picture, 0.7)
         found, pushes = found.at(pick), pushes[pick]
         sides = found.corners[:, 2:] - found.corners[:, :2]
-        found.corners = _squared(found.corners + pushes * sides.repeat(1, 2))
+        found.corners = squared(found.corners + pushes * sides.repeat(1, 2))
         return found
 
     def _check(self, found: Candidates, sums: SumTables) -> Candidates:
         """Keep what the second network takes for a face, and let it move the boxes."""
-        found, cuts = sums.cut(found, _CUT_2_PX)
+        found = sums.touched(found)
         if not len(found):
             return found
-        regression, score = self._run(self._second, _normalised(cuts))
+        regression, score = self._judge(self._second, found, sums, _CUT_2_PX)
         found.score = score[:, 1]
         pick = (found.score > self._thresholds[1]).nonzero()[:, 0]
         found, regression = found.at(pick), regression[pick]
         pick = batched_nms(found.corners, found.score, found.picture, 0.7)
         found, regression = found.at(pick), regression[pick]
-        found.corners = _squared(_moved(found.corners, regression))
+        found.corners = squared(moved(found.corners, regression))
         return found
 
     def _finish(self, found: Candidates, sums: SumTables) -> tuple[Candidates, Tensor]:
         """Keep what the third network takes for a face; also returns landmarks (n, 5, 2)."""
-        found, cuts = sums.cut(found, _CUT_3_PX)
+        found = sums.touched(found)
         if not len(found):
-            return found, torch.zeros(0, 5, 2)
-        regression, points, score = self._run(self._third, _normalised(cuts))
+            return found, torch.zeros(0, 5, 2, device=self._device)
+        regression, points, score = self._judge(self._third, found, sums, _CUT_3_PX)
         found.score = score[:, 1]
         pick = (found.score > self._thresholds[2]).nonzero()[:, 0]
         found, regression, points = found.at(pick), regression[pick], points[pick]
-        landmarks = _landmarks(found.corners, points)
-        found.corners = _moved(found.corners, regression)
-        pick = _not_inside_a_better_one(found)
+        landmarks = placed(found.corners, points)
+        found.corners = moved(found.corners, regression)
+        pick = not_inside_a_better_one(found)
         return found.at(pick), landmarks[pick]
 
-    def _run(self, network: nn.Module, batch: Tensor) -> tuple[Tensor, ...]:
-        """Run a network, a bounded number of pictures at a time; results in single precision."""
-        at_once = self._at_once[network]
-        parts = [network(part.to(self._precision)) for part in torch.split(batch, at_once)]
-        return tuple(torch.cat(each).to(torch.float32) for each in zip(*parts, strict=True))
+    def _scan(
+        self, sums: SumTables, size: tuple[int, int], rows: range, columns: range
+    ) -> tuple[Tensor, ...]:
+        """Run the first network over parts of all pictures at a size, some at a time."""
+        most_px = self._at_once[self._first]
+        at_once = max(1, most_px // (len(rows) * len(columns)))
+        parts = []
+        for start in range(0, sums.n_pictures, at_once):
+            some = slice(start, start + at_once)
+            strips = _strips(rows, most_px // len(columns))
+            planes = (sums.reduce(some, size, strip, columns) for strip in strips)
+            parts.append(self._joined(self._first, planes, dim=2))
+        return tuple(torch.cat(each) for each in zip(*parts, strict=True))
 
+    def _judge(
+        self, network: nn.Module, found: Candidates, sums: SumTables, size_px: int
+    ) -> tuple[Tensor, ...]:
+        """Run a network over the candidates' cuts, some at a time."""
+        parts = (sums.cut(part, size_px) for part in found.split(self._at_once[network]))
+        return self._joined(network, parts)
 
-class _LargestOfFour(nn.Module):
-    """Pooling 2 by 2 with stride 2; an odd last row or column is pooled with itself."""
-
-    def forward(self, planes: Tensor) -> Tensor:
-        """Pool (n, c, h, w)."""
-        height, width = planes.shape[2:]
-        if height % 2 or width % 2:
-            planes = nn.functional.pad(planes, (0, width % 2, 0, height % 2), mode="replicate")
-        in_rows = torch.maximum(planes[..., ::2], planes[..., 1::2])
-        largest: Tensor = torch.maximum(in_rows[:, :, ::2], in_rows[:, :, 1::2])
-        return largest
+    def _joined(
+        self, network: nn.Module, parts: Iterable[Tensor], *, dim: int = 0
+    ) -> tuple[Tensor, ...]:
+        """Run a network over pictures of 0 to 255 in parts; results in single precision."""
+        each = (network(_normalised(part).to(self._precision)) for part in parts)
+        return tuple(torch.cat(some, dim).to(torch.float32) for some in zip(*each, strict=True))
 
 
 def _normalised(planes: Tensor) -> Tensor:
-    # MTCNN's networks take 0-255 as about -1 to 1.
-    return (planes - 127.5) * 0.0078125
+    # MTCNN's networks take 0-255 as about -1 to 1. In place: each plane is cut for them alone.
+    return planes.sub_(127.5).mul_(0.0078125)
 
 
-def _moved(corners: Tensor, regression: Tensor) -> Tensor:
-    sides = corners[:, 2:] - corners[:, :2] + 1
-    return corners + regression * sides.repeat(1, 2)
+def _lines(low: float, high: float, n_lines: int) -> range:
+    """Return the rows or columns between two places, from one on which the first network pools."""
+    first = max(0, int(low) // _STRIDE * _STRIDE)
+    return range(first, min(n_lines, math.ceil(high / _STRIDE + 1) * _STRIDE))
 
 
-def _squared(corners: Tensor) -> Tensor:
-    sides = corners[:, 2:] - corners[:, :2]
-    longest = sides.max(dim=1, keepdim=True).values
-    first = corners[:, :2] + (sides - longest) * 0.5
-    return torch.cat([first, first + longest], dim=1)
-
-
-def _landmarks(corners: Tensor, points: Tensor) -> Tensor:
-    sides = corners[:, 2:] - corners[:, :2] + 1
-    as_fractions = torch.stack([points[:, :5], points[:, 5:]], dim=2)
-    return as_fractions * sides[:, None] + corners[:, None, :2] - 1
-
-
-def _not_inside_a_better_one(found: Candidates, share: float = 0.7) -> Tensor:
-    """Return which boxes to keep: none whose overlap with a better one covers most of the smaller.
-
-    Whether a box falls depends on whether those above it stand. All are decided at once and again
-    until nothing changes, which takes as many rounds as the longest chain of such boxes.
-    """
-    # Boxes that leave the picture on two sides can have one and the same cut: of equals, the last
-    # stands, as in facenet-pytorch.
-    order = found.score.argsort(stable=True).flip(0)
-    corners, picture = found.corners[order], found.picture[order]
-    area = (corners[:, 2] - corners[:, 0] + 1) * (corners[:, 3] - corners[:, 1] + 1)
-    low = torch.maximum(corners[:, None, :2], corners[None, :, :2])
-    high = torch.minimum(corners[:, None, 2:], corners[None, :, 2:])
-    shared = (high - low + 1).clamp(min=0).prod(dim=2)
-    covers = shared / torch.minimum(area[:, None], area[None, :]) > share
-    covers &= picture[:, None] == picture[None, :]
-    covers = covers.triu(diagonal=1)
-    keep = torch.ones(len(order), dtype=torch.bool, device=order.device)
-    while True:
-        stands = ~(covers & keep[:, None]).any(dim=0)
-        if bool((stands == keep).all()):
-            return order[keep]
-        keep = stands
+def _strips(rows: range, most_rows: int) -> Iterator[range]:
+    """Cut rows into overlapping parts that together have the cells of the whole."""
+    n_cells = (len(rows) - 1) // _STRIDE - 4
+    overlap = CELL_PX - _STRIDE
+    cells = max(1, (most_rows - overlap) // _STRIDE)
+    for first in range(0, n_cells, cells):
+        yield rows[_STRIDE * first : _STRIDE * (first + cells) + overlap]
 
 
 def _detections(found: Candidates, landmarks: Tensor, n_pictures: int) -> list[list[Detection]]:

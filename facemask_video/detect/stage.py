@@ -9,6 +9,7 @@ import numpy as np
 
 from facemask_video.detect.cuts import CutFinder
 from facemask_video.detect.detector import Detector
+from facemask_video.detect.sights import SAME, Lost, Sight, match, step_between
 from facemask_video.detect.size import in_frame
 from facemask_video.faces import DetectedFrame, Detection
 from facemask_video.frames import Frame, ImageU8, time_s
@@ -23,10 +24,6 @@ FOLLOW_AT = 0.6
 """Least score at which a face is followed to the next frame. It is under the score that makes a
 track believed: a mask lowers the score, and where a face was a moment ago one is likely."""
 
-CREDIBLE = 0.85
-"""Only faces of this score make the automatic rest shorter by coming and going: patterns that look
-like a face now and then do so all the time."""
-
 NEVER = 1 << 30
 
 DOUBT = 0.6
@@ -34,11 +31,12 @@ DOUBT = 0.6
 those frames (1 - score) add up to this: after 20 looks at a face of 0.97, after 2 of 0.7."""
 
 SEARCH_FRAMES = 5
-"""After a face of that score is lost, so many frames are looked at in full: it may only have moved
+"""After a credible face is lost, so many more frames are searched for it: it may only have moved
 too fast to be followed, or be hidden for a moment."""
 
-_SAME = 0.4
-# Overlap (intersection over union) of two boxes of one face.
+SEARCH_REACH = 1.5
+"""How far, in sides of the face, beyond where it was and where it was foretold."""
+
 _COVERED = 0.5
 # Part of the smaller of two boxes that the other covers, where both are taken for one face.
 _RUNS_AWAY = 0.5
@@ -49,7 +47,7 @@ _GROWS = 0.15
 
 @runtime_checkable
 class NearDetector(Detector, Protocol):
-    """A detector that can also look at given places only."""
+    """A detector that can also look at given places, or around them, only."""
 
     def look_near(
         self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
@@ -57,33 +55,9 @@ class NearDetector(Detector, Protocol):
         """Return one detection a place, in order, whatever its score."""
         ...
 
-
-@dataclass(slots=True, eq=False)
-class _Sight:
-    """A face in one picture.
-
-    Attributes:
-        found: In px of the thumbnail.
-        step: How far (x, y) its box moved since the frame before, in px; of one found afresh, 0.
-        doubt: Of the full looks in a row that did not see it; see `DOUBT`.
-        fresh: Found by a full look, or followed back from such a find.
-        credible: It, or the face it was followed from or back from, once had a score of `CREDIBLE`.
-    """
-
-    found: Detection
-    step: tuple[float, float] = (0.0, 0.0)
-    doubt: float = 0.0
-    fresh: bool = False
-    credible: bool = False
-
-    def __post_init__(self) -> None:
-        """Judge by its own score to begin with."""
-        self.credible |= self.found.score >= CREDIBLE
-
-    def follows(self, last: "_Sight") -> None:
-        """Take it for the same face as one in the frame before."""
-        self.step = _step(last, self)
-        self.credible |= last.credible
+    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+        """Find faces of about a size in a part of an image."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -95,7 +69,7 @@ class _Held:
     scale: float
     cut: bool
     looked: bool = False
-    sights: list[_Sight] = field(default_factory=list)
+    sights: list[Sight] = field(default_factory=list)
 
 
 class DetectFaces:
@@ -103,9 +77,9 @@ class DetectFaces:
 
     Frames are taken in groups. Some of a group are looked at in full, together; a face found there
     is followed forward from frame to frame, and one that was not there before is also followed back
-    to where it first shows. Where that fails, the frame is looked at in full. So between two looks
-    a face is seen in each frame, for a small part of the cost, and where a full look fails (a mask,
-    a turned head) the face is kept while a close look still sees it.
+    to where it first shows. Where that fails, it is searched for around the place where it was. So
+    between two looks a face is seen in each frame, for a small part of the cost, and where a full
+    look fails (a mask, a turned head) the face is kept while a close look still sees it.
 
     Holds up to two groups of ``batch_frames`` frames and their thumbnails.
 
@@ -138,7 +112,7 @@ class DetectFaces:
         self._cuts = CutFinder()
         self._since_look = NEVER
         self._eventful = False
-        self._search = 0
+        self._lost: list[Lost] = []
 
     def __call__(self, items: Iterable[Frame], /) -> Iterator[DetectedFrame]:
         """Yield each frame with its faces in frame px."""
@@ -169,12 +143,11 @@ class DetectFaces:
         self._eventful = False
         for last, now in pairwise(window):
             if now in group:
-                self._search = 0 if now.cut else self._search
-                if self._search and not now.looked:
-                    self._look([now])
-                self._search = max(0, self._search - 1)
-                if not now.cut:
+                if now.cut:
+                    self._lost = []
+                else:
                     self._follow(last, now)
+                    self._search(now)
         for last, now in zip(window[-2::-1], window[:0:-1], strict=True):
             if not now.cut:
                 self._follow_back(now, last)
@@ -196,18 +169,43 @@ class DetectFaces:
     def _look(self, looks: list[_Held]) -> None:
         """Look at frames in full; faces that are known there already stay as they are."""
         found = self._detector.detect([held.image for held in looks])
-        places = [[face.box for face in faces] for faces in found]
-        images = [held.image for held in looks]
-        steady = self._near.look_near(images, places) if self._near else found
-        for held, faces, settled in zip(looks, found, steady, strict=True):
+        self._add(looks, found)
+        for held in looks:
             held.looked = True
+
+    def _look_around(self, held: _Held, sight: Sight, n_frames: int) -> Sight | None:
+        """Look only where a face of so many frames ago may be; below 0, of a frame to come.
+
+        Returns:
+            The best of the faces found that were not known, if any.
+        """
+        assert self._near is not None
+        was, foretold = sight.found.box, sight.foretold(n_frames)
+        side_px = float(np.sqrt(was.area_px2))
+        reach_px = SEARCH_REACH * side_px
+        region = Box(
+            min(was.x0, foretold.x0) - reach_px,
+            min(was.y0, foretold.y0) - reach_px,
+            max(was.x1, foretold.x1) + reach_px,
+            max(was.y1, foretold.y1) + reach_px,
+        )
+        n_known = len(held.sights)
+        self._add([held], [self._near.look_around(held.image, region, side_px)])
+        return max(held.sights[n_known:], key=lambda new: new.found.score, default=None)
+
+    def _add(self, helds: list[_Held], found: list[list[Detection]]) -> None:
+        """Add the faces that looks found to their frames."""
+        places = [[face.box for face in faces] for faces in found]
+        images = [held.image for held in helds]
+        steady = self._near.look_near(images, places) if self._near else found
+        for held, faces, settled in zip(helds, found, steady, strict=True):
             known = [sight.found.box for sight in held.sights]
             for face, close in zip(faces, settled, strict=True):
                 # The close look places a face better, and each catches errors of the other.
                 use = close if _overlap(close, face) else face
                 score = (face.score + close.score) / 2
                 if not any(covered(use.box, box) > _COVERED for box in known):
-                    sight = _Sight(Detection(use.box, use.landmarks, score), fresh=True)
+                    sight = Sight(Detection(use.box, use.landmarks, score), fresh=True)
                     held.sights.append(sight)
 
     def _chosen_step(self, group: list[_Held]) -> int:
@@ -220,7 +218,7 @@ class DetectFaces:
         """Carry the faces of one frame into the next, where no full look saw them."""
         lost, gone = [], []
         for sight in last.sights:
-            known = _match(sight, now.sights)
+            known = match(sight, now.sights)
             if known is not None:
                 known.follows(sight)
             elif sight.doubt >= DOUBT:
@@ -231,40 +229,47 @@ class DetectFaces:
                 gone.append(sight)
         for sight, close in zip(lost, self._carried(lost, now), strict=True):
             if close is not None:
-                carried = _Sight(close, doubt=sight.doubt + now.looked * (1 - close.score))
+                carried = Sight(close, doubt=sight.doubt + now.looked * (1 - close.score))
                 carried.follows(sight)
                 now.sights.append(carried)
             else:
                 gone.append(sight)
-        gone = [sight for sight in gone if sight.credible]
-        if not gone or self._near is None:
+        self._lost += [Lost(sight) for sight in gone if sight.credible]
+
+    def _search(self, now: _Held) -> None:
+        """Search a frame for the faces that were lost in it or shortly before."""
+        if self._near is None:
             return
-        self._eventful = True
-        if not now.looked:
-            self._look([now])
-        for sight in gone:
-            known = _match(sight, now.sights)
+        still = []
+        for lost in self._lost:
+            lost.n_frames += 1
+            seen = None if now.looked else self._look_around(now, lost.sight, lost.n_frames)
+            known = match(lost.sight, now.sights) if lost.n_frames == 1 else None
             if known is not None:
-                known.follows(sight)
+                known.follows(lost.sight)
+            elif seen is not None:
+                seen.credible = True
             else:
-                self._search = SEARCH_FRAMES
+                self._eventful = True
+                still.append(lost)
+        self._lost = [lost for lost in still if lost.n_frames <= SEARCH_FRAMES]
 
     def _follow_back(self, now: _Held, last: _Held) -> None:
         """Carry the faces that are new in a frame into the frame before it."""
         new = [sight for sight in now.sights if sight.fresh and sight.found.score >= FOLLOW_AT]
-        new = [sight for sight in new if _match(sight, last.sights, back=True) is None]
-        for sight, close in zip(new, self._carried(new, last, back=True), strict=True):
+        new = [sight for sight in new if match(sight, last.sights, n_frames=-1) is None]
+        for sight, close in zip(new, self._carried(new, last, n_frames=-1), strict=True):
             if close is not None:
-                carried = _Sight(close, fresh=True, credible=sight.credible)
-                sight.step = _step(carried, sight)
+                carried = Sight(close, fresh=True, credible=sight.credible)
+                sight.step = step_between(carried, sight)
                 carried.step = sight.step
                 last.sights.append(carried)
                 self._eventful |= sight.credible
             elif sight.credible and not last.looked and self._near is not None:
-                self._look([last])
+                self._look_around(last, sight, -1)
 
     def _carried(
-        self, sights: list[_Sight], held: _Held, *, back: bool = False
+        self, sights: list[Sight], held: _Held, *, n_frames: int = 1
     ) -> list[Detection | None]:
         """Return where each of a neighbouring frame's faces is in this one, None where it is not.
 
@@ -276,7 +281,7 @@ class DetectFaces:
         for foretell in (True, False):
             todo = [index for index, each in enumerate(found) if each is None]
             places = [
-                _foretold(sights[index], back=back) if foretell else sights[index].found.box
+                sights[index].foretold(n_frames) if foretell else sights[index].found.box
                 for index in todo
             ]
             if not todo:
@@ -288,7 +293,7 @@ class DetectFaces:
                     found[index] = close
         return found
 
-    def _accepts(self, sight: _Sight, close: Detection, held: _Held) -> bool:
+    def _accepts(self, sight: Sight, close: Detection, held: _Held) -> bool:
         if close.score < FOLLOW_AT:
             return False
         if any(covered(close.box, at.found.box) > _COVERED for at in held.sights):
@@ -301,29 +306,8 @@ class DetectFaces:
         return bool(apart < _RUNS_AWAY * width_px + foretold and grown < _GROWS)
 
 
-def _foretold(sight: _Sight, *, back: bool = False) -> Box:
-    sign = -1.0 if back else 1.0
-    return _moved(sight.found.box, sign * sight.step[0], sign * sight.step[1])
-
-
-def _match(sight: _Sight, others: list[_Sight], *, back: bool = False) -> _Sight | None:
-    """Return the sight of a neighbouring frame that lies on the same face, if any."""
-    box = _foretold(sight, back=back)
-    best = max(others, key=lambda other: iou(box, other.found.box), default=None)
-    return best if best is not None and iou(box, best.found.box) > _SAME else None
-
-
 def _overlap(a: Detection, b: Detection) -> bool:
-    return iou(a.box, b.box) > _SAME
-
-
-def _step(last: _Sight, now: _Sight) -> tuple[float, float]:
-    (x0, y0), (x1, y1) = last.found.box.center, now.found.box.center
-    return x1 - x0, y1 - y0
-
-
-def _moved(box: Box, dx_px: float, dy_px: float) -> Box:
-    return Box(box.x0 + dx_px, box.y0 + dy_px, box.x1 + dx_px, box.y1 + dy_px)
+    return iou(a.box, b.box) > SAME
 
 
 def _given_out(window: list[_Held]) -> Iterator[DetectedFrame]:

@@ -1,5 +1,6 @@
 """The batched cascade against facenet-pytorch's own, on real faces with the real weights."""
 
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from facemask_video.detect import cascade
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box, iou
+from facemask_video.geometry import Box, expand, iou
 from facemask_video.video import VideoReader
 
 CPU = torch.device("cpu")
@@ -59,6 +61,28 @@ def test_same_faces_as_mtcnn_in_photographs(shared_data: Path) -> None:
         same_faces(ours.detect([image])[0], theirs.detect([image])[0])
 
 
+def test_same_faces_when_the_networks_take_little_at_once(
+    pictures: list[ImageU8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"device": CPU, "threshold": 0.7, "min_face_px": 20.0}
+    usual = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
+    monkeypatch.setattr(cascade, "_AT_ONCE", {"cpu": (5000, 3, 2)})
+    little = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
+    for mine, other in zip(little, usual, strict=True):
+        same_faces(mine, other)
+
+
+def test_same_faces_where_the_processor_has_no_blocks(
+    pictures: list[ImageU8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"device": CPU, "threshold": 0.7, "min_face_px": 20.0}
+    usual = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    plain = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
+    for mine, other in zip(plain, usual, strict=True):
+        same_faces(mine, other)
+
+
 def test_half_precision_finds_the_same_faces(pictures: list[ImageU8]) -> None:
     single = CascadeDetector(device=CPU, threshold=0.9, min_face_px=40).detect(pictures[:1])[0]
     half = CascadeDetector(
@@ -81,6 +105,24 @@ def test_landmarks_are_where_they_are_in_the_mirror(pictures: list[ImageU8]) -> 
     back = np.array([[width, 0]]) + there.landmarks[[1, 0, 2, 4, 3]] * [-1, 1]
     # A face is not its own mirror image: within a fortieth of its width.
     assert np.abs(back - here.landmarks).mean() < face.box.width_px / 40
+
+
+def test_a_look_around_a_place_sees_what_a_look_at_the_whole_sees_there(
+    pictures: list[ImageU8],
+) -> None:
+    detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
+    (face,) = detector.detect(pictures[:1])[0]
+    side = face.box.area_px2**0.5
+    aside = Box(face.box.x0 - 3 * side, face.box.y0 - side / 2, face.box.x1 + 9, face.box.y1 + 9)
+    for region, about in ((expand(face.box, 3), side), (aside, 1.3 * side)):
+        (found,) = detector.look_around(pictures[0], region, about)
+        # Not the very same: without the other levels another of its many candidates may win.
+        assert iou(found.box, face.box) > 0.9
+        assert abs(found.score - face.score) < 0.01
+    assert detector.look_around(pictures[0], Box(0, 0, side, side), side) == []
+    assert detector.look_around(pictures[0], expand(face.box, 3), 3 * side) == []
+    assert detector.look_around(pictures[0], Box(-900, -900, -700, -700), side) == []
+    assert detector.look_around(pictures[0], expand(face.box, 3), 1.0) == []
 
 
 def test_a_close_look_finds_the_face_from_a_poor_guess_and_none_elsewhere(

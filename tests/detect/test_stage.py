@@ -8,7 +8,7 @@ import pytest
 
 from facemask_video.detect.cuts import CutFinder
 from facemask_video.detect.size import detect_size_px, in_frame
-from facemask_video.detect.stage import DetectFaces
+from facemask_video.detect.stage import SEARCH_FRAMES, DetectFaces
 from facemask_video.faces import DetectedFrame, Detection
 from facemask_video.frames import ImageU8
 from facemask_video.geometry import Box, iou
@@ -22,10 +22,12 @@ class SeesSquares:
 
     Attributes:
         looks: Index of each picture looked at in full, as told by its corner pixel.
+        searched: Likewise of each of which a part was looked at.
     """
 
     def __init__(self) -> None:
         self.looks: list[int] = []
+        self.searched: list[int] = []
 
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
         self.looks += [int(image[0, 0, 0]) for image in images]
@@ -43,6 +45,10 @@ class SeesSquares:
             ]
             for image, each in zip(images, places, strict=True)
         ]
+
+    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+        self.searched.append(int(image[0, 0, 0]))
+        return self._seen(image, region, 0.99)
 
     @staticmethod
     def _seen(image: ImageU8, place: Box, score: float) -> list[Detection]:
@@ -125,6 +131,24 @@ def test_a_face_too_fast_to_be_followed_is_looked_for(there: range) -> None:
     out = run(centres)
     assert [len(item.detections) for item in out] == [int(index in there) for index in range(60)]
     assert sum(item.looked for item in out) < 30
+
+
+def test_a_lost_face_is_searched_for_where_it_was_and_not_in_whole_frames() -> None:
+    there = [index for index in range(50) if not 20 <= index < 23]
+    centres = [(80.0, 60.0) if index in there else None for index in range(50)]
+    detector = SeesSquares()
+    out = list(DetectFaces(detector, max_side_px=WIDTH, detect_every=25)(frames(centres)))
+    assert [index for index, item in enumerate(out) if item.detections] == there
+    assert detector.looks == [0, 25]
+    # Forward until it is there again, and back from there once.
+    assert sorted(detector.searched) == [20, 21, 22, 22, 23]
+
+
+def test_the_search_for_a_lost_face_ends() -> None:
+    detector = SeesSquares()
+    centres = [(80.0, 60.0) if index < 12 else None for index in range(50)]
+    list(DetectFaces(detector, max_side_px=WIDTH, detect_every=25)(frames(centres)))
+    assert detector.searched == list(range(12, 12 + SEARCH_FRAMES + 1))
 
 
 def test_a_cut_is_found_looked_at_and_not_followed_across() -> None:
