@@ -30,7 +30,8 @@ import torch
 from held_frames import as_decoded, read
 
 from facemask_video import __version__
-from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
+from facemask_video.detect.cascade import CascadeDetector
+from facemask_video.detect.look import looking_detector
 from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.detect.size import detect_size_px, in_frame
 from facemask_video.detect.stage import DetectFaces
@@ -57,12 +58,7 @@ def main() -> None:
     full = MtcnnDetector(device=device, threshold=0.7, min_face_px=smallest["full"])
     small = MtcnnDetector(device=device, threshold=0.7, min_face_px=smallest["small"])
     cascade = CascadeDetector(device=device, threshold=0.7, min_face_px=smallest["small"])
-    looking = CascadeDetector(
-        device=device,
-        threshold=LOOK_THRESHOLD,
-        stage_thresholds=LOOK_THRESHOLDS,
-        min_face_px=smallest["small"],
-    )
+    looking = looking_detector(device=device, min_face_px=smallest["small"])
 
     def by_thumbnail(detector: MtcnnDetector | CascadeDetector) -> list[tuple[Detection, ...]]:
         found = []

@@ -33,7 +33,8 @@ import torch
 from held_frames import HeldFrame
 
 from facemask_video import geometry
-from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
+from facemask_video.detect.cascade import CascadeDetector
+from facemask_video.detect.look import looking_detector
 from facemask_video.detect.size import detect_size_px, in_frame
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.faces import Detection, TrackedFace
@@ -122,12 +123,7 @@ class Finders:
         size_px = detect_size_px(width_px, height_px, min_face_px=min_face_px)
         smallest = max(12.0, min_face_px * min(1.0, size_px / max(width_px, height_px)))
         plain = CascadeDetector(device=CPU, threshold=0.7, min_face_px=smallest)
-        looking = CascadeDetector(
-            device=CPU,
-            threshold=LOOK_THRESHOLD,
-            stage_thresholds=LOOK_THRESHOLDS,
-            min_face_px=smallest,
-        )
+        looking = looking_detector(device=CPU, min_face_px=smallest)
         return cls(size_px, plain, looking)
 
     def tracks(self, frames: Iterable[Frame], *, every: int) -> list[tuple[TrackedFace, ...]]:
