@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from facemask_video.cli.options import SettingOption
 from facemask_video.settings import settings_of
+from facemask_video.translate.weights import read_card
 from tests.trainers.test_methods import METHODS, OPTIONS
 from tests.trainers.tiny import SETTINGS, drawn_crops, drawn_training_crops, tiny_config
 from trainers.cli import main
@@ -98,6 +99,8 @@ LEARNT: dict[str, tuple[dict[str, Any], Any]] = {
 """Settings that change the weights after a step, each with what it is changed from."""
 
 RUN: dict[str, tuple[dict[str, Any], Any]] = {
+    "mask.mirrored": (TWO_STAGE, True),
+    "unmask.mirrored": ({}, True),
     "name": ({}, "other"),
     "method": ({}, "pix2pix"),
     "data.held_out": ({}, 0.6),
@@ -205,7 +208,7 @@ def _typed(changes: dict[str, Any]) -> Iterator[str]:
     flags = {option.named.name: option.opts[0] for option in options}
     for name, value in changes.items():
         if name not in flags:
-            yield f"--set={name}={value}"
+            yield f"--set={name}={str(value).lower() if isinstance(value, bool) else value}"
         elif value is True:
             yield flags[name]
         else:
@@ -245,12 +248,14 @@ def _left_by_a_run(changes: dict[str, Any], folder: Path, crops: Path) -> dict[s
         for path in folder.rglob("stats.jsonl")
         for line in path.read_text().splitlines()
     ]
-    weights = [load_file(path) for path in sorted(folder.rglob("weights/*.safetensors"))]
+    files_of_weights = sorted(folder.rglob("weights/*.safetensors"))
+    weights = [load_file(path) for path in files_of_weights]
     return {
         "said": re.sub(r"[\d.]+ images/s.*left", "", result.stderr),
         "files": [re.sub(r"tfevents.*", "tfevents", name) for name in files],
         "stats": stats,
         "weights": [{k: v.tolist() for k, v in each.items()} for each in weights],
+        "cards": [read_card(path).spec for path in files_of_weights],
         "threads": torch.get_num_threads(),
         "failed": result.exit_code,
     }

@@ -31,6 +31,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"architecture": "unet", "n_downsampling": 5, "upsampling": "transpose"},
     {"architecture": "two-stage"},
     {"architecture": "two-stage", "fold": 2, "skips": True, "norm": "batch"},
+    {"architecture": "two-stage", "mirrored": True},
 ]
 
 
@@ -132,3 +133,21 @@ def test_lite_has_about_a_quarter_of_the_weights_of_standard() -> None:
 def test_sizes_that_no_network_can_have_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         _spec(**options)
+
+
+def test_a_mirrored_generator_completes_a_mirror_image_alike_but_learns_as_others() -> None:
+    torch.manual_seed(0)
+    plain = build_generator(_spec(architecture="two-stage"))
+    mirrored = build_generator(_spec(architecture="two-stage", mirrored=True))
+    assert isinstance(plain, TwoStageGenerator)
+    assert isinstance(mirrored, TwoStageGenerator)
+    mirrored.load_state_dict(plain.state_dict())
+    image, outline = _image(), torch.rand(2, 1, 32, 32)
+
+    assert torch.equal(mirrored.complete(image, outline), plain.complete(image, outline))
+    plain.eval(), mirrored.eval()
+    painted = mirrored.complete(image, outline)
+    of_mirror = mirrored.complete(image.flip(3), outline.flip(3)).flip(3)
+
+    assert torch.allclose(painted, of_mirror, atol=1e-5)
+    assert not torch.allclose(plain.complete(image, outline), painted, atol=1e-3)

@@ -34,6 +34,9 @@ class GeneratorConfig:
     outline_ngf: int = setting(16, low=1, help="Channels of a two-stage generator's outline")
     final_kernel: int = setting(7, low=1, help="Side of the first and last convolution, odd")
     fold: int = setting(1, low=1, help="Pixels of a side folded into channels; 2 is 4x cheaper")
+    mirrored: bool = setting(
+        False, help="Once trained, a two-stage generator completes the mirror image too"
+    )
 
     def __post_init__(self) -> None:
         """Check values."""
