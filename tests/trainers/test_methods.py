@@ -274,6 +274,7 @@ def test_training_begins_with_the_weights_of_an_earlier_method(tmp_path: Path) -
             for a, b in zip(generator.parameters(), trained.parameters(), strict=False)
         )
         assert same == (name == "unmask")
+    _method(tiny_config(method="cyclegan", start__unmask=path, unmask__mirrored=True))
     path.rename(tmp_path / "moved.safetensors")
     resumed = tiny_config(method="cyclegan", start__unmask=path)
     build_method(resumed, device=CPU, precision=torch.float32, resume=True)

@@ -157,9 +157,11 @@ def discriminator_spec(config: TrainConfig) -> DiscriminatorSpec:
 def _start_from(path: Path, generator: Generator, direction: Direction) -> None:
     weights, card = load_generator(path, direction=direction)
     state = weights.state_dict()
-    if enlarged_spec(card.spec) == generator.spec:
-        state = enlarge(state, card.spec)
-    elif card.spec != generator.spec:
+    # How a trained generator is run is the configuration's business.
+    spec = replace(card.spec, mirrored=generator.spec.mirrored)
+    if enlarged_spec(spec) == generator.spec:
+        state = enlarge(state, spec)
+    elif spec != generator.spec:
         raise WeightsError(
             f"{path}: weights are for {card.spec}, the {direction} generator is configured as "
             f"{generator.spec}; configure it alike, or for twice the size with twice the fold."
