@@ -216,6 +216,9 @@ class _Near:
         assert list(places) == [[self.full]]
         return [[self._face(self.close)] for _ in images]
 
+    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+        raise AssertionError("a photograph is looked at as a whole")
+
 
 @pytest.mark.parametrize(
     ("close", "taken"),
