@@ -4,9 +4,9 @@
     scripts/bench_landmarks.py --pairs pairs.csv
 
 On photographs with and without a mask, otherwise the same, the truth is what MTCNN sees of the bare
-one. Three ways are told apart, all on the same boxes of the masked photograph: MTCNN's single look,
-the mean of several close looks by its third network, and the same by our landmark network, which
-the converter takes. Distances are parts of the distance between the eyes; beside them stands how
+one. Three ways are told apart, each with the boxes that it finds itself: MTCNN's single look, the
+mean of several close looks by its third network, and the same by our landmark network, which the
+converter takes. Distances are parts of the distance between the eyes; beside them stands how
 much an alignment to a crop turns, grows and shifts by them.
 """
 

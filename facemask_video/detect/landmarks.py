@@ -61,8 +61,8 @@ class LandmarkNetwork(nn.Module):
 
     def forward(self, cuts: Tensor) -> Tensor:
         """Return the points."""
-        heat = self.maps(self.body(cuts)).flatten(2).float().softmax(dim=2)
-        points: Tensor = heat @ self.grid.float()
+        heat = self.maps(self.body(cuts)).flatten(2).softmax(dim=2)
+        points: Tensor = heat @ self.grid
         return points
 
 
