@@ -9,13 +9,12 @@ from importlib import resources
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from facemask_video.errors import WeightsError
+from facemask_video.small_networks import read_network_file, take_tensors, write_network_file
 
 FORMAT = "facemask-landmarks/1"
 
@@ -99,23 +98,13 @@ def load_landmarks(path: Path, *, device: torch.device) -> LandmarkNetwork:
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such landmark weights; install the package again.")
-    try:
-        with safe_open(str(path), framework="pt") as stored:
-            card = stored.metadata() or {}
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as exc:
-        raise WeightsError(f"{path}: not a safetensors file ({exc}).") from exc
+    card, tensors = read_network_file(path)
     if card.get("format") != FORMAT:
         raise WeightsError(
             f"{path}: landmark weights are of format {card.get('format')}, expected {FORMAT}."
         )
     network = LandmarkNetwork(int(card["width"]))
-    try:
-        network.load_state_dict(
-            {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
-        )
-    except RuntimeError as exc:
-        raise WeightsError(f"{path}: tensors do not fit ({str(exc).splitlines()[0]}).") from exc
+    take_tensors(network, tensors, path)
     network.eval().requires_grad_(False)
     for layer in network.body:
         assert isinstance(layer, _Layer)
@@ -125,9 +114,5 @@ def load_landmarks(path: Path, *, device: torch.device) -> LandmarkNetwork:
 
 def save_landmarks(path: Path, network: LandmarkNetwork, *, images_seen: int) -> None:
     """Write a network in half precision."""
-    tensors = {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
-        for name, tensor in network.state_dict().items()
-    }
     card = {"format": FORMAT, "width": str(network.width), "images_seen": str(images_seen)}
-    save_file(tensors, str(path), metadata=card)
+    write_network_file(path, network, card)

@@ -10,14 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.errors import WeightsError
 from facemask_video.frames import ImageU8
+from facemask_video.small_networks import read_network_file, take_tensors, write_network_file
 from facemask_video.translate.pixels import to_network
 
 FORMAT = "facemask-gate/1"
@@ -73,24 +72,14 @@ class Gate:
         """
         if not path.is_file():
             raise WeightsError(f"{path}: no such gate weights; use --gate off.")
-        try:
-            with safe_open(str(path), framework="pt") as stored:
-                card = stored.metadata() or {}
-                tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as exc:
-            raise WeightsError(f"{path}: not a safetensors file ({exc}).") from exc
+        card, tensors = read_network_file(path)
         found = (card.get("format"), card.get("alignment_id"))
         if found != (FORMAT, ALIGNMENT_ID):
             raise WeightsError(
                 f"{path}: gate weights are for {found}, expected {(FORMAT, ALIGNMENT_ID)}."
             )
         network = MaskClassifier(int(card["width"]))
-        try:
-            network.load_state_dict(
-                {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
-            )
-        except RuntimeError as exc:
-            raise WeightsError(f"{path}: tensors do not fit ({str(exc).splitlines()[0]}).") from exc
+        take_tensors(network, tensors, path)
         return cls(network, device=device)
 
     @torch.inference_mode()
@@ -109,14 +98,10 @@ def default_gate() -> Path:
 
 def save_gate(path: Path, network: MaskClassifier, *, images_seen: int) -> None:
     """Write a classifier in half precision."""
-    tensors = {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
-        for name, tensor in network.state_dict().items()
-    }
     card = {
         "format": FORMAT,
         "alignment_id": ALIGNMENT_ID,
         "width": str(network.width),
         "images_seen": str(images_seen),
     }
-    save_file(tensors, str(path), metadata=card)
+    write_network_file(path, network, card)
