@@ -36,6 +36,7 @@ SHOWN: dict[str, Any] = {
     "data.mask_learns": "varied",
     "data.unmask_learns": "surgical",
     "data.worn_wrong": 1.0,
+    "data.worn_high": 1.0,
     "data.serial_batches": True,
     "data.seed": 2,
     "augmentation.flip": False,

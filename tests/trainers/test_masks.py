@@ -143,6 +143,20 @@ def test_masks_worn_wrong_leave_the_nose_free() -> None:
     assert nose_covered(1.0) < 0.3
 
 
+def test_masks_worn_high_reach_the_eyes() -> None:
+    rng = np.random.default_rng(0)
+
+    def lid_covered(worn_high: float) -> float:
+        below = np.int_([POINTS[0, 0], POINTS[0, 1] + 0.2 * (POINTS[1, 0] - POINTS[0, 0])])
+        covers = [
+            draw_mask(SKIN, POINTS, random_style(rng, worn_high=worn_high))[1] for _ in range(24)
+        ]
+        return float(np.mean([cover[below[1], below[0]] > 0.5 for cover in covers]))
+
+    assert lid_covered(0.0) == 0.0
+    assert 0.2 < lid_covered(1.0) < 0.9
+
+
 def test_real_cloth_is_laid_over_the_mask() -> None:
     cloth = np.zeros((8, 8, 3), np.float32)
     cloth[:, :4] = (1.0, 0.0, 0.0)

@@ -39,6 +39,9 @@ class DataConfig(TrainingFacesConfig):
     worn_wrong: float = setting(
         0.06, low=0, high=1, help="Share of the varied masks to take off that leave the nose free"
     )
+    worn_high: float = setting(
+        0.1, low=0, high=1, help="Share of the varied masks to take off that reach up to the eyes"
+    )
     serial_batches: bool = setting(
         False, help="Show the faces in the order of their files, not in a random one"
     )

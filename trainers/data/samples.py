@@ -35,6 +35,7 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         mask_learns: str = "surgical",
         unmask_learns: str = "varied",
         worn_wrong: float = 0.06,
+        worn_high: float = 0.1,
         wear_bare: bool = False,
         drawn: bool = True,
         moments: bool = False,
@@ -56,6 +57,7 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
                 ones.
             unmask_learns: What ``unmask`` learns to take off, alike.
             worn_wrong: Share of the ``varied`` masks to take off that leave the nose free.
+            worn_high: Share of the others of them that are pulled up to the eyes or over them.
             wear_bare: Wear ``bare`` and ``surgical`` too, for a method that learns nothing but to
                 draw.
             drawn: Draw masks. Methods that learn from no pairs want none; their faces are worn each
@@ -67,7 +69,8 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         self.first, self.count, self.undrawn = first, count, undrawn
         self.real_fabric, self.serial = real_fabric, serial
         self.mask_learns, self.unmask_learns = mask_learns, unmask_learns
-        self.worn_wrong, self.wear_bare, self.drawn = worn_wrong, wear_bare, drawn
+        self.worn_wrong, self.worn_high = worn_wrong, worn_high
+        self.wear_bare, self.drawn = wear_bare, drawn
         self._neighbours = (bare.neighbours(), real_masked.neighbours()) if moments else None
 
     def __len__(self) -> int:
@@ -107,7 +110,7 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
             masked, cover = bare, np.zeros(bare.shape[:2], np.float32)
         else:
             cloth = cut_cloth(real, rng) if rng.random() < self.real_fabric else None
-            style = random_style(rng, worn_wrong=self.worn_wrong)
+            style = random_style(rng, worn_wrong=self.worn_wrong, worn_high=self.worn_high)
             if self.unmask_learns == "surgical":
                 style = SURGICAL
             masked, cover = draw_mask(bare, landmarks, style, texture=cloth)

@@ -78,12 +78,15 @@ SURGICAL = MaskStyle()
 """The mask that the ``mask`` generator learns to put on: light blue, pleated, correctly worn."""
 
 
-def random_style(rng: np.random.Generator, *, worn_wrong: float = 0.0) -> MaskStyle:
+def random_style(
+    rng: np.random.Generator, *, worn_wrong: float = 0.0, worn_high: float = 0.0
+) -> MaskStyle:
     """Draw a style at random, wide enough that an outline learnt from it finds real masks.
 
     Args:
         rng: Source of randomness.
         worn_wrong: Share of masks that leave the nose free.
+        worn_high: Share of the others that are pulled up to the eyes or over their lower half.
     """
     shape = str(rng.choice(SHAPES, p=(0.45, 0.35, 0.2)))
     kind = rng.random()
@@ -101,14 +104,20 @@ def random_style(rng: np.random.Generator, *, worn_wrong: float = 0.0) -> MaskSt
     tight = rng.random() < 0.25
     gaiter = rng.random() < 0.15
     free_nose = rng.random() < worn_wrong
+    top, side_top = rng.uniform(0.08, 0.58), rng.uniform(0.4, 0.9)
+    if free_nose:
+        top = rng.uniform(0.8, 1.0)
+    elif rng.random() < worn_high:
+        # The edge dips by a tenth between nose and side, where the eyes lie at height 0.
+        top, side_top = rng.uniform(-0.1, 0.35), rng.uniform(-0.12, 0.4)
     return MaskStyle(
         shape=shape,
         color=_rgb(color),
         second_color=_rgb(rng.uniform(0, 1, 3)),
         pattern=pattern,
         pattern_scale=float(rng.uniform(0.06, 0.4)),
-        top=float(rng.uniform(0.8, 1.0) if free_nose else rng.uniform(0.08, 0.58)),
-        side_top=float(rng.uniform(0.4, 0.9)),
+        top=float(top),
+        side_top=float(side_top),
         half_width=float(rng.uniform(0.70, 0.85) if tight else rng.uniform(0.82, 1.20)),
         bottom=float(rng.uniform(2.1, 2.5) if gaiter else rng.uniform(1.66, 2.15)),
         jaw=float(rng.uniform(0.0, 0.3) if gaiter else rng.uniform(0.25, 0.9)),

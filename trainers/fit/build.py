@@ -199,6 +199,7 @@ def build_samples(
         mask_learns=config.data.mask_learns,
         unmask_learns=config.data.unmask_learns,
         worn_wrong=config.data.worn_wrong,
+        worn_high=config.data.worn_high,
         wear_bare=config.method == "pix2pix",
         drawn=config.method in ("warm-start", "pix2pix"),
         moments=moments,
