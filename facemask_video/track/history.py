@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facemask_video.faces import Detection, TrackedFace
 from facemask_video.track.appearance import Look
@@ -14,6 +15,9 @@ SMOOTHINGS = ("kalman", "ema", "none")
 
 UNNAMED = -1
 """Number of a track that has not lasted long enough to be believed."""
+
+_USUALLY_S = 1.0
+# A walker is hidden within a third of this, so that half the sights are whole ones.
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +39,7 @@ class Track:
         time_s: When.
         face: The detection, taken apart.
         score: Its score.
+        shot: Names the shot it is in: nobody goes on beyond a cut.
         kf_noise: See `facemask_video.track.kalman.Path`.
         ema_coef: Weight of the past in the moving average, [0, 1).
     """
@@ -46,11 +51,13 @@ class Track:
         face: PosedFace,
         score: float,
         *,
+        shot: int = 0,
         kf_noise: float,
         ema_coef: float,
     ) -> None:
         """Begin with a first sight."""
         self.track_id = UNNAMED
+        self.shot = shot
         self.ended = False
         self.fills_shot = False
         self.look: Look | None = None
@@ -62,6 +69,9 @@ class Track:
         self._ema_coef = ema_coef
         self._behind: Moment | None = None
         self._path = Path(face, time_s, kf_noise=kf_noise)
+        self.first_pose = self._last_pose = self._path.pose
+        self._later: Track | None = None
+        self._speeds: deque[tuple[float, NDArray[np.float64]]] = deque()
         self._moments = deque(
             [Moment(index, self._path.newest, face, (face.pose, face.shape), score)]
         )
@@ -70,6 +80,37 @@ class Track:
     def pose(self) -> Pose:
         """Where it is, or is foretold to be, at the newest moment."""
         return self._path.pose
+
+    def walked_on(self, time_s: float) -> Pose:
+        """Return where it is if it went on as it usually did within a second before it was lost.
+
+        What hides a face bends the last sights of it, and the path believes that it brakes there.
+        """
+        pose = self._last_pose.copy()
+        if self._speeds:
+            usual = np.median([speed for _, speed in self._speeds], axis=0)
+            pose[:2] += usual * (time_s - self.last_seen_s)
+        return pose
+
+    def go_on_as(self, later: "Track") -> None:
+        """Let a track that begins after this one was lost be the same person.
+
+        This one then fills the gap between them.
+        """
+        later.track_id = self.track_id
+        self.ended = True
+        self._later = later
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a later track is the same person."""
+        return self._later is not None
+
+    @property
+    def last_index(self) -> int:
+        """The last frame it can tell of."""
+        later = self._later
+        return self.last_seen_index if later is None else later.first_index - 1
 
     def advance(self, index: int, time_s: float) -> None:
         """Go on to the next frame, unseen so far."""
@@ -84,6 +125,10 @@ class Track:
         newest.seen, newest.score = face, detection.score
         newest.averaged = self._average(newest.averaged, face)
         self.last_seen_index, self.last_seen_s = newest.index, time_s
+        self._last_pose = self._path.pose
+        self._speeds.append((time_s, self._path.speed_px_s))
+        while self._speeds[0][0] < time_s - _USUALLY_S:
+            self._speeds.popleft()
         self.n_seen += 1
         self.best_score = max(self.best_score, detection.score)
 
@@ -127,10 +172,13 @@ class Track:
             longest_gap: Most frames from one sight to the next that are filled.
         """
         at = index - self._moments[0].index
-        if not 0 <= at < len(self._moments) or index > self.last_seen_index:
+        if not 0 <= at < len(self._moments) or index > self.last_index:
             return None
         moment = self._moments[at]
         before, after = self._sight_before(at), self._sight_after(at)
+        later = self._later
+        if after is None and later is not None:
+            after = later._moments[0]
         if moment.seen is None and (before is None or after is None):
             return None
         if before is not None and after is not None and after.index - before.index > longest_gap:
@@ -156,23 +204,26 @@ class Track:
     def _estimate(
         self, at: int, before: Moment | None, after: Moment | None, smoothing: str
     ) -> tuple[Pose, Shape]:
-        moment = self._moments[at]
-        if smoothing == "kalman":
-            return smooth(at, [each.node for each in self._moments])
+        moment, later = self._moments[at], self._later
         if smoothing == "ema":
             return moment.averaged
+        if smoothing == "kalman" and (later is None or moment.index <= self.last_seen_index):
+            return smooth(at, [each.node for each in self._moments])
         assert before is not None, "a face is given out from its first sight on"
         assert after is not None, "and no later than its last"
-        return _between(before, after, moment.node.time_s)
+        span_s = max(after.node.time_s - before.node.time_s, 1e-6)
+        part = (moment.node.time_s - before.node.time_s) / span_s
+        if smoothing == "kalman" and later is not None:
+            # No later sight of its own corrects the last one, so what was known there still holds.
+            known = PosedFace(before.node.posterior[0::3], before.node.shape_posterior)
+            return _between(known, PosedFace(*smooth(0, [m.node for m in later._moments])), part)
+        assert before.seen is not None
+        assert after.seen is not None
+        return _between(before.seen, after.seen, part)
 
 
-def _between(before: Moment, after: Moment, time_s: float) -> tuple[Pose, Shape]:
+def _between(start: PosedFace, end: PosedFace, part: float) -> tuple[Pose, Shape]:
     """Go straight from one sight to the next; a sight itself is given as it was."""
-    assert before.seen is not None
-    assert after.seen is not None
-    span_s = max(after.node.time_s - before.node.time_s, 1e-6)
-    part = (time_s - before.node.time_s) / span_s
-    step = after.seen.pose - before.seen.pose
+    step = end.pose - start.pose
     step[3] = np.angle(np.exp(1j * step[3]))
-    shape = before.seen.shape + part * (after.seen.shape - before.seen.shape)
-    return before.seen.pose + part * step, shape
+    return start.pose + part * step, start.shape + part * (end.shape - start.shape)

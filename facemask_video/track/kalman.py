@@ -123,6 +123,11 @@ class Path:
         """The pose of the newest moment, from the past alone."""
         return np.asarray(self.newest.posterior[0::3], dtype=np.float64)
 
+    @property
+    def speed_px_s(self) -> NDArray[np.float64]:
+        """The speed of the centre (x, y) at the newest moment, from the past alone."""
+        return np.asarray(self.newest.posterior[1:5:3], dtype=np.float64)
+
     def advance(self, time_s: float) -> Node:
         """Go on to a later moment and foretell the face there.
 

@@ -25,6 +25,10 @@ _COVERED = 0.3
 _TOUCHED = 0.1
 # So do two of which one covers this part of the smaller: MTCNN sees a second face in many a mask.
 # Of a weak one less is enough.
+_IN_CHIN = 0.15
+_STRAIGHT_BELOW = 0.3
+# And of one whose middle lies below the other's within this part of its width: between a mask and a
+# collar, a neck looks like a face.
 
 _LOOK_WEIGHT = 1.5
 # Two persons in other clothes differ by 0.3 to 0.7: as much as a face's width of distance.
@@ -133,7 +137,7 @@ class Tracker:
         # A weak one, too, may be the first of a person, where the next frames go on to strong ones.
         for sight in sorted(new, key=lambda each: -each.detection.score):
             least = _COVERED if sight.detection.score >= self._threshold else _TOUCHED
-            if not any(_is_same_face(sight, other, least) for other in known):
+            if not any(_is_part_of(sight, other, least) for other in known):
                 self._begin(sight, index, time_s)
             known.append(sight)
 
@@ -147,8 +151,7 @@ class Tracker:
         for track in self._tracks:
             track.forget_before(index)
             if track.track_id == UNNAMED and self._is_believed(track):
-                track.track_id = self._next_id
-                self._next_id += 1
+                self._name(track)
             if track.track_id != UNNAMED:
                 face = track.face_at(
                     index, smoothing=self._smoothing, longest_gap=max(1, self.look_ahead)
@@ -156,9 +159,34 @@ class Tracker:
                 if face is not None:
                     found.append(face)
         self._tracks = [
-            track for track in self._tracks if not track.ended or track.last_seen_index > index
+            track for track in self._tracks if not track.ended or track.last_index > index
         ]
         return tuple(found)
+
+    def _name(self, track: Track) -> None:
+        """Number a track that is believed: as who was lost where it begins, or as somebody new."""
+        lost = [
+            each
+            for each in self._tracks
+            if each.track_id != UNNAMED
+            and each.shot == track.shot
+            and not each.goes_on
+            and each.last_seen_index < track.first_index
+            and track.first_seen_s - each.last_seen_s <= self._bridge_s + 1e-9
+        ]
+        table = costs(
+            [each.walked_on(track.first_seen_s) for each in lost],
+            [track.first_pose],
+            [track.first_seen_s - each.last_seen_s for each in lost],
+        )
+        for row, each in enumerate(lost):
+            if each.look is not None and track.look is not None:
+                table[row, 0] += _LOOK_WEIGHT * unlikeness(each.look, track.look)
+        for row, _ in assign(table):
+            lost[row].go_on_as(track)
+            return
+        track.track_id = self._next_id
+        self._next_id += 1
 
     def _alive(self) -> list[Track]:
         return [track for track in self._tracks if not track.ended]
@@ -216,6 +244,7 @@ class Tracker:
                 time_s,
                 sight.face,
                 sight.detection.score,
+                shot=self._shot_start,
                 kf_noise=self._kf_noise,
                 ema_coef=self._ema_coef,
             )
@@ -231,12 +260,17 @@ class Tracker:
         return track.best_score >= (1 + self._threshold) / 2
 
 
-def _is_same_face(one: _Sight, other: _Sight, least_covered: float) -> bool:
-    apart = one.face.pose - other.face.pose
-    size_px = float(np.exp(max(one.face.pose[2], other.face.pose[2])))
+def _is_part_of(new: _Sight, known: _Sight, least_covered: float) -> bool:
+    """Tell whether a new sight is of the same face as a known one, or of the neck below it."""
+    apart = new.face.pose - known.face.pose
+    size_px = float(np.exp(max(new.face.pose[2], known.face.pose[2])))
     if float(np.hypot(apart[0], apart[1])) < _SAME_FACE * size_px:
         return True
-    return covered(one.detection.box, other.detection.box) > least_covered
+    box, beside = new.detection.box, known.detection.box
+    right, down = (a - b for a, b in zip(box.center, beside.center, strict=True))
+    if down > 0 and abs(right) < _STRAIGHT_BELOW * beside.width_px:
+        least_covered = min(least_covered, _IN_CHIN)
+    return covered(box, beside) > least_covered
 
 
 def _look(frame: Frame, detection: Detection) -> Look:

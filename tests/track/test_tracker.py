@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from facemask_video.faces import DetectedFrame, Detection
+from facemask_video.geometry import covered
 from facemask_video.track import Tracker, TrackFaces, tracker
 from tests.fakes import FakeFrame
 from tests.track.drawn import Place, TimedFrame, centre, detection, times, track
@@ -76,6 +77,59 @@ def test_occlusion_of_half_a_second_is_bridged_with_the_same_number() -> None:
     assert [found[0].observed for found in faces] == [not 30 <= i < 45 for i in range(80)]
     for t, (face,) in zip(at_s, faces, strict=True):
         assert abs(centre(face.landmarks)[0] - (100 + 120 * t)) < 1.5
+
+
+def braking_before_a_gap(t: float) -> float:
+    """Return the x of somebody who walks on all the time, and is seen to brake before the gap."""
+    return 100 + 130 * min(t, 0.8) + (30 * (t - 0.8) if t < 1.3 else 130 * (t - 0.8))
+
+
+@pytest.mark.parametrize("smoothing", ["kalman", "ema", "none"])
+def test_who_seems_to_brake_before_a_gap_is_the_same_after_it(smoothing: str) -> None:
+    at_s = times("30", 80)
+    hidden = range(30, 52)
+    seen = [
+        [] if index in hidden else [detection(Place(braking_before_a_gap(t), 200, 60))]
+        for index, t in enumerate(at_s)
+    ]
+
+    faces = track(seen, at_s, smoothing=smoothing)
+
+    assert [tuple(face.track_id for face in found) for found in faces] == [(0,)] * 80
+    assert [found[0].observed for found in faces] == [index not in hidden for index in range(80)]
+    xs = [centre(found[0].landmarks)[0] for found in faces]
+    assert all(xs[29] - 3 <= x <= xs[52] + 3 for x in xs[30:52])
+
+
+def test_of_two_who_come_forth_one_is_the_lost_one() -> None:
+    at_s = times("30", 80)
+    seen = [
+        [detection(Place(braking_before_a_gap(t), 200, 60))] if index not in range(30, 52) else []
+        for index, t in enumerate(at_s)
+    ]
+    for index in range(53, 80):
+        x = braking_before_a_gap(at_s[index])
+        seen[index].append(detection(Place(x - 65, 200, 60)))
+
+    faces = track(seen, at_s)
+
+    assert [sorted(face.track_id for face in found) for found in faces] == (
+        [[0]] * 53 + [[0, 1]] * 27
+    )
+
+
+def test_nobody_goes_on_beyond_a_cut() -> None:
+    at_s = times("30", 80)
+    seen = [
+        [detection(Place(braking_before_a_gap(t), 200, 60))] if index not in range(30, 52) else []
+        for index, t in enumerate(at_s)
+    ]
+
+    faces = track(seen, at_s, cuts=[40])
+
+    assert [tuple(face.track_id for face in found) for found in faces] == (
+        [(0,)] * 30 + [()] * 22 + [(1,)] * 28
+    )
 
 
 @pytest.mark.parametrize("smoothing", ["kalman", "ema", "none"])
@@ -152,6 +206,17 @@ def test_a_second_face_seen_in_a_mask_begins_no_track() -> None:
     # Later the mask even looks more like a face than the face does.
     faces = track([seen(0.95, 0.9)] * 10 + [seen(0.85, 0.95)] * 10, times("30", 20))
     assert [len(found) for found in faces] == [1] * 20
+
+
+@pytest.mark.parametrize(("right", "n_faces"), [(5, 1), (60, 2)], ids=["neck", "beside"])
+def test_a_neck_below_a_mask_begins_no_track(right: float, n_faces: int) -> None:
+    face = detection(Place(200, 200, 90))
+    below = detection(Place(200 + right, 286, 78), score=0.93)
+    assert 0.2 < covered(face.box, detection(Place(205, 286, 78)).box) < 0.3
+
+    faces = track([[face]] * 5 + [[face, below]] * 25, times("30", 30))
+
+    assert [len(found) for found in faces] == [1] * 5 + [n_faces] * 25
 
 
 def test_inputs_stay_unchanged_and_frames_keep_their_order() -> None:
