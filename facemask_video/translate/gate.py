@@ -16,7 +16,7 @@ from torch.nn import functional
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.errors import WeightsError
 from facemask_video.frames import ImageU8
-from facemask_video.small_networks import read_network_file, take_tensors, write_network_file
+from facemask_video.network_files import read_network_file, take_tensors, write_network_file
 from facemask_video.translate.pixels import to_network
 
 FORMAT = "facemask-gate/1"

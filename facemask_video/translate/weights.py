@@ -11,13 +11,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.direction import Direction
 from facemask_video.errors import WeightsError
+from facemask_video.network_files import read_network_file, take_tensors, write_network_file
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
 from facemask_video.translate.pixels import VALUE_RANGE
 
@@ -112,16 +111,7 @@ def save_generator(path: Path, network: Generator, card: WeightsCard) -> None:
     Raises:
         WeightsError: A value is not finite, or half precision cannot hold it.
     """
-    tensors = {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
-        for name, tensor in network.state_dict().items()
-    }
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise WeightsError(f"{path}: not written, a weight is not a finite half-precision number.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    save_file(tensors, str(part), metadata=card.to_metadata())
-    part.replace(path)
+    write_network_file(path, network, card.to_metadata())
 
 
 def read_card(path: Path) -> WeightsCard:
@@ -159,15 +149,6 @@ def load_generator(path: Path, *, direction: Direction) -> tuple[Generator, Weig
                 f"{path}: weights are for {name}={found}, expected {expected}; {remedy}."
             )
     network = build_generator(card.spec)
-    try:
-        with safe_open(str(path), framework="pt") as stored:
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        network.load_state_dict(
-            {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
-        )
-    except (SafetensorError, RuntimeError) as exc:
-        reason = str(exc).splitlines()[0]
-        raise WeightsError(f"{path}: tensors do not fit the card ({reason}).") from exc
-    if not all(torch.isfinite(t).all() for t in network.state_dict().values()):
-        raise WeightsError(f"{path}: holds values that are not finite; get it anew.")
+    _, tensors = read_network_file(path)
+    take_tensors(network, tensors, path)
     return network.eval().requires_grad_(False), card

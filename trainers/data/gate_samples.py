@@ -1,16 +1,13 @@
 """Samples for the gate: aligned crops, and whether they show a mask."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
 
 from facemask_video.translate.gate import SEEN_SIZE_PX
 from trainers.data.augment import Augmentation, vary, wear
-from trainers.data.crops import CropSet
 from trainers.data.masks import draw_mask
+from trainers.data.numbered import NumberedSamples
 from trainers.data.styles import random_style
 
 AUGMENTATION = Augmentation(turn_deg=12, scale=0.15, shift=0.06, color=0.35, wear=0.4)
@@ -21,31 +18,11 @@ _DRAWN = 0.3
 """Share of the masked samples that are drawn: cloth that no photograph in the set shows."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GateSamples(Dataset[tuple[NDArray[np.float32], np.float32]]):
-    """Number i is always the same: a picture (3, S, S) in [-1, 1], and 1 where it is masked.
+class GateSamples(NumberedSamples[tuple[NDArray[np.float32], np.float32]]):
+    """A picture (3, S, S) in [-1, 1], and 1 where it is masked."""
 
-    Attributes:
-        bare: Bare faces.
-        masked: Masked faces.
-        seed: Names the series.
-        first: Number of the first sample.
-        count: How many there are.
-    """
-
-    bare: CropSet
-    masked: CropSet
-    seed: int
-    first: int
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, offset: int) -> tuple[NDArray[np.float32], np.float32]:
-        cv2.setNumThreads(0)
-        number = self.first + offset
-        rng = np.random.default_rng((self.seed, number))
+    def make(self, number: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], np.float32]:
+        """Show a bare face or, every second time, one that is masked or wears a drawn mask."""
         is_masked = number % 2 == 1
         drawn = is_masked and rng.random() < _DRAWN
         crops = self.masked if is_masked and not drawn else self.bare

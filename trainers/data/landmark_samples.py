@@ -1,16 +1,14 @@
 """Samples for the landmark network: faces as the detector cuts them, and where their points lie."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from torch.utils.data import Dataset
 
 from facemask_video.detect.landmarks import SEEN_SIZE_PX, SURROUND
 from trainers.data.augment import Augmentation, cut_cloth, cut_off, vary, wear
 from trainers.data.crops import CropSet
 from trainers.data.masks import FloatImage, draw_mask
+from trainers.data.numbered import NumberedSamples
 from trainers.data.styles import random_style
 
 AUGMENTATION = Augmentation(turn_deg=18, scale=0.12, shift=0.05, color=0.35, wear=0.5, cut_off=0.2)
@@ -32,30 +30,16 @@ _COARSE = 0.3
 """Share of the cuts that come from a small face."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LandmarkSamples(Dataset[tuple[NDArray[np.float32], NDArray[np.float32]]]):
-    """Number i is always the same: a cut (3, s, s) in [-1, 1], and its points (5, 2) as parts of s.
+class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.float32]]]):
+    """A cut (3, s, s) in [-1, 1], and its points (5, 2) as parts of s.
 
-    Attributes:
-        bare: Bare faces, whose points are known.
-        masked: Really masked ones, for their cloth; their points are not to be trusted.
-        seed: Names the series.
-        first: Number of the first sample.
-        count: How many there are.
+    Of the masked faces only the cloth is used; their points are not to be trusted.
     """
 
-    bare: CropSet
-    masked: CropSet
-    seed: int
-    first: int
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, offset: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        cv2.setNumThreads(0)
-        rng = np.random.default_rng((self.seed, self.first + offset))
+    def make(
+        self, number: int, rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Show a bare face, in three of four in a drawn mask."""
         picture, points = self._varied(self.bare, rng)
         if rng.random() < _DRAWN:
             cloth = None

@@ -6,17 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch.nn import functional
-from torch.utils.data import DataLoader
 
-from facemask_video.errors import TrainingError
 from facemask_video.translate.gate import MaskClassifier
 from trainers.data.crops import CropSet
 from trainers.data.gate_samples import GateSamples, gate_picture
-from trainers.fit.schedule import Schedule
+from trainers.fit.small_networks import train_small_network
 from trainers.fit.sources import TrainingCrops
 
 _LR = 1e-3
-_WEIGHT_DECAY = 1e-2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +48,22 @@ def train_gate(
         seed: Of weights and samples.
         device: Where it runs.
         n_workers: Processes that prepare samples.
-        on_stats: Told images seen and loss, every 20 steps.
+        on_stats: Told images seen and loss; see `train_small_network`.
 
     Raises:
         TrainingError: The loss is no longer finite.
     """
-    torch.manual_seed(seed)
-    network = MaskClassifier().to(device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=_LR, weight_decay=_WEIGHT_DECAY)
-    schedule = Schedule("cosine", images, images)
-    samples = GateSamples(crops.bare, crops.masked, seed=seed, first=0, count=images)
-    loader = DataLoader(samples, batch_size=batch_size, num_workers=n_workers, drop_last=True)
-    for number, (pictures, labels) in enumerate(loader):
-        for group in optimizer.param_groups:
-            group["lr"] = _LR * schedule.factor(number * batch_size)
-        loss = functional.binary_cross_entropy_with_logits(
-            network(pictures.to(device)), labels.to(device)
-        )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        if number % 20 == 0:
-            value = float(loss.detach())
-            if not np.isfinite(value):
-                raise TrainingError(f"after {number * batch_size:,} images the loss is {value}.")
-            if on_stats is not None:
-                on_stats((number + 1) * batch_size, value)
-    network.eval()
+    network = train_small_network(
+        MaskClassifier,
+        GateSamples(crops.bare, crops.masked, seed=seed, count=images),
+        functional.binary_cross_entropy_with_logits,
+        lr=_LR,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        n_workers=n_workers,
+        on_stats=on_stats,
+    )
     return network, GateAccuracy(
         1 - _masked_share(network, crops.bare_held_out, device),
         _masked_share(network, crops.masked_held_out, device),

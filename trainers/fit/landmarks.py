@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from facemask_video.detect.landmarks import LandmarkNetwork
-from facemask_video.errors import TrainingError
 from trainers.data.landmark_samples import LandmarkSamples
-from trainers.fit.schedule import Schedule
+from trainers.fit.small_networks import train_small_network
 from trainers.fit.sources import TrainingCrops
 
 _LR = 2e-3
-_WEIGHT_DECAY = 1e-2
 
 _WEIGHTS = (1.5, 1.5, 1.0, 1.0, 1.0)
 """Of the points' errors: the alignment leans on the eyes."""
@@ -41,7 +39,7 @@ def train_landmarks(
         seed: Of weights and samples.
         device: Where it runs.
         n_workers: Processes that prepare samples.
-        on_stats: Told images seen and loss, every 100 steps.
+        on_stats: Told images seen and loss; see `train_small_network`.
 
     Returns:
         The network, and the mean distance of its points from the true ones on faces set aside, most
@@ -50,30 +48,23 @@ def train_landmarks(
     Raises:
         TrainingError: The loss is no longer finite.
     """
-    torch.manual_seed(seed)
-    network = LandmarkNetwork().to(device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=_LR, weight_decay=_WEIGHT_DECAY)
-    schedule = Schedule("cosine", images, images)
     weights = torch.tensor(_WEIGHTS, device=device).view(1, 5, 1)
-    samples = LandmarkSamples(crops.bare, crops.masked, seed=seed, first=0, count=images)
-    loader = DataLoader(samples, batch_size=batch_size, num_workers=n_workers, drop_last=True)
-    for number, (cuts, points) in enumerate(loader):
-        for group in optimizer.param_groups:
-            group["lr"] = _LR * schedule.factor(number * batch_size)
-        loss = ((network(cuts.to(device)) - points.to(device)).abs() * weights).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        if number % 100 == 0:
-            value = float(loss.detach())
-            if not np.isfinite(value):
-                raise TrainingError(f"after {number * batch_size:,} images the loss is {value}.")
-            if on_stats is not None:
-                on_stats((number + 1) * batch_size, value)
-    network.eval()
-    aside = LandmarkSamples(
-        crops.bare_held_out, crops.masked_held_out, seed=seed, first=0, count=_MEASURED
+
+    def loss_of(placed: Tensor, points: Tensor) -> Tensor:
+        return ((placed - points).abs() * weights).mean()
+
+    network = train_small_network(
+        LandmarkNetwork,
+        LandmarkSamples(crops.bare, crops.masked, seed=seed, count=images),
+        loss_of,
+        lr=_LR,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        n_workers=n_workers,
+        on_stats=on_stats,
     )
+    aside = LandmarkSamples(crops.bare_held_out, crops.masked_held_out, seed=seed, count=_MEASURED)
     return network, _mean_distance(network, aside, device)
 
 

@@ -1,7 +1,8 @@
-"""Files of the small networks beside the generators: a card, and tensors in half precision."""
+"""Files of networks: a card, and tensors in half precision."""
 
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -28,18 +29,30 @@ def take_tensors(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> 
     """Give a network the tensors of a file.
 
     Raises:
-        WeightsError: They are another network's.
+        WeightsError: They are another network's, or not finite.
     """
     try:
         network.load_state_dict(tensors)
     except RuntimeError as exc:
-        raise WeightsError(f"{path}: tensors do not fit ({str(exc).splitlines()[0]}).") from exc
+        reason = str(exc).splitlines()[0]
+        raise WeightsError(f"{path}: tensors do not fit the card ({reason}).") from exc
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise WeightsError(f"{path}: holds values that are not finite; get it anew.")
 
 
 def write_network_file(path: Path, network: nn.Module, card: dict[str, str]) -> None:
-    """Write a network in half precision."""
+    """Write a network in half precision; the file is there whole or not at all.
+
+    Raises:
+        WeightsError: A value is not finite, or half precision cannot hold it.
+    """
     tensors = {
         name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
         for name, tensor in network.state_dict().items()
     }
-    save_file(tensors, str(path), metadata=card)
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
+        raise WeightsError(f"{path}: not written, a weight is not a finite half-precision number.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    save_file(tensors, str(part), metadata=card)
+    part.replace(path)

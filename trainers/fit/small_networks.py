@@ -1,0 +1,71 @@
+"""Train one small network on a series of samples: AdamW, and steps that fall to nothing."""
+
+from collections.abc import Callable, Sized
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from facemask_video.errors import TrainingError
+from trainers.fit.schedule import Schedule
+
+_WEIGHT_DECAY = 1e-2
+_STATS_EVERY = 100
+
+N = TypeVar("N", bound=nn.Module)
+
+
+def train_small_network(
+    make: Callable[[], N],
+    samples: Dataset[Any],
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+    *,
+    lr: float,
+    batch_size: int,
+    seed: int,
+    device: torch.device,
+    n_workers: int = 0,
+    on_stats: Callable[[int, float], None] | None = None,
+) -> N:
+    """Build a network and show it every sample once, in order.
+
+    Args:
+        make: Builds it with fresh weights.
+        samples: Pairs of what it sees and what it should say; of a known length.
+        loss_of: Of what it says and should say.
+        lr: First step; the others follow half a cosine down to 0.
+        batch_size: Samples a step; a last smaller batch is left out.
+        seed: Of the weights.
+        device: Where it runs.
+        n_workers: Processes that prepare samples.
+        on_stats: Told samples seen and loss, every 100 steps and after the last.
+
+    Returns:
+        The network, on the device, in evaluation mode.
+
+    Raises:
+        TrainingError: The loss is no longer finite.
+    """
+    assert isinstance(samples, Sized)
+    torch.manual_seed(seed)
+    network = make().to(device)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=_WEIGHT_DECAY)
+    schedule = Schedule("cosine", len(samples), len(samples))
+    n_steps = len(samples) // batch_size
+    loader = DataLoader(samples, batch_size=batch_size, num_workers=n_workers, drop_last=True)
+    for number, (seen, expected) in enumerate(loader):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * schedule.factor(number * batch_size)
+        loss = loss_of(network(seen.to(device)), expected.to(device))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        if number % _STATS_EVERY == 0 or number == n_steps - 1:
+            value = float(loss.detach())
+            if not np.isfinite(value):
+                raise TrainingError(f"after {number * batch_size:,} images the loss is {value}.")
+            if on_stats is not None:
+                on_stats((number + 1) * batch_size, value)
+    return network.eval()
