@@ -34,9 +34,11 @@ from held_frames import HeldFrame
 
 from facemask_video import geometry
 from facemask_video.detect.cascade import CascadeDetector
+from facemask_video.detect.detector import Detector, NearDetector
 from facemask_video.detect.look import looking_detector
 from facemask_video.detect.size import detect_size_px, in_frame
 from facemask_video.detect.stage import DetectFaces
+from facemask_video.detect.turned import QUARTERS, TurnedDetector
 from facemask_video.faces import Detection, TrackedFace
 from facemask_video.frames import Frame, ImageU8
 from facemask_video.geometry import Box, iou
@@ -65,13 +67,19 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=300, help="photographs taken (300)")
     parser.add_argument("--face", type=int, default=60, help="width of a photograph's face (60)")
     parser.add_argument("--roll", type=float, default=0.0, help="turn photographs by degrees (0)")
+    parser.add_argument(
+        "--turned", choices=QUARTERS, default="off", help="as of a conversion (off)"
+    )
     arguments = parser.parse_args()
     if arguments.pictures:
-        report = photographs(arguments.pictures, arguments.sample, arguments.face, arguments.roll)
+        finders = Finders.of(CANVAS_PX, CANVAS_PX, turned=arguments.turned)
+        report = photographs(
+            finders, arguments.pictures, arguments.sample, arguments.face, arguments.roll
+        )
         print(json.dumps(report))
     total: dict[str, float] = defaultdict(float)
     for clip in listed(arguments.clips):
-        seen = Seen(clip)
+        seen = Seen(clip, arguments.turned)
         row = seen.counts(
             named(arguments.false, clip), wrong_every=named(arguments.false_every, clip)
         )
@@ -115,15 +123,24 @@ class Finders:
 
     size_px: int
     plain: CascadeDetector
-    looking: CascadeDetector
+    looking: NearDetector
 
     @classmethod
-    def of(cls, width_px: int, height_px: int, min_face_px: float = MIN_FACE_PX) -> "Finders":
+    def of(
+        cls,
+        width_px: int,
+        height_px: int,
+        *,
+        min_face_px: float = MIN_FACE_PX,
+        turned: str = "off",
+    ) -> "Finders":
         """Load them as a conversion would."""
         size_px = detect_size_px(width_px, height_px, min_face_px=min_face_px)
         smallest = max(12.0, min_face_px * min(1.0, size_px / max(width_px, height_px)))
         plain = CascadeDetector(device=CPU, threshold=0.7, min_face_px=smallest)
-        looking = looking_detector(device=CPU, min_face_px=smallest)
+        looking: NearDetector = looking_detector(device=CPU, min_face_px=smallest)
+        if QUARTERS[turned]:
+            looking = TurnedDetector(looking, QUARTERS[turned])
         return cls(size_px, plain, looking)
 
     def tracks(self, frames: Iterable[Frame], *, every: int) -> list[tuple[TrackedFace, ...]]:
@@ -131,9 +148,7 @@ class Finders:
         detect = DetectFaces(self.looking, max_side_px=self.size_px, detect_every=every)
         return [item.faces for item in TrackFaces(Tracker())(detect(frames))]
 
-    def singles(
-        self, frames: Iterable[Frame], detector: CascadeDetector
-    ) -> list[tuple[Detection, ...]]:
+    def singles(self, frames: Iterable[Frame], detector: Detector) -> list[tuple[Detection, ...]]:
         """Return what single looks see."""
         found = []
         for frame in frames:
@@ -149,6 +164,7 @@ class Seen:
     """A clip and what each way sees in each of its frames."""
 
     clip: Path
+    turned: str = "off"
     mtcnn: list[tuple[Detection, ...]] = field(default_factory=list)
     every: list[tuple[TrackedFace, ...]] = field(default_factory=list)
     auto: list[tuple[TrackedFace, ...]] = field(default_factory=list)
@@ -156,7 +172,8 @@ class Seen:
     def __post_init__(self) -> None:
         """Look."""
         with VideoReader(self.clip) as reader:
-            finders = Finders.of(reader.info.width_px, reader.info.height_px)
+            info = reader.info
+            finders = Finders.of(info.width_px, info.height_px, turned=self.turned)
             self.mtcnn = finders.singles(reader, finders.plain)
         for every in (1, 0):
             with VideoReader(self.clip) as reader:
@@ -262,7 +279,9 @@ def unmatched(
     return [a for a in wanted if not any(iou(a.box, b.box) > SAME_FACE for b in found)]
 
 
-def photographs(folder: Path, sample: int, face_px: int, roll: float) -> dict[str, float | str]:
+def photographs(
+    finders: Finders, folder: Path, sample: int, face_px: int, roll: float
+) -> dict[str, float | str]:
     """Count photographs whose face is found, shown small in the middle of a grey frame.
 
     The manifest above them gives each face's box. To ``auto`` a photograph is a clip of one frame,
@@ -274,7 +293,6 @@ def photographs(folder: Path, sample: int, face_px: int, roll: float) -> dict[st
     lines = lines[:: max(1, len(lines) // sample)][:sample]
     kinds = [f"{kind}_{way}" for way in ("mtcnn", "look", "auto") for kind in ("found", "beside")]
     row: dict[str, float] = dict.fromkeys(kinds, 0)
-    finders = Finders.of(CANVAS_PX, CANVAS_PX)
     for line in lines:
         frame, truth = on_grey(folder.parent, line, face_px, roll)
         ways = {

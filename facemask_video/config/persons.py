@@ -29,6 +29,13 @@ class DetectConfig:
         metavar="auto|N",
         help="Look for new faces in every N-th frame; auto looks seldom while nothing happens",
     )
+    turned: str = setting(
+        "off",
+        choices=("off", "sideways", "any"),
+        flags=("--turned",),
+        help="Look also for faces that lie on a side (two more looks) or at any angle (three); "
+        "each looks as long as the first",
+    )
     threshold: float = setting(
         0.8,
         low=0,

@@ -1,10 +1,11 @@
 """What a face detector is to the rest of the program."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
+from facemask_video.geometry import Box
 
 
 class Detector(Protocol):
@@ -19,5 +20,34 @@ class Detector(Protocol):
         Returns:
             A list of detections an image, best first, in px of that image
             (`facemask_video.geometry`'s convention).
+        """
+        ...
+
+
+@runtime_checkable
+class NearDetector(Detector, Protocol):
+    """A detector that can also look at given places, or around them, only."""
+
+    def look_near(
+        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
+    ) -> list[list[Detection]]:
+        """Look at given places.
+
+        Args:
+            images: As for `detect`.
+            places: For each image, boxes near which a face may be, in px of that image.
+
+        Returns:
+            For each image a detection a place, in order, whatever its score.
+        """
+        ...
+
+    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+        """Find faces of about a size in a part of an image.
+
+        Args:
+            image: As for `detect`.
+            region: In px of the image; may leave it.
+            side_px: Side of the square of such a face's area.
         """
         ...

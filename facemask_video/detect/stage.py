@@ -1,14 +1,13 @@
 """The stage that finds faces: a full look now and then, and each face followed in between."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from facemask_video.detect.cuts import CutFinder
-from facemask_video.detect.detector import Detector
+from facemask_video.detect.detector import Detector, NearDetector
 from facemask_video.detect.sights import SAME, Lost, Sight, match, step_between
 from facemask_video.detect.size import in_frame
 from facemask_video.faces import DetectedFrame, Detection
@@ -43,21 +42,6 @@ _RUNS_AWAY = 0.5
 # Farthest, in face widths, that a followed face is in a frame from where it was foretold.
 _GROWS = 0.15
 # Most that the log of its width changes in a frame.
-
-
-@runtime_checkable
-class NearDetector(Detector, Protocol):
-    """A detector that can also look at given places, or around them, only."""
-
-    def look_near(
-        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
-    ) -> list[list[Detection]]:
-        """Return one detection a place, in order, whatever its score."""
-        ...
-
-    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
-        """Find faces of about a size in a part of an image."""
-        ...
 
 
 @dataclass(slots=True, eq=False)

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from facemask_video import geometry
 from facemask_video.align.crop import cut_from_image
 from facemask_video.align.template import ALIGNMENT_ID
-from facemask_video.detect.detector import Detector
-from facemask_video.detect.stage import NearDetector
+from facemask_video.detect.detector import Detector, NearDetector
 from facemask_video.errors import ConfigError
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8

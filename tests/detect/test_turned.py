@@ -1,0 +1,96 @@
+"""Faces that lie or hang are found where they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from facemask_video.config import DetectConfig, TracksConfig
+from facemask_video.detect.look import looking_detector
+from facemask_video.detect.turned import QUARTERS, TurnedDetector
+from facemask_video.frames import ImageU8
+from facemask_video.geometry import Box, iou
+from facemask_video.pipeline.clock import Steps
+from facemask_video.pipeline.follow import follow_faces
+from facemask_video.pipeline.networks import load_finder
+from facemask_video.video import VideoReader
+from tests.synthetic import encode_clip
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "astronaut.mp4"
+
+
+@pytest.fixture(scope="module")
+def image() -> ImageU8:
+    with VideoReader(SAMPLE) as reader:
+        return next(iter(reader)).thumbnail(320)[0][:, 60:260]
+
+
+@pytest.fixture(scope="module")
+def detector() -> TurnedDetector:
+    plain = looking_detector(device=torch.device("cpu"), min_face_px=30)
+    return TurnedDetector(plain, QUARTERS["any"])
+
+
+@pytest.mark.parametrize("quarter", [0, 1, 2, 3])
+def test_a_turned_face_is_found_where_it_lies(
+    quarter: int, image: ImageU8, detector: TurnedDetector
+) -> None:
+    (upright,) = detector.detect([image])[0]
+    turned = np.ascontiguousarray(np.rot90(image, quarter))
+
+    (found,) = detector.detect([turned])[0]
+    (near,) = detector.look_near([turned], [[found.box]])[0]
+    (around,) = detector.look_around(turned, found.box, upright.box.width_px)
+
+    # The same pixels are judged, so even parts of a px agree.
+    height, width = image.shape[:2]
+    x, y = upright.landmarks.T
+    there = {
+        0: (x, y),
+        1: (y, width - x),
+        2: (width - x, height - y),
+        3: (height - y, x),
+    }[quarter]
+    assert np.allclose(found.landmarks, np.stack(there, axis=1), atol=1e-3)
+    for other in (near, around):
+        assert other.score > 0.95
+        assert iou(other.box, found.box) > 0.8
+        assert np.abs(other.landmarks - found.landmarks).max() < 0.1 * upright.box.width_px
+
+
+def test_places_of_several_pictures_stay_in_order(image: ImageU8, detector: TurnedDetector) -> None:
+    side = min(image.shape[:2])
+    standing = np.ascontiguousarray(image[:side, :side])
+    lying = np.ascontiguousarray(np.rot90(standing))
+    boxes = [detector.detect([each])[0][0].box for each in (standing, lying)]
+    nothing = Box(2, 2, 32, 32)
+
+    found = detector.look_near([standing, lying], [[boxes[0], nothing], [nothing, boxes[1]]])
+
+    assert [[face.score > 0.9 for face in faces] for faces in found] == [
+        [True, False],
+        [False, True],
+    ]
+    assert iou(found[1][1].box, boxes[1]) > 0.8
+
+
+@pytest.mark.parametrize(("turned", "n_tracks"), [("off", 0), ("sideways", 1)])
+def test_a_lying_face_is_followed_where_that_is_asked_for(
+    turned: str, n_tracks: int, image: ImageU8, tmp_path: Path
+) -> None:
+    side = min(image.shape[:2]) // 2 * 2
+    lying = np.ascontiguousarray(np.rot90(image[:side, :side]))
+    clip = tmp_path / "lying.mkv"
+    encode_clip(clip, [np.roll(lying, i, axis=1) for i in range(12)], rate=25)
+    config = DetectConfig(turned=turned, min_face_px=30)
+
+    with VideoReader(clip) as reader, Steps() as steps:
+        finder = load_finder(config, reader.info, torch.device("cpu"))
+        items = list(follow_faces(reader, TracksConfig(detect=config), steps, by=finder))
+
+    assert [len(item.faces) for item in items] == [n_tracks] * 12
+    for item in items:
+        for face in item.faces:
+            across = face.landmarks[1] - face.landmarks[0]
+            assert abs(across[1]) > 4 * abs(across[0])
