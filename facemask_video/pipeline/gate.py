@@ -1,8 +1,9 @@
 """The gate: which persons a conversion works on.
 
-``unmask`` has nothing to do on a bare face, nor ``mask`` on a masked one. A classifier votes over a
-person's first frames, and what it decides holds for the whole track, so nothing flips on and off.
-Who puts a mask on or takes it off in view, and leaves it so, begins a new track there.
+``unmask`` has nothing to do on a bare face, nor ``mask`` on a masked one; toss-ups are worked on. A
+classifier votes over a person's first frames, and what it decides holds for the whole track, so
+nothing flips on and off. Who puts a mask on or takes it off in view, and leaves it so, begins a new
+track there.
 """
 
 from collections import deque
@@ -17,11 +18,26 @@ from facemask_video.frames import ImageU8
 SOURCE_DOMAIN = {Direction.MASK: "bare", Direction.UNMASK: "masked"}
 """What each direction works on."""
 
+TOSS_UP = 0.6
+"""A face whose domain is less sure than this is worked on by either direction: a generator leaves
+alone what has nothing for it to do, and a face that was left out shows."""
+
 WATCH_EVERY = 3
 LASTING = 8
 CERTAIN = 0.9
 """Of a judged track each third sight is scored. Eight in a row that say the other thing, each this
 surely, are a change and no hand before the mouth: 24 frames."""
+
+
+def is_worked_on(domain: str, score: float | None, *, wanted: str | None) -> bool:
+    """Decide whether a face is translated.
+
+    Args:
+        domain: What it was judged to be.
+        score: How surely, in [0.5, 1]; None is certain.
+        wanted: Domain that is worked on; None works on both.
+    """
+    return wanted in (None, domain) or (score is not None and score < TOSS_UP)
 
 
 class FaceGate(Protocol):
@@ -123,5 +139,7 @@ class GateFaces:
     def _decide(self, masked_score: float) -> Verdict:
         domain = "masked" if masked_score > 0.5 else "bare"
         score = max(masked_score, 1 - masked_score)
-        translate = None if self._wanted is None else domain == self._wanted
+        translate = None
+        if self._wanted is not None:
+            translate = is_worked_on(domain, score, wanted=self._wanted)
         return Verdict(domain, score, translate)

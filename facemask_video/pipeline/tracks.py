@@ -9,7 +9,7 @@ from facemask_video.direction import Direction
 from facemask_video.errors import TracksError
 from facemask_video.faces import BlendedFrame, TrackedFace, Verdict
 from facemask_video.geometry import Box
-from facemask_video.pipeline.gate import SOURCE_DOMAIN
+from facemask_video.pipeline.gate import SOURCE_DOMAIN, is_worked_on
 from facemask_video.track import (
     Sidecar,
     SidecarFace,
@@ -65,7 +65,7 @@ class JudgedTracks(Sidecar):
     def _judged(self, entry: SidecarFace) -> SidecarFace:
         translate = entry.translated if self._obeyed else None
         if translate is None and entry.domain is not None:
-            translate = self._wanted in (None, entry.domain)
+            translate = is_worked_on(entry.domain, entry.domain_score, wanted=self._wanted)
         if translate is None:
             return entry
         verdict = Verdict(entry.domain, entry.domain_score, translate)

@@ -224,6 +224,10 @@ class TestGateFaces(StageContract):
             (Direction.UNMASK, 0.1, False),
             (Direction.MASK, 0.9, False),
             (Direction.MASK, 0.1, True),
+            # A toss-up: a face left out shows, a translation that is not needed changes nothing.
+            (Direction.UNMASK, 0.45, True),
+            (Direction.MASK, 0.55, True),
+            (Direction.MASK, 0.65, False),
         ],
     )
     def test_only_the_faces_that_the_direction_is_for_are_translated(
