@@ -32,7 +32,7 @@ class TranslateConfig:
         "auto",
         choices=("auto", "off"),
         help="Work only on the faces that the direction is for: unmask on masked ones, mask on "
-        "bare ones, decided for a track as a whole; off works on all",
+        "bare ones, decided for a track as a whole, and on those it cannot tell; off works on all",
     )
     batch_size: int = setting(8, low=1, help="Faces translated at once, gathered over frames")
     device: str = setting(

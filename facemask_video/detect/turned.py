@@ -28,8 +28,8 @@ _COVERED = 0.5
 class TurnedDetector:
     """Looks at pictures as they are and turned, and keeps what it sees best.
 
-    Each turn costs a full look what the first costs. A close look turns a picture only where the
-    face does not stand.
+    Each turn costs a full look what the first costs. A close look turns a picture only for places
+    where it is less than sure of a standing face.
 
     Args:
         detector: What looks.
@@ -43,12 +43,16 @@ class TurnedDetector:
 
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
         """Find the faces of each image; see `facemask_video.detect.detector.Detector`."""
-        found = self._detector.detect(images)
+        looks = [self._detector.detect(images)]
         for quarter in self._quarters:
             turned = self._detector.detect([_turned(image, quarter) for image in images])
-            for faces, more, image in zip(found, turned, images, strict=True):
-                faces += [_back(face, quarter, image.shape[:2]) for face in more]
-        return [_best(faces) for faces in found]
+            looks.append(
+                [
+                    [_back(face, quarter, image.shape[:2]) for face in faces]
+                    for faces, image in zip(turned, images, strict=True)
+                ]
+            )
+        return [_best(ways) for ways in zip(*looks, strict=True)]
 
     def look_near(
         self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
@@ -79,12 +83,13 @@ class TurnedDetector:
 
     def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
         """Find faces in a part of an image; see `facemask_video.detect.detector.NearDetector`."""
-        found = self._detector.look_around(image, region, side_px)
+        looks = [self._detector.look_around(image, region, side_px)]
+        size = image.shape[:2]
         for quarter in self._quarters:
-            around = _turned_box(region, quarter, image.shape[:2])
-            more = self._detector.look_around(_turned(image, quarter), around, side_px)
-            found = [*found, *(_back(face, quarter, image.shape[:2]) for face in more)]
-        return _best(found)
+            around = _turned_box(region, quarter, size)
+            turned = self._detector.look_around(_turned(image, quarter), around, side_px)
+            looks.append([_back(face, quarter, size) for face in turned])
+        return _best(looks)
 
 
 def _turned(image: ImageU8, quarter: int) -> ImageU8:
@@ -117,10 +122,15 @@ def _back(face: Detection, quarter: int, size: Size) -> Detection:
     return Detection(box, np.array(points, dtype=np.float32), face.score)
 
 
-def _best(faces: list[Detection]) -> list[Detection]:
-    """Keep the best of the sights of each face, best first."""
-    kept: list[Detection] = []
-    for face in sorted(faces, key=lambda each: -each.score):
-        if not any(covered(face.box, other.box) > _COVERED for other in kept):
-            kept.append(face)
-    return kept
+def _best(looks: Sequence[list[Detection]]) -> list[Detection]:
+    """Join what several turns saw, best first: of each face the best sight alone.
+
+    What one turn took for two faces stays two.
+    """
+    told = [(face, turn) for turn, faces in enumerate(looks) for face in faces]
+    kept: list[tuple[Detection, int]] = []
+    for face, turn in sorted(told, key=lambda each: -each[0].score):
+        elsewhere = (other for other, of in kept if of != turn)
+        if not any(covered(face.box, other.box) > _COVERED for other in elsewhere):
+            kept.append((face, turn))
+    return [face for face, _ in kept]

@@ -26,7 +26,7 @@ WATCH_EVERY = 3
 LASTING = 8
 CERTAIN = 0.9
 """Of a judged track each third sight is scored. Eight in a row that say the other thing, each this
-surely, are a change and no hand before the mouth: 24 frames."""
+surely, are a change and no hand before the mouth: 24 frames. They settle a toss-up either way."""
 
 
 def is_worked_on(domain: str, score: float | None, *, wanted: str | None) -> bool:
@@ -56,7 +56,8 @@ class _Person:
     verdict: Verdict | None = None
     part: int = 0
     since_scored: int = 0
-    against: int = 0
+    towards: str = ""
+    in_a_row: int = 0
 
     def is_due(self) -> bool:
         """Take the next sight; return whether it is to be scored."""
@@ -66,11 +67,22 @@ class _Person:
         return self.since_scored == 0
 
     def has_changed(self, masked_score: float) -> bool:
-        """Take the score of a judged track's sight; return whether the person is now the other."""
+        """Take the score of a judged track's sight; return whether to judge the person anew."""
         assert self.verdict is not None
-        other = 1 - masked_score if self.verdict.domain == "masked" else masked_score
-        self.against = self.against + 1 if other >= CERTAIN else 0
-        return self.against == LASTING
+        domain, score = _told(masked_score)
+        is_known = domain == self.verdict.domain and (self.verdict.score or 1.0) >= TOSS_UP
+        if score < CERTAIN or is_known:
+            self.in_a_row = 0
+        else:
+            self.in_a_row = self.in_a_row + 1 if domain == self.towards else 1
+        self.towards = domain
+        return self.in_a_row == LASTING
+
+    def judge(self, verdict: Verdict) -> None:
+        """Take a verdict; where it leads to something else, the person goes on as another part."""
+        was, self.verdict, self.in_a_row = self.verdict, verdict, 0
+        if was is not None and _action(was) != _action(verdict):
+            self.part += 1
 
 
 class GateFaces:
@@ -119,8 +131,7 @@ class GateFaces:
             if person.verdict is None:
                 person.votes.append(score)
             elif person.has_changed(score):
-                person.verdict = self._decide(score)
-                person.part, person.against = person.part + 1, 0
+                person.judge(self._decide(score))
 
     def _judge(self, item: CroppedFrame, persons: dict[int, _Person]) -> CroppedFrame:
         return CroppedFrame(item.frame, tuple(self._judged(crop, persons) for crop in item.crops))
@@ -131,15 +142,25 @@ class GateFaces:
             return crop
         person = persons[face.track_id]
         if person.verdict is None:
-            person.verdict = self._decide(sum(person.votes) / len(person.votes))
+            person.judge(self._decide(sum(person.votes) / len(person.votes)))
             person.votes.clear()
+            assert person.verdict is not None
         track_id = face.track_id + NEXT_PART * person.part
         return replace(crop, face=replace(face, track_id=track_id, verdict=person.verdict))
 
     def _decide(self, masked_score: float) -> Verdict:
-        domain = "masked" if masked_score > 0.5 else "bare"
-        score = max(masked_score, 1 - masked_score)
+        domain, score = _told(masked_score)
         translate = None
         if self._wanted is not None:
             translate = is_worked_on(domain, score, wanted=self._wanted)
         return Verdict(domain, score, translate)
+
+
+def _told(masked_score: float) -> tuple[str, float]:
+    """Return the likelier domain, and how surely it is that."""
+    return ("masked", masked_score) if masked_score > 0.5 else ("bare", 1 - masked_score)
+
+
+def _action(verdict: Verdict) -> str | bool | None:
+    """Return what a verdict leads to, as far as that is known."""
+    return verdict.domain if verdict.translate is None else verdict.translate

@@ -25,7 +25,8 @@ class JudgedTracks(Sidecar):
     """A sidecar whose faces carry what it says about translating them.
 
     ``translated`` decides, unless the file says that it was decided for the other direction; where
-    it is missing, ``domain`` does. A face with neither has no verdict, and the gate gives it one.
+    it is missing, ``domain`` does, unless its ``domain_score`` calls it a toss-up, which is worked
+    on. A face with neither has no verdict, and the gate gives it one.
 
     Attributes:
         start_s, end_s: Range of the video that the tracks cover.

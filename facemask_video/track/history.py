@@ -70,6 +70,7 @@ class Track:
         self._behind: Moment | None = None
         self._path = Path(face, time_s, kf_noise=kf_noise)
         self.first_pose = self._last_pose = self._path.pose
+        self.goes_on = False
         self._later: Track | None = None
         self._speeds: deque[tuple[float, NDArray[np.float64]]] = deque()
         self._moments = deque(
@@ -92,19 +93,16 @@ class Track:
             pose[:2] += usual * (time_s - self.last_seen_s)
         return pose
 
-    def go_on_as(self, later: "Track") -> None:
+    def go_on_as(self, later: "Track", *, filling: bool) -> None:
         """Let a track that begins after this one was lost be the same person.
 
-        This one then fills the gap between them.
+        Args:
+            later: The track.
+            filling: Whether this one tells of the gap between them too.
         """
         later.track_id = self.track_id
-        self.ended = True
-        self._later = later
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether a later track is the same person."""
-        return self._later is not None
+        self.ended = self.goes_on = True
+        self._later = later if filling else None
 
     @property
     def last_index(self) -> int:
@@ -205,25 +203,28 @@ class Track:
         self, at: int, before: Moment | None, after: Moment | None, smoothing: str
     ) -> tuple[Pose, Shape]:
         moment, later = self._moments[at], self._later
-        if smoothing == "ema":
-            return moment.averaged
-        if smoothing == "kalman" and (later is None or moment.index <= self.last_seen_index):
+        goes_on = later is not None and moment.index > self.last_seen_index
+        if smoothing == "kalman" and not goes_on:
             return smooth(at, [each.node for each in self._moments])
+        if smoothing == "ema" and not goes_on:
+            return moment.averaged
         assert before is not None, "a face is given out from its first sight on"
         assert after is not None, "and no later than its last"
-        span_s = max(after.node.time_s - before.node.time_s, 1e-6)
-        part = (moment.node.time_s - before.node.time_s) / span_s
-        if smoothing == "kalman" and later is not None:
-            # No later sight of its own corrects the last one, so what was known there still holds.
-            known = PosedFace(before.node.posterior[0::3], before.node.shape_posterior)
-            return _between(known, PosedFace(*smooth(0, [m.node for m in later._moments])), part)
         assert before.seen is not None
         assert after.seen is not None
-        return _between(before.seen, after.seen, part)
+        start, end = before.seen, after.seen
+        if later is not None and smoothing == "kalman":
+            # No later sight of its own corrects the last one, so what was known there still holds.
+            start = PosedFace(before.node.posterior[0::3], before.node.shape_posterior)
+            end = PosedFace(*smooth(0, [each.node for each in later._moments]))
+        elif later is not None and smoothing == "ema":
+            start, end = PosedFace(*before.averaged), PosedFace(*after.averaged)
+        span_s = max(after.node.time_s - before.node.time_s, 1e-6)
+        return _between(start, end, (moment.node.time_s - before.node.time_s) / span_s)
 
 
 def _between(start: PosedFace, end: PosedFace, part: float) -> tuple[Pose, Shape]:
-    """Go straight from one sight to the next; a sight itself is given as it was."""
+    """Go straight from one place to the next; at the start it is that place, bit for bit."""
     step = end.pose - start.pose
     step[3] = np.angle(np.exp(1j * step[3]))
     return start.pose + part * step, start.shape + part * (end.shape - start.shape)

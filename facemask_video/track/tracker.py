@@ -25,10 +25,12 @@ _COVERED = 0.3
 _TOUCHED = 0.1
 # So do two of which one covers this part of the smaller: MTCNN sees a second face in many a mask.
 # Of a weak one less is enough.
-_IN_CHIN = 0.15
+_IN_CHIN = 0.2
 _STRAIGHT_BELOW = 0.3
-# And of one whose middle lies below the other's within this part of its width: between a mask and a
-# collar, a neck looks like a face.
+_NECK_WIDTH = 1.1
+_NECK_SCORE = 0.98
+# And of one below this score whose middle lies below the other's within this part of its width, and
+# which is hardly wider: between a mask and a collar, a neck looks like a face.
 
 _LOOK_WEIGHT = 1.5
 # Two persons in other clothes differ by 0.3 to 0.7: as much as a face's width of distance.
@@ -148,10 +150,9 @@ class Tracker:
     def faces(self, index: int) -> tuple[TrackedFace, ...]:
         """Return the persons in a frame; asked for once, in order. Forgets what lies before."""
         found = []
+        self._name(index)
         for track in self._tracks:
             track.forget_before(index)
-            if track.track_id == UNNAMED and self._is_believed(track):
-                self._name(track)
             if track.track_id != UNNAMED:
                 face = track.face_at(
                     index, smoothing=self._smoothing, longest_gap=max(1, self.look_ahead)
@@ -159,34 +160,55 @@ class Tracker:
                 if face is not None:
                     found.append(face)
         self._tracks = [
-            track for track in self._tracks if not track.ended or track.last_index > index
+            track
+            for track in self._tracks
+            if not track.ended or track.last_index > index or self._may_go_on(track)
         ]
         return tuple(found)
 
-    def _name(self, track: Track) -> None:
-        """Number a track that is believed: as who was lost where it begins, or as somebody new."""
-        lost = [
-            each
-            for each in self._tracks
-            if each.track_id != UNNAMED
-            and each.shot == track.shot
-            and not each.goes_on
-            and each.last_seen_index < track.first_index
-            and track.first_seen_s - each.last_seen_s <= self._bridge_s + 1e-9
-        ]
-        table = costs(
-            [each.walked_on(track.first_seen_s) for each in lost],
-            [track.first_pose],
-            [track.first_seen_s - each.last_seen_s for each in lost],
-        )
-        for row, each in enumerate(lost):
-            if each.look is not None and track.look is not None:
-                table[row, 0] += _LOOK_WEIGHT * unlikeness(each.look, track.look)
-        for row, _ in assign(table):
-            lost[row].go_on_as(track)
+    def _name(self, index: int) -> None:
+        """Number the tracks that are believed: as who was lost where they begin, or anew."""
+        new = [track for track in self._tracks if track.track_id == UNNAMED]
+        believed = [track for track in new if self._is_believed(track)]
+        if not believed:
             return
-        track.track_id = self._next_id
-        self._next_id += 1
+        # Who is not believed yet, but was seen well, may be the better fit.
+        rivals = [each for each in new if each.best_score >= self._threshold]
+        lost = [each for each in self._tracks if each.track_id != UNNAMED or each in believed]
+        table = np.full((len(lost), len(rivals)), np.inf)
+        for row, track in enumerate(lost):
+            for column, later in enumerate(rivals):
+                if self._could_be(track, later):
+                    gap_s = later.first_seen_s - track.last_seen_s
+                    foretold = track.walked_on(later.first_seen_s)
+                    table[row, column] = costs([foretold], [later.first_pose], [gap_s])[0, 0]
+                    if track.look is not None and later.look is not None:
+                        table[row, column] += _LOOK_WEIGHT * unlikeness(track.look, later.look)
+        was = {id(rivals[column]): lost[row] for row, column in assign(table)}
+        # In the order in which they began, so that who was lost has a number to pass on.
+        for track in believed:
+            if id(track) in was:
+                # A gap is filled as a whole or not at all.
+                earlier = was[id(track)]
+                earlier.go_on_as(track, filling=index <= earlier.last_seen_index + 1)
+            else:
+                track.track_id = self._next_id
+                self._next_id += 1
+
+    def _could_be(self, lost: Track, later: Track) -> bool:
+        """Tell whether a track begins in the time in which a lost face may come back."""
+        return (
+            lost.shot == later.shot
+            and not lost.goes_on
+            and lost.last_seen_index < later.first_index
+            and later.first_seen_s - lost.last_seen_s <= self._bridge_s + 1e-9
+        )
+
+    def _may_go_on(self, track: Track) -> bool:
+        """Tell whether a track that is not believed yet may prove to be this person."""
+        return track.track_id != UNNAMED and any(
+            each.track_id == UNNAMED and self._could_be(track, each) for each in self._tracks
+        )
 
     def _alive(self) -> list[Track]:
         return [track for track in self._tracks if not track.ended]
@@ -266,11 +288,19 @@ def _is_part_of(new: _Sight, known: _Sight, least_covered: float) -> bool:
     size_px = float(np.exp(max(new.face.pose[2], known.face.pose[2])))
     if float(np.hypot(apart[0], apart[1])) < _SAME_FACE * size_px:
         return True
-    box, beside = new.detection.box, known.detection.box
-    right, down = (a - b for a, b in zip(box.center, beside.center, strict=True))
-    if down > 0 and abs(right) < _STRAIGHT_BELOW * beside.width_px:
+    if _lies_at_neck(new, known):
         least_covered = min(least_covered, _IN_CHIN)
-    return covered(box, beside) > least_covered
+    return covered(new.detection.box, known.detection.box) > least_covered
+
+
+def _lies_at_neck(new: _Sight, known: _Sight) -> bool:
+    box, face = new.detection.box, known.detection.box
+    if box.width_px > _NECK_WIDTH * face.width_px or new.detection.score >= _NECK_SCORE:
+        return False
+    # In the face's own directions: it may be tilted.
+    apart = complex(*box.center) - complex(*face.center)
+    apart *= np.exp(-1j * known.face.pose[3])
+    return bool(apart.imag > 0 and abs(apart.real) < _STRAIGHT_BELOW * face.width_px)
 
 
 def _look(frame: Frame, detection: Detection) -> Look:

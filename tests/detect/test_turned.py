@@ -1,5 +1,6 @@
 """Faces that lie or hang are found where they are."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from facemask_video.config import DetectConfig, TracksConfig
 from facemask_video.detect.look import looking_detector
 from facemask_video.detect.turned import QUARTERS, TurnedDetector
+from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
 from facemask_video.geometry import Box, iou
 from facemask_video.pipeline.clock import Steps
@@ -73,6 +75,35 @@ def test_places_of_several_pictures_stay_in_order(image: ImageU8, detector: Turn
         [False, True],
     ]
     assert iou(found[1][1].box, boxes[1]) > 0.8
+
+
+class TwoNear:
+    """Sees the same two faces, one half over the other, however it is shown a picture."""
+
+    def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
+        points = np.zeros((5, 2), np.float32)
+        boxes = Box(20, 20, 60, 60), Box(38, 20, 78, 60)
+        return [[Detection(box, points, 0.95) for box in boxes] for _ in images]
+
+    def look_near(
+        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
+    ) -> list[list[Detection]]:
+        raise NotImplementedError
+
+    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+        return self.detect([image])[0]
+
+
+def test_two_faces_of_one_look_stay_two() -> None:
+    detector = TurnedDetector(TwoNear(), [2])
+    image = np.zeros((100, 98, 3), np.uint8)
+
+    (found,) = detector.detect([image])
+
+    # Turned by half the second look's faces lie elsewhere, one of each pair on one of the other.
+    upright = [face for face in found if face.box.y0 == 20]
+    assert len(upright) == 2
+    assert len(detector.look_around(image, Box(0, 0, 98, 100), 40)) == len(found)
 
 
 @pytest.mark.parametrize(("turned", "n_tracks"), [("off", 0), ("sideways", 1)])

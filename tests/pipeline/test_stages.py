@@ -269,6 +269,33 @@ class TestGateFaces(StageContract):
         assert said == [(0, "bare", False)] * 39 + [(NEXT_PART, "masked", True)] * 41
         assert gate.asked == 5 + 75 // 3
 
+    @pytest.mark.parametrize(
+        ("vote", "then", "verdicts"),
+        [
+            # Settled as what it is not for: no longer worked on, under another number.
+            (0.45, 0.01, [(0, "bare", True), (NEXT_PART, "bare", False)]),
+            # Settled as what it is for: all goes on as before.
+            (0.45, 0.99, [(0, "bare", True), (0, "masked", True)]),
+        ],
+    )
+    def test_a_toss_up_is_settled_by_what_comes(
+        self, vote: float, then: float, verdicts: list[tuple[int, str, bool]]
+    ) -> None:
+        items = [_cropped(frame) for frame in fake_frames(80)]
+        gate = ScriptedGate([vote] * 5 + [then])
+
+        out = list(GateFaces(gate, direction=Direction.UNMASK, look_ahead=4)(items))
+
+        said = [
+            (crop.face.track_id, crop.face.verdict.domain, crop.face.verdict.translate)
+            for item in out
+            for crop in item.crops
+            if crop.face.verdict is not None
+        ]
+        n_before = said.index(verdicts[1])
+        assert said == verdicts[:1] * n_before + verdicts[1:] * (80 - n_before)
+        assert 20 <= n_before <= 30
+
     def test_a_refused_face_reaches_no_generator_and_changes_no_pixel(self) -> None:
         translator = InvertTranslator(_CROP_PX)
         items = [_cropped(frame) for frame in fake_frames(2)]

@@ -104,20 +104,14 @@ def random_style(
     tight = rng.random() < 0.25
     gaiter = rng.random() < 0.15
     free_nose = rng.random() < worn_wrong
-    top, side_top = rng.uniform(0.08, 0.58), rng.uniform(0.4, 0.9)
-    if free_nose:
-        top = rng.uniform(0.8, 1.0)
-    elif rng.random() < worn_high:
-        # The edge dips by a tenth between nose and side, where the eyes lie at height 0.
-        top, side_top = rng.uniform(-0.1, 0.35), rng.uniform(-0.12, 0.4)
-    return MaskStyle(
+    style = MaskStyle(
         shape=shape,
         color=_rgb(color),
         second_color=_rgb(rng.uniform(0, 1, 3)),
         pattern=pattern,
         pattern_scale=float(rng.uniform(0.06, 0.4)),
-        top=float(top),
-        side_top=float(side_top),
+        top=float(rng.uniform(0.8, 1.0) if free_nose else rng.uniform(0.08, 0.58)),
+        side_top=float(rng.uniform(0.4, 0.9)),
         half_width=float(rng.uniform(0.70, 0.85) if tight else rng.uniform(0.82, 1.20)),
         bottom=float(rng.uniform(2.1, 2.5) if gaiter else rng.uniform(1.66, 2.15)),
         jaw=float(rng.uniform(0.0, 0.3) if gaiter else rng.uniform(0.25, 0.9)),
@@ -134,6 +128,12 @@ def random_style(
         grain=float(rng.uniform(0, 0.02)),
         seed=int(rng.integers(2**31)),
     )
+    # Drawn last, so that the other masks of a series are the same with and without these.
+    if worn_high > 0 and not free_nose and rng.random() < worn_high:
+        # The edge dips by a tenth between nose and side, where the eyes lie at height 0.
+        top, side_top = float(rng.uniform(-0.1, 0.35)), float(rng.uniform(-0.12, 0.4))
+        style = replace(style, top=top, side_top=side_top)
+    return style
 
 
 def _rgb(color: NDArray[np.floating]) -> tuple[float, float, float]:
