@@ -38,7 +38,7 @@ from facemask_video.detect.detector import Detector, NearDetector
 from facemask_video.detect.look import looking_detector
 from facemask_video.detect.size import detect_size_px, in_frame
 from facemask_video.detect.stage import DetectFaces
-from facemask_video.detect.turned import QUARTERS, TurnedDetector
+from facemask_video.detect.turned import QUARTERS
 from facemask_video.faces import Detection, TrackedFace
 from facemask_video.frames import Frame, ImageU8
 from facemask_video.geometry import Box, iou
@@ -138,9 +138,7 @@ class Finders:
         size_px = detect_size_px(width_px, height_px, min_face_px=min_face_px)
         smallest = max(12.0, min_face_px * min(1.0, size_px / max(width_px, height_px)))
         plain = CascadeDetector(device=CPU, threshold=0.7, min_face_px=smallest)
-        looking: NearDetector = looking_detector(device=CPU, min_face_px=smallest)
-        if QUARTERS[turned]:
-            looking = TurnedDetector(looking, QUARTERS[turned])
+        looking = looking_detector(device=CPU, min_face_px=smallest, turned=turned)
         return cls(size_px, plain, looking)
 
     def tracks(self, frames: Iterable[Frame], *, every: int) -> list[tuple[TrackedFace, ...]]:

@@ -8,11 +8,11 @@ import numpy as np
 
 from facemask_video.detect.cuts import CutFinder
 from facemask_video.detect.detector import Detector, NearDetector
-from facemask_video.detect.sights import SAME, Lost, Sight, match, step_between
+from facemask_video.detect.sights import Lost, Sight, is_same, match, step_between
 from facemask_video.detect.size import in_frame
 from facemask_video.faces import DetectedFrame, Detection
 from facemask_video.frames import Frame, ImageU8, time_s
-from facemask_video.geometry import Box, covered, iou
+from facemask_video.geometry import Box, covered
 
 LONGEST_REST_S = 0.5
 """Longest time from one full look to the next where ``detect_every`` is 0 (automatic). A face that
@@ -186,7 +186,7 @@ class DetectFaces:
             known = [sight.found.box for sight in held.sights]
             for face, close in zip(faces, settled, strict=True):
                 # The close look places a face better, and each catches errors of the other.
-                use = close if _overlap(close, face) else face
+                use = close if is_same(close, face) else face
                 score = (face.score + close.score) / 2
                 if not any(covered(use.box, box) > _COVERED for box in known):
                     sight = Sight(Detection(use.box, use.landmarks, score), fresh=True)
@@ -288,10 +288,6 @@ class DetectFaces:
         grown = abs(np.log(max(new.width_px, 1.0) / width_px))
         foretold = float(np.hypot(*sight.step))
         return bool(apart < _RUNS_AWAY * width_px + foretold and grown < _GROWS)
-
-
-def _overlap(a: Detection, b: Detection) -> bool:
-    return iou(a.box, b.box) > SAME
 
 
 def _given_out(window: list[_Held]) -> Iterator[DetectedFrame]:

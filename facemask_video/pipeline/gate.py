@@ -37,7 +37,7 @@ def is_worked_on(domain: str, score: float | None, *, wanted: str | None) -> boo
         score: How surely, in [0.5, 1]; None is certain.
         wanted: Domain that is worked on; None works on both.
     """
-    return wanted in (None, domain) or (score is not None and score < TOSS_UP)
+    return wanted in (None, domain) or _is_toss_up(score)
 
 
 class FaceGate(Protocol):
@@ -70,7 +70,7 @@ class _Person:
         """Take the score of a judged track's sight; return whether to judge the person anew."""
         assert self.verdict is not None
         domain, score = _told(masked_score)
-        is_known = domain == self.verdict.domain and (self.verdict.score or 1.0) >= TOSS_UP
+        is_known = domain == self.verdict.domain and not _is_toss_up(self.verdict.score)
         if score < CERTAIN or is_known:
             self.in_a_row = 0
         else:
@@ -159,6 +159,10 @@ class GateFaces:
 def _told(masked_score: float) -> tuple[str, float]:
     """Return the likelier domain, and how surely it is that."""
     return ("masked", masked_score) if masked_score > 0.5 else ("bare", 1 - masked_score)
+
+
+def _is_toss_up(score: float | None) -> bool:
+    return score is not None and score < TOSS_UP
 
 
 def _action(verdict: Verdict) -> str | bool | None:

@@ -11,7 +11,6 @@ from facemask_video.config import ConvertConfig, DetectConfig
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.look import looking_detector
 from facemask_video.detect.size import detect_size_px
-from facemask_video.detect.turned import QUARTERS, TurnedDetector
 from facemask_video.frames import VideoInfo
 from facemask_video.pipeline.gate import FaceGate
 from facemask_video.pipeline.stages import CropTranslator
@@ -91,9 +90,9 @@ def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> 
         device=device,
         threshold=config.threshold,
         min_face_px=max(_MTCNN_CELL_PX, config.min_face_px * scale),
+        turned=config.turned,
     )
-    quarters = QUARTERS[config.turned]
-    return Finder(TurnedDetector(detector, quarters) if quarters else detector, size_px)
+    return Finder(detector, size_px)
 
 
 def load_gate(choice: str, device: torch.device) -> FaceGate | None:

@@ -258,12 +258,7 @@ class TestGateFaces(StageContract):
 
         out = list(GateFaces(gate, direction=Direction.UNMASK, look_ahead=4)(items))
 
-        said = [
-            (crop.face.track_id, crop.face.verdict.domain, crop.face.verdict.translate)
-            for item in out
-            for crop in item.crops
-            if crop.face.verdict is not None
-        ]
+        said = _said(out)
         # Five frames vote, then each third is scored: the eighth masked one is frame 43, and the
         # four frames before it are still held.
         assert said == [(0, "bare", False)] * 39 + [(NEXT_PART, "masked", True)] * 41
@@ -286,12 +281,7 @@ class TestGateFaces(StageContract):
 
         out = list(GateFaces(gate, direction=Direction.UNMASK, look_ahead=4)(items))
 
-        said = [
-            (crop.face.track_id, crop.face.verdict.domain, crop.face.verdict.translate)
-            for item in out
-            for crop in item.crops
-            if crop.face.verdict is not None
-        ]
+        said = _said(out)
         n_before = said.index(verdicts[1])
         assert said == verdicts[:1] * n_before + verdicts[1:] * (80 - n_before)
         assert 20 <= n_before <= 30
@@ -323,6 +313,16 @@ class TestSteadyFaces(StageContract):
         out = list(SteadyFaces(temporal=0.0)(items))
 
         assert [result.crops for result in out] == [item.crops for item in items]
+
+
+def _said(out: list[CroppedFrame]) -> list[tuple[int, str | None, bool | None]]:
+    """Return number, domain and translation of each judged face."""
+    return [
+        (crop.face.track_id, crop.face.verdict.domain, crop.face.verdict.translate)
+        for item in out
+        for crop in item.crops
+        if crop.face.verdict is not None
+    ]
 
 
 def _translated(frame: FakeFrame, alpha: float = 1.0) -> TranslatedFrame:

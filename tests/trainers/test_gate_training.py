@@ -13,6 +13,7 @@ from trainers.data.gate_samples import GateSamples
 from trainers.data.masks import draw_mask
 from trainers.data.styles import SURGICAL
 from trainers.fit.gate import train_gate
+from trainers.fit.small_networks import SmallRun
 from trainers.fit.sources import TrainingCrops
 
 CPU = torch.device("cpu")
@@ -49,12 +50,7 @@ def test_a_gate_learns_to_tell_drawn_masks_from_bare_faces() -> None:
     losses: list[float] = []
 
     _, accuracy = train_gate(
-        crops,
-        images=960,
-        batch_size=24,
-        seed=0,
-        device=CPU,
-        on_stats=lambda seen, loss: losses.append(loss),
+        crops, SmallRun(960, 24, seed=0, device=CPU, on_stats=lambda _, loss: losses.append(loss))
     )
 
     assert losses[-1] < 0.7 * losses[0]

@@ -9,6 +9,7 @@ from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
 from trainers.data.landmark_samples import LandmarkSamples
 from trainers.fit.landmarks import train_landmarks
+from trainers.fit.small_networks import SmallRun
 from trainers.fit.sources import TrainingCrops
 
 CPU = torch.device("cpu")
@@ -40,11 +41,7 @@ def test_training_brings_the_points_nearer() -> None:
 
     network, distance = train_landmarks(
         _crops(),
-        images=2416,
-        batch_size=16,
-        seed=0,
-        device=CPU,
-        on_stats=lambda seen, loss: losses.append(loss),
+        SmallRun(2416, 16, seed=0, device=CPU, on_stats=lambda _, loss: losses.append(loss)),
     )
 
     assert losses[-1] < 0.5 * losses[0]

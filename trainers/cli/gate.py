@@ -5,28 +5,24 @@ from typing import Any
 
 import click
 
-from trainers.cli.small_networks import load_crops, small_network_options, stats_lines
+from trainers.cli.small_networks import load_crops, small_network_options, take_run
 
 
 @click.command()
 @small_network_options(images=40_000, batch_size=64)
-def gate(output: Path, images: int, device: str, **options: Any) -> None:
+def gate(output: Path, **options: Any) -> None:
     """Train the gate, by which the converter leaves faces alone that need no translation.
 
     \b
     facemask-train gate --bare bare.npz --masked masked.npz -o gate.safetensors
     """
-    from facemask_video.translate.device import pick_device
     from facemask_video.translate.gate import SEEN_SIZE_PX, save_gate
     from trainers.fit.gate import train_gate
 
-    place = pick_device(device)
-    training = {name: options.pop(name) for name in ("batch_size", "seed", "n_workers")}
-    crops = load_crops(options, size_px=SEEN_SIZE_PX, device=place)
-    network, accuracy = train_gate(
-        crops, images=images, device=place, on_stats=stats_lines(images), **training
-    )
-    save_gate(output, network, images_seen=images)
+    run = take_run(options)
+    crops = load_crops(options, size_px=SEEN_SIZE_PX, device=run.device)
+    network, accuracy = train_gate(crops, run)
+    save_gate(output, network, images_seen=run.images)
     click.echo(
         f"{output}: tells {accuracy.bare:.1%} of {len(crops.bare_held_out):,} bare and "
         f"{accuracy.masked:.1%} of {len(crops.masked_held_out):,} masked faces set aside"

@@ -14,6 +14,7 @@ from trainers.config.faces import TrainingFacesConfig
 if TYPE_CHECKING:
     import torch
 
+    from trainers.fit.small_networks import SmallRun
     from trainers.fit.sources import TrainingCrops
 
 Command = Callable[..., None]
@@ -47,6 +48,20 @@ def small_network_options(*, images: int, batch_size: int) -> Callable[[Command]
     return add
 
 
+def take_run(options: dict[str, Any]) -> "SmallRun":
+    """Take out of a command's options what describes the training; the faces are left."""
+    from facemask_video.translate.device import pick_device
+    from trainers.fit.small_networks import SmallRun
+
+    images = options.pop("images")
+    return SmallRun(
+        images,
+        device=pick_device(options.pop("device")),
+        on_stats=lambda seen, loss: write(f"{seen:,}/{images:,} images  loss {loss:.4f}\n"),
+        **{name: options.pop(name) for name in ("batch_size", "seed", "n_workers")},
+    )
+
+
 def load_crops(faces: dict[str, Any], *, size_px: int, device: "torch.device") -> "TrainingCrops":
     """Load the faces that the options name, cut to crops of a size."""
     from trainers.config import DataConfig
@@ -55,8 +70,3 @@ def load_crops(faces: dict[str, Any], *, size_px: int, device: "torch.device") -
     data = DataConfig(**faces, crop_size_px=size_px)
     with TemporaryDirectory() as cache:
         return load_training_crops(data, Path(cache), device=device, on_cut=cutting_line)
-
-
-def stats_lines(images: int) -> Callable[[int, float], None]:
-    """Return what writes a line for each report of a training that will see ``images``."""
-    return lambda seen, loss: write(f"{seen:,}/{images:,} images  loss {loss:.4f}\n")

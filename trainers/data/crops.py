@@ -18,14 +18,13 @@ from facemask_video import geometry
 from facemask_video.align.crop import cut_from_image
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.detect.detector import Detector, NearDetector
+from facemask_video.detect.sights import is_same
 from facemask_video.errors import ConfigError
 from facemask_video.faces import Detection
 from facemask_video.frames import ImageU8
 from facemask_video.warp import warp
 
 _DETECT_SIDE_PX = 640
-_SAME = 0.4
-# Overlap (intersection over union) of two boxes of one face.
 
 UNKNOWN = 255
 """What a crop's cover is filled with where nobody knows it."""
@@ -345,7 +344,7 @@ def main_face(image: ImageU8, detector: Detector) -> Detection | None:
     if isinstance(detector, NearDetector):
         # As in a video: a close look places a face better, but may settle on another one.
         close = detector.look_near([framed], [[best.box]])[0][0]
-        best = close if geometry.iou(close.box, best.box) > _SAME else best
+        best = close if is_same(close, best) else best
     shifted = (best.landmarks - np.float32(border)) / np.float32(scale)
     edges = (best.box.x0, best.box.y0, best.box.x1, best.box.y1)
     box = geometry.Box(*((edge - border) / scale for edge in edges))

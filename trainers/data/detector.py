@@ -2,12 +2,12 @@
 
 import torch
 
-from facemask_video.detect.cascade import CascadeDetector
+from facemask_video.detect.detector import NearDetector
 from facemask_video.detect.look import looking_detector
 
 MIN_FACE_PX = 40.0
 
 
-def photograph_detector(device: torch.device) -> CascadeDetector:
+def photograph_detector(device: torch.device) -> NearDetector:
     """Return what finds the main face of a picture; see `trainers.data.crops.main_face`."""
     return looking_detector(device=device, min_face_px=MIN_FACE_PX)

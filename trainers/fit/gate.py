@@ -1,6 +1,5 @@
 """Train the gate: the small classifier that tells masked faces from bare ones."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ from torch.nn import functional
 from facemask_video.translate.gate import MaskClassifier
 from trainers.data.crops import CropSet
 from trainers.data.gate_samples import GateSamples, gate_picture
-from trainers.fit.small_networks import train_small_network
+from trainers.fit.small_networks import SmallRun, train_small_network
 from trainers.fit.sources import TrainingCrops
 
 _LR = 1e-3
@@ -29,44 +28,26 @@ class GateAccuracy:
     masked: float
 
 
-def train_gate(
-    crops: TrainingCrops,
-    *,
-    images: int,
-    batch_size: int,
-    seed: int,
-    device: torch.device,
-    n_workers: int = 0,
-    on_stats: Callable[[int, float], None] | None = None,
-) -> tuple[MaskClassifier, GateAccuracy]:
+def train_gate(crops: TrainingCrops, run: SmallRun) -> tuple[MaskClassifier, GateAccuracy]:
     """Train a classifier and measure it on the faces set aside.
 
     Args:
         crops: Both domains.
-        images: To see in all; half of them masked.
-        batch_size: Images a step.
-        seed: Of weights and samples.
-        device: Where it runs.
-        n_workers: Processes that prepare samples.
-        on_stats: Told images seen and loss; see `train_small_network`.
+        run: How it is trained; half of the samples are masked.
 
     Raises:
         TrainingError: The loss is no longer finite.
     """
     network = train_small_network(
         MaskClassifier,
-        GateSamples(crops.bare, crops.masked, seed=seed, count=images),
+        GateSamples(crops.bare, crops.masked, seed=run.seed, count=run.images),
         functional.binary_cross_entropy_with_logits,
         lr=_LR,
-        batch_size=batch_size,
-        seed=seed,
-        device=device,
-        n_workers=n_workers,
-        on_stats=on_stats,
+        run=run,
     )
     return network, GateAccuracy(
-        1 - _masked_share(network, crops.bare_held_out, device),
-        _masked_share(network, crops.masked_held_out, device),
+        1 - _masked_share(network, crops.bare_held_out, run.device),
+        _masked_share(network, crops.masked_held_out, run.device),
     )
 
 

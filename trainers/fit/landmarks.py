@@ -1,14 +1,12 @@
 """Train the landmark network: where a face's five points lie, under a mask too."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from facemask_video.detect.landmarks import LandmarkNetwork
 from trainers.data.landmark_samples import LandmarkSamples
-from trainers.fit.small_networks import train_small_network
+from trainers.fit.small_networks import SmallRun, train_small_network
 from trainers.fit.sources import TrainingCrops
 
 _LR = 2e-3
@@ -20,26 +18,12 @@ _MEASURED = 512
 """Samples of the faces set aside that a network is measured on."""
 
 
-def train_landmarks(
-    crops: TrainingCrops,
-    *,
-    images: int,
-    batch_size: int,
-    seed: int,
-    device: torch.device,
-    n_workers: int = 0,
-    on_stats: Callable[[int, float], None] | None = None,
-) -> tuple[LandmarkNetwork, float]:
+def train_landmarks(crops: TrainingCrops, run: SmallRun) -> tuple[LandmarkNetwork, float]:
     """Train a network and measure it on the faces set aside.
 
     Args:
         crops: Both domains.
-        images: To see in all.
-        batch_size: Images a step.
-        seed: Of weights and samples.
-        device: Where it runs.
-        n_workers: Processes that prepare samples.
-        on_stats: Told images seen and loss; see `train_small_network`.
+        run: How it is trained.
 
     Returns:
         The network, and the mean distance of its points from the true ones on faces set aside, most
@@ -48,24 +32,22 @@ def train_landmarks(
     Raises:
         TrainingError: The loss is no longer finite.
     """
-    weights = torch.tensor(_WEIGHTS, device=device).view(1, 5, 1)
+    weights = torch.tensor(_WEIGHTS, device=run.device).view(1, 5, 1)
 
     def loss_of(placed: Tensor, points: Tensor) -> Tensor:
         return ((placed - points).abs() * weights).mean()
 
     network = train_small_network(
         LandmarkNetwork,
-        LandmarkSamples(crops.bare, crops.masked, seed=seed, count=images),
+        LandmarkSamples(crops.bare, crops.masked, seed=run.seed, count=run.images),
         loss_of,
         lr=_LR,
-        batch_size=batch_size,
-        seed=seed,
-        device=device,
-        n_workers=n_workers,
-        on_stats=on_stats,
+        run=run,
     )
-    aside = LandmarkSamples(crops.bare_held_out, crops.masked_held_out, seed=seed, count=_MEASURED)
-    return network, _mean_distance(network, aside, device)
+    aside = LandmarkSamples(
+        crops.bare_held_out, crops.masked_held_out, seed=run.seed, count=_MEASURED
+    )
+    return network, _mean_distance(network, aside, run.device)
 
 
 @torch.no_grad()
