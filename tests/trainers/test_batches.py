@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from tests.trainers.tiny import drawn_crops, in_tracks
 from trainers.data.augment import Augmentation, cut_off, vary, wear
 from trainers.data.batches import batches
 from trainers.data.crops import CropSet
+from trainers.data.garments import draw_garment
 from trainers.data.samples import TrainingSamples
 
 BARE, MASKED = drawn_crops(8, seed=1), drawn_crops(6, seed=2)
@@ -15,16 +17,23 @@ STILL = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
 
 
 def _samples(
-    *, seed: int = 3, first: int = 0, count: int = 12, augmentation: Augmentation | None = None
+    *,
+    bare: CropSet = BARE,
+    seed: int = 3,
+    first: int = 0,
+    count: int = 12,
+    augmentation: Augmentation | None = None,
+    **choices: Any,
 ) -> TrainingSamples:
     return TrainingSamples(
-        BARE,
+        bare,
         MASKED,
         crop_size_px=32,
         seed=seed,
         augmentation=augmentation or Augmentation(),
         first=first,
         count=count,
+        **choices,
     )
 
 
@@ -39,6 +48,95 @@ def test_samples_from_a_later_number_go_on_where_the_first_ones_would_have() -> 
     for offset in range(4):
         late, early = _samples(first=7)[offset], _samples()[7 + offset]
         assert all(np.array_equal(late[name], early[name]) for name in early)
+
+
+def test_batches_lie_in_memory_with_their_channels_last() -> None:
+    for batch in batches(_samples(), batch_size=4, n_workers=0):
+        for pictures in (batch.masked, batch.target, batch.real_masked, batch.masked_cover):
+            assert pictures.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_samples_for_unmask_alone_are_the_same_without_the_mask_to_put_on() -> None:
+    usual = _samples()
+    spared = _samples(put_on=False)
+
+    for number in range(6):
+        assert not np.array_equal(usual[number]["surgical"], usual[number]["bare"])
+        assert np.array_equal(spared[number]["surgical"], spared[number]["bare"])
+        assert spared[number]["surgical_cover"].max() == 0
+        for name in ("bare", "masked", "masked_cover", "target", "real_masked"):
+            assert np.array_equal(spared[number][name], usual[number][name]), name
+
+
+def test_a_foreshortened_face_keeps_its_eyes_and_its_landmarks_their_places() -> None:
+    crops = drawn_crops(1, size_px=128)
+    picture = np.zeros((128, 128, 3), np.uint8)
+    for x, y in np.floor(crops.landmarks_px[0]).astype(int):
+        picture[y - 2 : y + 3, x - 2 : x + 3] = 255
+    bowed = replace(STILL, foreshorten=0.4)
+    heights = []
+    for seed in range(6):
+        moved, points = vary(picture, crops.landmarks[0], 128, bowed, np.random.default_rng(seed))
+        for x, y in points:
+            assert moved[int(y), int(x)].min() > 0.9
+        assert abs(points[:2, 1].mean() - crops.landmarks_px[0, :2, 1].mean()) < 1
+        heights.append(points[3:, 1].mean() - points[:2, 1].mean())
+    assert max(heights) > 1.25 * min(heights)
+
+
+def test_uneven_light_is_smooth_and_a_cast_is_even() -> None:
+    crops, rng = drawn_crops(1, size_px=64), np.random.default_rng(1)
+    grey = np.full((64, 64, 3), 120, np.uint8)
+    lit, _ = vary(grey, crops.landmarks[0], 64, replace(STILL, light=0.4), rng)
+    cast, _ = vary(grey, crops.landmarks[0], 64, replace(STILL, cast=0.3), rng)
+
+    assert np.ptp(lit) > 0.1
+    assert np.ptp(lit, axis=2).max() < 1e-5  # of no colour
+    assert np.abs(np.diff(lit, axis=0)).max() < 0.03
+    assert np.ptp(cast[..., 0]) < 1e-5
+    assert np.ptp(cast[0, 0]) > 0.03
+
+
+def test_a_garment_lies_below_the_mouth_in_the_cloth_of_the_mask() -> None:
+    crops = drawn_crops(1, size_px=96)
+    face, points = crops.images[0].astype(np.float32) / 255, crops.landmarks_px[0]
+    mouth = points[:2, 1].mean() + 1.5 * (points[1, 0] - points[0, 0])
+    dressed = [
+        draw_garment(face, points, (0.2, 0.3, 0.9), np.random.default_rng(seed))
+        for seed in range(4)
+    ]
+    for picture in dressed:
+        changed = np.abs(picture - face).max(axis=2) > 0.02
+        assert changed.any()
+        assert not changed[: int(mouth), 36:60].any()
+        hue = picture[changed] / picture[changed].sum(axis=1, keepdims=True)
+        assert np.median(hue, axis=0) == pytest.approx(np.array([0.2, 0.3, 0.9]) / 1.4, abs=0.08)
+    assert not np.array_equal(dressed[0], dressed[1])
+
+
+def test_masked_and_bare_face_of_a_sample_wear_the_same_garment() -> None:
+    plain, dressed = _samples(augmentation=STILL), _samples(augmentation=STILL, garments=1.0)
+    worn = 0
+    for number in range(12):
+        before, after = plain[number], dressed[number]
+        new = np.abs(after["bare"] - before["bare"]).max(axis=0) > 0.02
+        free = new & (after["masked_cover"][0] == 0)
+        worn += bool(free.any())
+        assert np.abs(after["masked"] - after["bare"])[:, free].max(initial=0) < 0.75
+        assert np.array_equal(after["bare"], after["target"])
+    assert worn > 6
+
+
+def test_turned_faces_are_drawn_more_often_where_asked_for() -> None:
+    crops = drawn_crops(10)
+    crops.landmarks[:, 2, 0] = 0.5
+    crops.landmarks[3:5, 2, 0] += 0.1
+    marked = crops.images
+    marked[:], marked[3:5] = 200, 20
+    asked = {"bare": crops, "augmentation": STILL}
+    often = _samples(turned=1.0, **asked)
+    assert all(often[number]["bare"].mean() < -0.5 for number in range(12))
+    assert sum(_samples(**asked)[number]["bare"].mean() < -0.5 for number in range(10)) == 2
 
 
 def test_what_each_generator_learns_is_chosen_and_changes_nothing_else() -> None:

@@ -37,6 +37,8 @@ SHOWN: dict[str, Any] = {
     "data.unmask_learns": "surgical",
     "data.worn_wrong": 1.0,
     "data.worn_high": 1.0,
+    "data.garments": 1.0,
+    "data.turned": 1.0,
     "data.serial_batches": True,
     "data.seed": 2,
     "augmentation.flip": False,
@@ -46,6 +48,9 @@ SHOWN: dict[str, Any] = {
     "augmentation.color": 0.0,
     "augmentation.wear": 0.0,
     "augmentation.cut_off": 1.0,
+    "augmentation.foreshorten": 0.3,
+    "augmentation.light": 0.3,
+    "augmentation.cast": 0.3,
 }
 """Settings that change the samples."""
 
@@ -135,6 +140,7 @@ ELSEWHERE = {
     "data.masked_folders": "test_crops.py::test_crops_of_named_folders",
     "data.held_out_names": "test_crops.py::test_crops_of_named_folders",
     "data.load_size_px": "test_crops.py::test_a_folder_is_cut_once",
+    "data.worn_loose": "test_masks.py::test_a_loose_mask_stands_off_the_far_cheek",
     "data.n_workers": "test_batches.py::test_batches_hold_the_samples_in_order_whatever",
     "features.vggface2": "test_methods.py::test_the_perceptual_loss_takes_vggface2",
     "features.inception": "test_best.py::test_the_distance_is_kid_where",

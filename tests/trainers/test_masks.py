@@ -1,5 +1,5 @@
-import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_cover_is_whole_on_the_mask_and_nothing_above_the_eyes() -> None:
 
 
 def test_only_cover_and_its_shadow_change_the_picture() -> None:
-    picture, cover = draw_mask(SKIN, POINTS, dataclasses.replace(SURGICAL, shadow=0.0))
+    picture, cover = draw_mask(SKIN, POINTS, replace(SURGICAL, shadow=0.0))
     outside = cover == 0
 
     assert np.array_equal(picture[outside], SKIN[outside])
@@ -62,9 +62,7 @@ def test_every_style_gives_a_picture_in_range(seed: int) -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_every_shape_and_pattern_is_drawn(shape: str, pattern: str) -> None:
-    style = dataclasses.replace(
-        SURGICAL, shape=shape, pattern=pattern, second_color=(0.9, 0.1, 0.1), seed=3
-    )
+    style = replace(SURGICAL, shape=shape, pattern=pattern, second_color=(0.9, 0.1, 0.1), seed=3)
 
     picture, cover = draw_mask(SKIN, POINTS, style)
 
@@ -101,7 +99,7 @@ def test_a_turned_head_shows_more_of_the_mask_on_its_near_cheek() -> None:
     for offset in (-0.08, 0.0, 0.08):
         points = POINTS.copy()
         points[2, 0] += offset * SIZE_PX
-        _, cover = draw_mask(SKIN, points, dataclasses.replace(SURGICAL, straps="none"))
+        _, cover = draw_mask(SKIN, points, replace(SURGICAL, straps="none"))
         near_share[offset] = float(cover[:, middle:].sum() / cover.sum())
 
     assert near_share[-0.08] > 0.55
@@ -113,11 +111,11 @@ def test_a_mask_turns_with_the_head() -> None:
     angle = math.radians(30)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     middle = SIZE_PX / 2
-    _, upright = draw_mask(SKIN, POINTS, dataclasses.replace(SURGICAL, straps="none"))
+    _, upright = draw_mask(SKIN, POINTS, replace(SURGICAL, straps="none"))
     _, turned = draw_mask(
         SKIN,
         ((POINTS - middle) @ turn.T + middle).astype(np.float32),
-        dataclasses.replace(SURGICAL, straps="none"),
+        replace(SURGICAL, straps="none"),
     )
 
     def center(cover: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -155,6 +153,32 @@ def test_masks_worn_high_reach_the_eyes() -> None:
 
     assert lid_covered(0.0) == 0.0
     assert 0.2 < lid_covered(1.0) < 0.9
+
+
+def test_a_loose_mask_stands_off_the_far_cheek_of_a_turned_head() -> None:
+    close, loose = (replace(SURGICAL, straps="none", loose=loose) for loose in (0.0, 0.4))
+    turned = POINTS.copy()
+    turned[2, 0] += 0.08 * SIZE_PX  # towards the image's right, where the far cheek is
+    _, on_cheek = draw_mask(SKIN, turned, close)
+    _, off_cheek = draw_mask(SKIN, turned, loose)
+
+    def edge(cover: NDArray[np.float32], end: int) -> int:
+        return int(np.flatnonzero(cover.max(axis=0) > 0.5)[end])
+
+    eye_distance = POINTS[1, 0] - POINTS[0, 0]
+    assert 0.2 < (edge(off_cheek, -1) - edge(on_cheek, -1)) / eye_distance < 0.5
+    assert edge(off_cheek, 0) == edge(on_cheek, 0)  # the near cheek's stays where it was
+    assert (off_cheek >= on_cheek - 0.01)[:, : SIZE_PX // 2].all()
+    assert off_cheek[: int(POINTS[:2, 1].mean() - 0.2 * eye_distance)].max() == 0
+    assert np.array_equal(draw_mask(SKIN, POINTS, loose)[1], draw_mask(SKIN, POINTS, close)[1])
+
+
+def test_the_share_of_loose_masks_changes_no_other() -> None:
+    usual = random_style(np.random.default_rng(3))
+    loose = random_style(np.random.default_rng(3), worn_loose=1.0)
+
+    assert usual.loose == 0 < loose.loose
+    assert replace(loose, loose=0.0) == usual
 
 
 def test_real_cloth_is_laid_over_the_mask() -> None:

@@ -42,6 +42,15 @@ class DataConfig(TrainingFacesConfig):
     worn_high: float = setting(
         0.1, low=0, high=1, help="Share of the varied masks to take off that reach up to the eyes"
     )
+    worn_loose: float = setting(
+        0.0, low=0, high=1, help="Share of masks on turned heads that stand off the far cheek"
+    )
+    garments: float = setting(
+        0.0, low=0, high=1, help="Share of bare faces that get a garment of their mask's cloth"
+    )
+    turned: float = setting(
+        0.0, low=0, high=1, help="Share of bare faces drawn from the fifth that are turned farthest"
+    )
     serial_batches: bool = setting(
         False, help="Show the faces in the order of their files, not in a random one"
     )
@@ -65,6 +74,13 @@ class AugmentationConfig:
     wear: float = setting(0.4, low=0, high=1, help="Share that is blurred, noisy or compressed")
     cut_off: float = setting(
         0.0, low=0, high=1, help="Share that ends inside the crop, as where a picture cuts a face"
+    )
+    foreshorten: float = setting(
+        0.0, low=0, high=0.5, help="Largest share of its height that a bowed head loses, or wins"
+    )
+    light: float = setting(0.0, low=0, high=1, help="Strength of uneven light on the face")
+    cast: float = setting(
+        0.0, low=0, high=0.9, help="Largest relative change of one colour against the others"
     )
 
     def __post_init__(self) -> None:

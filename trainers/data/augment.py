@@ -7,7 +7,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemask_video.align.template import EYE_HEIGHT
 from trainers.data.masks import FloatImage
+
+_SMALL_FACE_PX = 40
+"""What the smallest faces' crops are in a video, whatever the size they are enlarged to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,9 @@ class Augmentation:
         color: Strength of brightness, contrast, saturation and cast changes.
         wear: Share of samples that are blurred, made noisy or compressed.
         cut_off: Share of samples that end inside the crop, as pictures do that cut a face.
+        foreshorten: Largest share of its height that a bowed or raised head loses, or wins.
+        light: Strength of uneven light: lamps from the side, shade under a brow or a bent head.
+        cast: Largest relative change of one colour against the others, as lamps and grading do.
     """
 
     flip: bool = True
@@ -31,6 +38,9 @@ class Augmentation:
     color: float = 0.25
     wear: float = 0.4
     cut_off: float = 0.0
+    foreshorten: float = 0.0
+    light: float = 0.0
+    cast: float = 0.0
 
 
 def vary(
@@ -52,6 +62,12 @@ def vary(
     linear = linear @ np.diag([mirror, 1.0])
     middle = crop_size_px / 2 + rng.uniform(-1, 1, 2) * augmentation.shift * crop_size_px
     offset = middle - linear @ np.array([side / 2, side / 2])
+    if augmentation.foreshorten > 0:
+        # About the eyes' line, which a crop keeps in its place whatever the mouth does.
+        flat = 1 + rng.uniform(-1, 1) * augmentation.foreshorten
+        eyes = np.array([side / 2, side * EYE_HEIGHT])
+        offset = offset + linear @ (eyes - np.array([1.0, flat]) * eyes)
+        linear = linear @ np.diag([1.0, flat])
     # OpenCV's origin is the centre of the first pixel.
     centred = offset + linear @ np.array([0.5, 0.5]) - 0.5
     moved = cv2.warpAffine(
@@ -74,8 +90,21 @@ def vary(
         picture = picture * gain.astype(np.float32)
         gamma = np.float32(np.exp(rng.uniform(-1, 1) * strength))
         picture = np.power(np.clip(picture, 0, 1), gamma)
+    if augmentation.cast > 0:
+        picture = picture * (1 + rng.uniform(-1, 1, 3) * augmentation.cast).astype(np.float32)
+    if augmentation.light > 0:
+        picture = picture * _uneven_light(crop_size_px, augmentation.light, rng)[..., None]
+    if augmentation.cast > 0 or augmentation.light > 0:
+        picture = np.clip(picture, 0, 1)
     varied = np.concatenate([picture, rest], axis=2)
     return np.asarray(varied, np.float32), points.astype(np.float32)
+
+
+def _uneven_light(size_px: int, strength: float, rng: np.random.Generator) -> FloatImage:
+    """Return a factor a pixel, (S, S), smooth over the face: far darker, or a bit brighter."""
+    few = rng.normal(-0.5 * strength, strength, (3, 3)).astype(np.float32)
+    smooth = cv2.resize(few, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(np.exp(np.clip(smooth, -1.5, 0.25)), np.float32)
 
 
 def cut_off(
@@ -127,7 +156,7 @@ def wear(
     """Age a pair as cameras and codecs do: both lose detail alike, the input alone gets noise."""
     side = masked.shape[0]
     if rng.random() < 0.6:
-        small = max(8, int(side * rng.uniform(0.3, 0.9)))
+        small = max(8, int(side * rng.uniform(min(0.3, _SMALL_FACE_PX / side), 0.9)))
         masked, bare = (_lose_detail(picture, small) for picture in (masked, bare))
     if rng.random() < 0.25:
         length = int(rng.integers(2, 6))

@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from trainers.data.samples import TrainingSamples
 
@@ -84,7 +86,12 @@ def _leave_ctrl_c_to_the_loop(worker: int) -> None:
 
 
 def batches(
-    samples: TrainingSamples, *, batch_size: int, n_workers: int, part: tuple[int, int] = (0, 1)
+    samples: TrainingSamples,
+    *,
+    batch_size: int,
+    n_workers: int,
+    part: tuple[int, int] = (0, 1),
+    pinned: bool = False,
 ) -> Iterator[Batch]:
     """Yield whole batches in the samples' order.
 
@@ -93,6 +100,7 @@ def batches(
         batch_size: Samples a batch.
         n_workers: Processes that prepare them; 0 is none besides.
         part: ``(number, count)``: of each batch yield that one of so many equal parts.
+        pinned: Put them where a GPU can fetch them while it works.
     """
     number, count = part
     share = batch_size // count
@@ -105,11 +113,16 @@ def batches(
         ],
         num_workers=n_workers,
         prefetch_factor=4 if n_workers else None,
+        collate_fn=_stacked,
+        pin_memory=pinned,
         worker_init_fn=_leave_ctrl_c_to_the_loop,
         # Its own, or starting the loader would draw from torch's and a resumed run would differ.
         generator=torch.Generator(),
     )
-    for stacked in loader:
+    for channels_last in loader:
+        stacked: dict[str, Any] = {
+            name: _channels_first(tensor) for name, tensor in channels_last.items()
+        }
         moments: dict[str, Any] = {
             f"{name}_moments": _known_moments(
                 *(stacked.pop(f"{name}_{key}") for key in ("first", "second", "to_second"))
@@ -117,7 +130,7 @@ def batches(
             for name in ("bare", "masked")
             if f"{name}_first" in stacked
         }
-        yield _each_tensor(Batch(**stacked, **moments), _channels_last)
+        yield Batch(**stacked, **moments)
 
 
 def _known_moments(first: Tensor, second: Tensor, to_second: Tensor) -> Moments:
@@ -125,7 +138,17 @@ def _known_moments(first: Tensor, second: Tensor, to_second: Tensor) -> Moments:
     return Moments(first[known], second[known], to_second[known])
 
 
-def _channels_last(tensor: Tensor) -> Tensor:
-    if tensor.dim() < 4:
-        return tensor
-    return tensor.contiguous(memory_format=torch.channels_last)
+def _stacked(samples: list[dict[str, NDArray[np.float32]]]) -> dict[str, Tensor]:
+    """Stack planes (c, S, S) with their channels last, where they lie in memory already."""
+    stacked: dict[str, Tensor] = default_collate(
+        [
+            {name: np.moveaxis(a, 0, -1) if a.ndim == 3 else a for name, a in sample.items()}
+            for sample in samples
+        ]
+    )
+    return stacked
+
+
+def _channels_first(tensor: Tensor) -> Tensor:
+    """Give stacked planes torch's order of axes; they are not moved."""
+    return tensor.permute(0, 3, 1, 2) if tensor.dim() == 4 else tensor

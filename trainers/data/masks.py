@@ -20,6 +20,9 @@ from trainers.data.styles import MaskStyle
 
 FloatImage = NDArray[np.float32]
 
+_LOOSE_FROM_RAD = 0.2
+"""A head turned less hides its far cheek from nobody."""
+
 
 def draw_mask(
     image: FloatImage,
@@ -55,6 +58,8 @@ def draw_mask(
     strap_color = np.array(style.strap_color, np.float32) * light.level * light.tint
     strap_color = strap_color * strap_light[..., None]
 
+    if style.loose > 0:
+        opacity, fabric = _stand_off(opacity, fabric, head, style, rng)
     cover = np.maximum(opacity, strap)
     shadow = _shadow(opacity, strap, style, head)
     picture = image * (1 - shadow[..., None])
@@ -78,6 +83,40 @@ def _outline(head: Head, style: MaskStyle) -> tuple[Plane, Plane, Plane]:
     opacity = np.clip(inside * head.px / 1.2 + 0.5, 0, 1)
     along = np.clip((y - top) / np.maximum(bottom - top, 0.2), 0, 1)
     return opacity.astype(np.float32), (x / half_width).astype(np.float32), along.astype(np.float32)
+
+
+def _stand_off(
+    opacity: Plane, fabric: FloatImage, head: Head, style: MaskStyle, rng: np.random.Generator
+) -> tuple[Plane, FloatImage]:
+    """Let the half beyond a turned head's nose stand off the cheek, up to the background.
+
+    The head's surface ends there, so that half is stretched: outwards and upwards, where a loose
+    edge gapes, but not above the eyes.
+    """
+    if abs(head.yaw_rad) < _LOOSE_FROM_RAD:
+        return opacity, fabric
+    size_px = opacity.shape[0]
+    side = math.copysign(1.0, head.yaw_rad)
+    nose = head.origin + 0.62 * head.down
+    edge = max(
+        side * float((head.project(side * x, 0.62) - nose) @ head.across) / head.px**2
+        for x in np.linspace(0.1, style.half_width, 8)
+    )
+    y, x = np.indices((size_px, size_px), np.float32) + np.float32(0.5)
+    across, down = (axis / float(axis @ axis) for axis in (head.across, head.down))
+    beyond = side * ((x - nose[0]) * across[0] + (y - nose[1]) * across[1])
+    beyond = np.maximum(beyond, 0)
+    inwards = -side * beyond * style.loose / (max(edge, 0.1) + style.loose)
+    lower = rng.uniform(0, 0.8) * beyond
+    from_x = (x + inwards * head.across[0] + lower * head.down[0]).astype(np.float32) - 0.5
+    from_y = (y + inwards * head.across[1] + lower * head.down[1]).astype(np.float32) - 0.5
+    stretched = cv2.remap(opacity, from_x, from_y, cv2.INTER_LINEAR)
+    below_eyes = (x - head.origin[0]) * down[0] + (y - head.origin[1]) * down[1] + 0.1
+    stretched = stretched * np.clip(below_eyes * head.px, 0, 1)
+    cloth = cv2.remap(fabric, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    # What stands off catches other light.
+    shade = 1 + rng.uniform(-0.35, 0.15) * np.clip(beyond / max(edge, 0.1), 0, 1)
+    return np.asarray(stretched, np.float32), np.asarray(cloth * shade[..., None], np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from facemask_video.align.similarity import fit_similarity
 from trainers.data.augment import Augmentation, cut_cloth, cut_off, vary, wear
 from trainers.data.crops import UNKNOWN, CropSet
+from trainers.data.garments import draw_garment
 from trainers.data.masks import FloatImage, draw_mask
 from trainers.data.styles import SURGICAL, random_style
 
@@ -36,6 +37,10 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         unmask_learns: str = "varied",
         worn_wrong: float = 0.06,
         worn_high: float = 0.1,
+        worn_loose: float = 0.0,
+        garments: float = 0.0,
+        turned: float = 0.0,
+        put_on: bool = True,
         wear_bare: bool = False,
         drawn: bool = True,
         moments: bool = False,
@@ -58,6 +63,10 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
             unmask_learns: What ``unmask`` learns to take off, alike.
             worn_wrong: Share of the ``varied`` masks to take off that leave the nose free.
             worn_high: Share of the others of them that are pulled up to the eyes or over them.
+            worn_loose: Share of the ``varied`` masks on turned heads that stand off the far cheek.
+            garments: Share of ``bare`` that get a garment of the cloth of the mask to take off.
+            turned: Share of ``bare`` taken from the fifth of its faces that are turned farthest.
+            put_on: Draw the masks that ``mask`` learns; who trains ``unmask`` alone spares them.
             wear_bare: Wear ``bare`` and ``surgical`` too, for a method that learns nothing but to
                 draw.
             drawn: Draw masks. Methods that learn from no pairs want none; their faces are worn each
@@ -70,7 +79,9 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         self.real_fabric, self.serial = real_fabric, serial
         self.mask_learns, self.unmask_learns = mask_learns, unmask_learns
         self.worn_wrong, self.worn_high = worn_wrong, worn_high
-        self.wear_bare, self.drawn = wear_bare, drawn
+        self.worn_loose, self.garments, self.turned = worn_loose, garments, turned
+        self.put_on, self.wear_bare, self.drawn = put_on, wear_bare, drawn
+        self._most_turned = _most_turned(bare) if turned > 0 else None
         self._neighbours = (bare.neighbours(), real_masked.neighbours()) if moments else None
 
     def __len__(self) -> int:
@@ -84,6 +95,10 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         index = int(np.random.default_rng((self.seed, 1, epoch)).permutation(len(self.bare))[place])
         if self.serial:
             index = place
+        elif self._most_turned is not None:
+            again = np.random.default_rng((self.seed, number, 7))
+            if again.random() < self.turned:
+                index = int(again.choice(self._most_turned))
         sample = self._pair(number, index) if self.drawn else self._singles(number, index)
         if self._neighbours is not None:
             for name, crops, near, shown in (
@@ -101,18 +116,30 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         # A source of its own, so that nothing else of the sample depends on the choice.
         varied = random_style(np.random.default_rng((self.seed, number, 2)))
         learnt = SURGICAL if self.mask_learns == "surgical" else varied
-        surgical, surgical_cover = draw_mask(bare, landmarks, learnt)
         chosen = int(rng.integers(len(self.real_masked)))
         if self.serial:
             chosen = number % len(self.real_masked)
         real, _, real_cover = self._vary(self.real_masked, chosen, rng)
-        if rng.random() < self.undrawn:
-            masked, cover = bare, np.zeros(bare.shape[:2], np.float32)
-        else:
+        nothing = np.zeros(bare.shape[:2], np.float32)
+        undrawn = rng.random() < self.undrawn
+        if not undrawn:
             cloth = cut_cloth(real, rng) if rng.random() < self.real_fabric else None
-            style = random_style(rng, worn_wrong=self.worn_wrong, worn_high=self.worn_high)
+            style = random_style(
+                rng,
+                worn_wrong=self.worn_wrong,
+                worn_high=self.worn_high,
+                worn_loose=self.worn_loose,
+            )
             if self.unmask_learns == "surgical":
                 style = SURGICAL
+            if self.garments > 0 and rng.random() < self.garments:
+                bare = draw_garment(bare, landmarks, style.color, rng, texture=cloth)
+        surgical, surgical_cover = (
+            draw_mask(bare, landmarks, learnt) if self.put_on else (bare, nothing)
+        )
+        if undrawn:
+            masked, cover = bare, nothing
+        else:
             masked, cover = draw_mask(bare, landmarks, style, texture=cloth)
         if self.augmentation.cut_off > 0 and rng.random() < self.augmentation.cut_off:
             bare, surgical, surgical_cover, masked, cover = cut_off(
@@ -208,5 +235,13 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         return picture, landmarks, np.full(picture.shape[:2], -1, np.float32)
 
 
+def _most_turned(faces: CropSet) -> NDArray[np.intp]:
+    """Return the indices of the fifth of the faces whose nose lies farthest beside their eyes."""
+    points = faces.landmarks.astype(np.float64)
+    offset = np.abs(points[:, 2, 0] - points[:, :2, 0].mean(axis=1))
+    return np.argsort(offset)[-max(1, len(offset) // 5) :]
+
+
 def _planes(image: FloatImage) -> NDArray[np.float32]:
-    return np.ascontiguousarray(image.transpose(2, 0, 1) * 2 - 1, dtype=np.float32)
+    """Return (3, S, S) in [-1, 1]; in memory the channels stay last, as batches have them."""
+    return np.ascontiguousarray(image * 2 - 1, dtype=np.float32).transpose(2, 0, 1)

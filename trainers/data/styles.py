@@ -41,6 +41,7 @@ class MaskStyle:
         grain: Standard deviation of the fabric's noise. It lies fixed in the picture, so a style
             that a generator is to learn should have none.
         creases: Strength of the creases that straps pull into the cloth.
+        loose: How far the half on the far cheek of a turned head stands off it, in eye distances.
         lean: How far the mask follows a mouth that lies off the line down from the eyes, as in
             turned heads that are tilted too; 0 is not at all, 1 is all the way.
         seed: For wrinkles and prints.
@@ -64,6 +65,7 @@ class MaskStyle:
     shadow: float = 0.35
     grain: float = 0.0
     creases: float = 0.0
+    loose: float = 0.0
     lean: float = 0.0
     seed: int = 0
 
@@ -79,7 +81,11 @@ SURGICAL = MaskStyle()
 
 
 def random_style(
-    rng: np.random.Generator, *, worn_wrong: float = 0.0, worn_high: float = 0.0
+    rng: np.random.Generator,
+    *,
+    worn_wrong: float = 0.0,
+    worn_high: float = 0.0,
+    worn_loose: float = 0.0,
 ) -> MaskStyle:
     """Draw a style at random, wide enough that an outline learnt from it finds real masks.
 
@@ -87,6 +93,7 @@ def random_style(
         rng: Source of randomness.
         worn_wrong: Share of masks that leave the nose free.
         worn_high: Share of the others that are pulled up to the eyes or over their lower half.
+        worn_loose: Share that stands off the far cheek, which shows where the head is turned.
     """
     shape = str(rng.choice(SHAPES, p=(0.45, 0.35, 0.2)))
     kind = rng.random()
@@ -133,6 +140,8 @@ def random_style(
         # The edge dips by a tenth between nose and side, where the eyes lie at height 0.
         top, side_top = float(rng.uniform(-0.1, 0.35)), float(rng.uniform(-0.12, 0.4))
         style = replace(style, top=top, side_top=side_top)
+    if worn_loose > 0 and rng.random() < worn_loose:
+        style = replace(style, loose=float(rng.uniform(0.1, 0.45)))
     return style
 
 

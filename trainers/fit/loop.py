@@ -128,6 +128,7 @@ def fit(
             batch_size=config.run.batch_size,
             n_workers=config.data.n_workers,
             part=(processes.rank, processes.count),
+            pinned=device.type == "cuda",
         ):
             # One step.
             factor = schedule.factor(images_seen)
