@@ -33,6 +33,15 @@ def test_a_gpu_beyond_the_last_is_refused() -> None:
         pick_device("cuda:99")
 
 
+@pytest.mark.parametrize(("capability", "precision"), [((9, 0), "bf16"), ((7, 5), "fp16")])
+def test_auto_precision_on_a_gpu_is_bf16_only_where_it_is_native(
+    capability: tuple[int, int], precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+
+    assert pick_precision("auto", torch.device("cuda:0")) == precision
+
+
 def test_fp16_on_a_cpu_is_refused() -> None:
     with pytest.raises(DeviceError, match="fp16: needs a GPU"):
         pick_precision("fp16", CPU)
