@@ -204,6 +204,23 @@ def test_the_perceptual_loss_takes_vggface2_where_its_weights_are_given(
         assert vggface[-1] < vggface[0]
 
 
+def test_places_are_looked_up_exactly_under_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny_config(**METHODS["cyclegan"], extras__lambda_equivariance=1.0)
+    grids: list[torch.Tensor] = []
+    sample = torch.nn.functional.grid_sample
+
+    def watched(picture: torch.Tensor, grid: torch.Tensor, **how: Any) -> torch.Tensor:
+        grids.append(grid)
+        return sample(picture, grid, **how)
+
+    monkeypatch.setattr(torch.nn.functional, "grid_sample", watched)
+
+    build_method(config, device=CPU, precision=torch.bfloat16).step(_batch(config), 0)
+
+    assert grids
+    assert all(grid.dtype == torch.float32 for grid in grids)
+
+
 @pytest.mark.parametrize("name", ["cyclegan", "pix2pix", "pix2pix-unmask", "cut"])
 def test_neighbouring_frames_are_translated_alike_where_that_counts(name: str) -> None:
     crops = drawn_training_crops()

@@ -99,7 +99,7 @@ def _equivariance(generator: Generator, image: Tensor, result: Tensor) -> Tensor
     shift = 0.03 * (2 * torch.rand(n_images, 2, device=image.device) - 1)
     cos, sin = zoom * torch.cos(turn), zoom * torch.sin(turn)
     rows = torch.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], dim=1)
-    grid = functional.affine_grid(rows.view(-1, 2, 3), list(image.shape), align_corners=False)
+    grid = _grid(rows.view(-1, 2, 3), image)
     moved = _sample(image, grid)
     return functional.l1_loss(generator(moved).over(moved).float(), _sample(result, grid))
 
@@ -111,10 +111,17 @@ def _temporal(generator: Generator, moments: Moments) -> Tensor:
     a face that blinks or speaks may well change in its translation too.
     """
     first, second = moments.first, moments.second
-    grid = functional.affine_grid(moments.to_second, list(first.shape), align_corners=False)
+    grid = _grid(moments.to_second, first)
     apart = (first - _sample(second, grid)).abs().mean(dim=1, keepdim=True)
     one, other = (generator(image).over(image).float() for image in (first, second))
     return losses.weighted_l1(one, _sample(other, grid), torch.exp(-apart / _UNLIKE))
+
+
+def _grid(rows: Tensor, picture: Tensor) -> Tensor:
+    """Return where each place of a picture is looked up by affine maps (n, 2, 3)."""
+    # Autocast would multiply in bf16, whose steps near an edge are half a px at 256.
+    with torch.autocast(rows.device.type, enabled=False):
+        return functional.affine_grid(rows, list(picture.shape), align_corners=False)
 
 
 def _sample(picture: Tensor, grid: Tensor) -> Tensor:
