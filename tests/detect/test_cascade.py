@@ -187,6 +187,26 @@ def test_cuda_finds_the_same_faces(pictures: list[ImageU8]) -> None:
         same_faces(mine, other)
 
 
+@pytest.mark.needs_cuda
+def test_cuda_sees_the_same_at_given_places(pictures: list[ImageU8]) -> None:
+    options = {"threshold": 0.8, "min_face_px": 20.0}
+    cuda = CascadeDetector(device=torch.device("cuda"), **options)  # type: ignore[arg-type]
+    here = CascadeDetector(device=CPU, **options)  # type: ignore[arg-type]
+    places = [[each.box for each in found] for found in here.detect(pictures)]
+    near_cuda, near_here = (each.look_near(pictures, places) for each in (cuda, here))
+    for mine, other in zip(near_cuda, near_here, strict=True):
+        same_faces(mine, other)
+    region, side = expand(places[0][0], 3), places[0][0].area_px2 ** 0.5
+    found = [each.look_around(pictures[0], region, side) for each in (cuda, here)]
+    assert len(found[1]) == 1
+    same_faces(*found)
+    outside = Box(-900, -900, -800, -800)
+    assert cuda.look_around(pictures[0], outside, side) == []
+    assert cuda.detect([np.full((64, 80, 3), 128, np.uint8)] * 2) == [[], []]
+    (beyond,) = cuda.look_near(pictures[:1], [[outside]])[0]
+    assert beyond.score < 0.6
+
+
 @pytest.mark.parametrize(("option", "value"), [("threshold", 1.2), ("min_face_px", 5.0)])
 def test_options_out_of_range_are_refused(option: str, value: float) -> None:
     options = {"threshold": 0.8, "min_face_px": 20.0, option: value}

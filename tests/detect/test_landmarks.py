@@ -28,9 +28,9 @@ def _frame(clip: str) -> ImageU8:
         return frame.thumbnail(640)[0]
 
 
-def _detector(*, placed: bool) -> CascadeDetector:
-    landmarks = load_landmarks(default_landmarks(), device=CPU) if placed else None
-    return CascadeDetector(device=CPU, threshold=0.6, min_face_px=40, landmarks=landmarks)
+def _detector(*, placed: bool, device: torch.device = CPU) -> CascadeDetector:
+    landmarks = load_landmarks(default_landmarks(), device=device) if placed else None
+    return CascadeDetector(device=device, threshold=0.6, min_face_px=40, landmarks=landmarks)
 
 
 def test_a_network_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -104,3 +104,14 @@ def test_points_follow_a_face_that_is_moved_and_enlarged() -> None:
     expected = here.landmarks * 1.3 + map_[:, 2]
     eyes_px = float(np.hypot(*(there.landmarks[1] - there.landmarks[0])))
     assert np.linalg.norm(there.landmarks - expected, axis=1).mean() < 0.03 * eyes_px
+
+
+@pytest.mark.needs_cuda
+def test_cuda_places_the_same_points() -> None:
+    image = _frame("astronaut_masked.mp4")
+    here, cuda = (_detector(placed=True, device=torch.device(name)) for name in ("cpu", "cuda"))
+    places = [[face.box for face in here.detect([image])[0]]]
+
+    (expected,), (found,) = (each.look_near([image], places)[0] for each in (here, cuda))
+
+    np.testing.assert_allclose(found.landmarks, expected.landmarks, atol=0.5)

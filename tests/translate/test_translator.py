@@ -32,8 +32,8 @@ def weights(tmp_path: Path) -> Path:
     return path
 
 
-def _load(path: Path, precision: str = "fp32") -> Translator:
-    return Translator.load(path, direction=Direction.UNMASK, device=CPU, precision=precision)
+def _load(path: Path, precision: str = "fp32", device: torch.device = CPU) -> Translator:
+    return Translator.load(path, direction=Direction.UNMASK, device=device, precision=precision)
 
 
 def test_a_batch_comes_back_in_order_and_as_each_alone(weights: Path) -> None:
@@ -67,6 +67,30 @@ def test_bf16_stays_near_fp32(weights: Path) -> None:
 
     # bf16 has 8 bits of fraction; a few levels through a dozen layers.
     assert np.abs(exact.image.astype(int) - rounded.image).mean() < 3
+
+
+@pytest.mark.needs_cuda
+@pytest.mark.parametrize("architecture", ["resnet", "two-stage"])
+@pytest.mark.parametrize(("precision", "levels"), [("fp32", 0.5), ("bf16", 3.0), ("fp16", 1.0)])
+def test_a_gpu_gives_what_a_processor_gives(
+    architecture: str, precision: str, levels: float, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    spec = GeneratorSpec(
+        architecture=architecture, ngf=8, n_blocks=2, fold=2, mirrored=architecture == "two-stage"
+    )
+    path = tmp_path / "unmask.safetensors"
+    card = WeightsCard(direction=Direction.UNMASK, spec=spec, crop_size_px=64)
+    save_generator(path, build_generator(spec), card)
+    crops = [_crop(seed, 64) for seed in range(5)]
+
+    expected = _load(path).translate(crops)
+    found = _load(path, precision, torch.device("cuda")).translate(crops)
+
+    for crop, here, there in zip(crops, expected, found, strict=True):
+        assert there.source is crop
+        assert np.abs(here.image.astype(int) - there.image).mean() < levels
+        assert np.abs(here.alpha - there.alpha).mean() < levels / 127.5
 
 
 def test_pixels_survive_the_way_to_the_network_and_back() -> None:
