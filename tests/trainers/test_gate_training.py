@@ -5,6 +5,7 @@ import torch
 from click.testing import CliRunner
 
 from facemask_video.translate.gate import SEEN_SIZE_PX, Gate
+from tests.devices import on_every_device
 from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
 from trainers.data.augment import Augmentation, vary
@@ -57,7 +58,10 @@ def test_a_gate_learns_to_tell_drawn_masks_from_bare_faces() -> None:
     assert accuracy.bare + accuracy.masked > 1.5
 
 
-def test_the_command_writes_a_gate_that_the_converter_loads(tmp_path: Path) -> None:
+@on_every_device
+def test_the_command_writes_a_gate_that_the_converter_loads(
+    tmp_path: Path, device: torch.device
+) -> None:
     drawn_crops(6, size_px=64, seed=1).save(tmp_path / "bare.npz")
     _masked(6, seed=2, size_px=64).save(tmp_path / "masked.npz")
     path = tmp_path / "gate.safetensors"
@@ -66,7 +70,7 @@ def test_the_command_writes_a_gate_that_the_converter_loads(tmp_path: Path) -> N
         main,
         ["gate", "--bare", str(tmp_path / "bare.npz"), "--masked", str(tmp_path / "masked.npz"),
          "-o", str(path), "--images", "16", "--batch-size", "8", "--n-workers", "0",
-         "--seed", "2", "--device", "cpu"],
+         "--seed", "2", "--device", str(device)],
     )  # fmt: skip
 
     assert result.exit_code == 0, result.output

@@ -5,6 +5,7 @@ import torch
 from click.testing import CliRunner
 
 from facemask_video.detect.landmarks import SEEN_SIZE_PX, load_landmarks
+from tests.devices import on_every_device
 from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
 from trainers.data.landmark_samples import LandmarkSamples
@@ -49,7 +50,10 @@ def test_training_brings_the_points_nearer() -> None:
     assert not network.training
 
 
-def test_the_command_writes_a_network_that_the_converter_loads(tmp_path: Path) -> None:
+@on_every_device
+def test_the_command_writes_a_network_that_the_converter_loads(
+    tmp_path: Path, device: torch.device
+) -> None:
     drawn_crops(6, size_px=160, seed=1).save(tmp_path / "bare.npz")
     drawn_crops(6, size_px=160, seed=2, name="masked").save(tmp_path / "masked.npz")
     path = tmp_path / "landmarks.safetensors"
@@ -58,7 +62,7 @@ def test_the_command_writes_a_network_that_the_converter_loads(tmp_path: Path) -
         main,
         ["landmarks", "--bare", str(tmp_path / "bare.npz"),
          "--masked", str(tmp_path / "masked.npz"), "-o", str(path), "--images", "16",
-         "--batch-size", "8", "--n-workers", "0", "--seed", "2", "--device", "cpu"],
+         "--batch-size", "8", "--n-workers", "0", "--seed", "2", "--device", str(device)],
     )  # fmt: skip
 
     assert result.exit_code == 0, result.output

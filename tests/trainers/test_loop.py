@@ -25,12 +25,19 @@ from trainers.gan.warm_start import WarmStart
 CPU = torch.device("cpu")
 
 
-def _fit(config: TrainConfig, run: RunFolder, *, resume: bool = False, **arguments: Any) -> Outcome:
+def _fit(
+    config: TrainConfig,
+    run: RunFolder,
+    *,
+    device: torch.device = CPU,
+    resume: bool = False,
+    **arguments: Any,
+) -> Outcome:
     return fit(
         config,
         run,
         drawn_training_crops(),
-        device=CPU,
+        device=device,
         precision=torch.float32,
         resume=resume,
         **arguments,
@@ -58,7 +65,9 @@ def same(one: Any, other: Any, where: str = "") -> None:
         assert one == other, where
 
 
-def _stopped_at(images_seen: int, config: TrainConfig, run: RunFolder) -> None:
+def _stopped_at(
+    images_seen: int, config: TrainConfig, run: RunFolder, device: torch.device = CPU
+) -> None:
     """Begin a run and interrupt it when it has seen some images."""
     step, seen = Averages.update, []
 
@@ -70,7 +79,7 @@ def _stopped_at(images_seen: int, config: TrainConfig, run: RunFolder) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Averages, "update", update)
-        assert _fit(config, run).images_seen == images_seen == seen[-1]
+        assert _fit(config, run, device=device).images_seen == images_seen == seen[-1]
 
 
 def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_path: Path) -> None:
@@ -103,7 +112,7 @@ def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_pa
         assert all(torch.isfinite(p).all() for p in network.parameters())
 
 
-@pytest.mark.parametrize(
+each_method = pytest.mark.parametrize(
     "method",
     [
         {"method": "warm-start"},
@@ -121,6 +130,9 @@ def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_pa
     ],
     ids=lambda method: method["method"],
 )
+
+
+@each_method
 def test_a_resumed_run_equals_one_that_never_stopped_bit_for_bit(
     tmp_path: Path, method: dict[str, Any]
 ) -> None:
@@ -137,6 +149,39 @@ def test_a_resumed_run_equals_one_that_never_stopped_bit_for_bit(
     same(states[0], states[1])
     one, other = (load_file(run.weights / "mask-standard.safetensors") for run in (whole, halves))
     same(one, other)
+
+
+@pytest.mark.needs_cuda
+@each_method
+def test_on_a_gpu_a_resumed_run_goes_on_as_one_that_never_stopped(
+    tmp_path: Path, method: dict[str, Any]
+) -> None:
+    whole, halves = _new_run(tmp_path), _new_run(tmp_path)
+    device = torch.device("cuda")
+    # The workers are forked from a process that uses the GPU.
+    config = tiny_config(**method, data__n_workers=1)
+
+    _fit(config, whole, device=device)
+    _stopped_at(12, config, halves, device)
+    torch.rand(7, device=device)
+    _fit(config, halves, device=device, resume=True)
+
+    states = [read_checkpoint(newest_checkpoint(run.checkpoints)) for run in (whole, halves)]
+    assert states[0]["images_seen"] == states[1]["images_seen"] == 24
+    [first], [second] = (state["processes"] for state in states)
+    same(first["rng"], second["rng"])
+    assert len(first["rng"]["cuda"]) == torch.cuda.device_count()
+    # Sums on a GPU are added up in any order, so this is as equal as two runs are.
+    lines, again = (
+        [{k: v for k, v in line.items() if k != "images_per_s"} for line in run.read_stats()]
+        for run in (whole, halves)
+    )
+    again = [line for line in again if line["images_seen"] != 12]  # written as it stopped
+    for one, other in zip(lines, again, strict=True):
+        assert other == pytest.approx(one, rel=0.05, abs=0.02)
+    for path in whole.weights.iterdir():
+        network, _ = load_generator(path, direction=Direction(path.name.partition("-")[0]))
+        assert {parameter.device for parameter in network.parameters()} == {CPU}
 
 
 def _in_the_first_format(state: dict[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,53 @@ def _weights(method: Method) -> dict[str, torch.Tensor]:
     }
 
 
+@pytest.mark.needs_cuda
+@pytest.mark.parametrize(
+    ("precision", "near"), [(torch.float32, 0.02), (torch.bfloat16, 0.1)], ids=["fp32", "bf16"]
+)
+@pytest.mark.parametrize("name", [*METHODS, "warm-start"])
+def test_on_a_gpu_the_first_step_has_the_losses_that_it_has_on_a_processor(
+    name: str, precision: torch.dtype, near: float
+) -> None:
+    settings = METHODS.get(name, {"method": "warm-start", "warm_start.gan_from": 0})
+    config = tiny_config(**settings)
+    batch, device = _batch(config), torch.device("cuda")
+    expected = _method(config).step(batch, 0)
+
+    method = build_method(config, device=device, precision=precision)
+    found = method.step(batch.to(device), 0)
+
+    assert {value.device.type for value in found.values()} == {"cuda"}
+    there = {key: float(value) for key, value in found.items()}
+    assert there == pytest.approx({k: float(v) for k, v in expected.items()}, rel=near, abs=near)
+    for images_seen in (4, 8):
+        stats = method.step(batch.to(device), images_seen)
+        assert all(bool(torch.isfinite(value)) for value in stats.values())
+
+
+@pytest.mark.needs_cuda
+def test_on_a_gpu_every_extra_and_augmentation_runs_in_bf16() -> None:
+    crops, device = drawn_training_crops(), torch.device("cuda")
+    extras = ("eyes", "edges", "alpha_area", "alpha_binary", "alpha_smooth", "equivariance")
+    config = tiny_config(
+        **METHODS["cyclegan"],
+        **{f"extras.lambda_{name}": 1.0 for name in (*extras, "temporal")},
+        **{"cyclegan.gan_mode": "wgan-gp", "cyclegan.lambda_perceptual": 1.0},
+        **{"data.crop_size_px": 48, "data.load_size_px": 48},
+        **{"discriminator.diff_augment": ",".join(KINDS), "discriminator.mixup": 0.2},
+        **{"mask.attention": True, "unmask.architecture": "resnet", "cyclegan.pool_size": 2},
+    )
+    samples = build_samples(config, in_tracks(crops.bare), in_tracks(crops.masked), first=0)
+    batch = next(iter(batches(samples, batch_size=4, n_workers=0)))
+    method = build_method(config, device=device, precision=torch.bfloat16)
+
+    history = [method.step(batch.to(device), 4 * number) for number in range(3)]
+
+    for stats in history:
+        assert {f"mask/{name}" for name in (*extras, "temporal")} <= stats.keys()
+        assert all(bool(torch.isfinite(value)) for value in stats.values())
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_steps_on_a_few_faces_move_every_network_and_lower_the_methods_own_loss(name: str) -> None:
     config = tiny_config(**METHODS[name], data__undrawn=0.0)
