@@ -1,6 +1,7 @@
 """Turn errors raised on purpose into one line and an exit code, in one place."""
 
 import signal
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,9 +40,24 @@ class ClearFailures(click.Group):
             if isinstance(exc, ConfigError):
                 raise click.UsageError(message) from exc
             raise click.ClickException(message) from exc
+        except RuntimeError as exc:
+            if not _is_out_of_memory(exc):
+                raise
+            if is_verbose():
+                traceback.print_exc()
+            why = str(exc).partition(". ")[0]
+            raise click.ClickException(
+                f"{why} on the GPU; take a smaller --batch-size, or --device cpu."
+            ) from exc
         except KeyboardInterrupt:
             click.echo(self.interrupted, err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # Who has not imported torch by now has not filled a GPU's memory with it.
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(error, torch.cuda.OutOfMemoryError)
 
 
 @contextmanager

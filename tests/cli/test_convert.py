@@ -393,6 +393,21 @@ def test_ctrl_c_leaves_no_file_and_exits_130(sample: Path, weights: Path, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_gpu_whose_memory_is_full_is_one_line(
+    run: Run, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.cuda.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB."
+        )
+
+    monkeypatch.setattr(pipeline, "convert", full)
+    ended = run(sample, tmp_path / "out.mp4", "-d", "mask")
+
+    assert ended.exit_code == 1
+    _is_one_clear_line(ended.stderr, "CUDA out of memory on the GPU", "--batch-size")
+
+
 def test_being_told_to_terminate_unwinds_like_ctrl_c(
     run: Run, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
