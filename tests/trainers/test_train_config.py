@@ -101,6 +101,7 @@ def test_every_shipped_configuration_trains_for_two_steps(path: Path) -> None:
             ("mask.n_blocks", 1),
             ("unmask.n_blocks", 1),
             ("mask.n_downsampling", 6),
+            ("discriminator.n_scales", 2),
         )
         if name in values
     }
