@@ -45,9 +45,10 @@ class ClearFailures(click.Group):
                 raise
             if is_verbose():
                 traceback.print_exc()
-            why = str(exc).partition(". ")[0]
+            why = str(exc).splitlines()[0].partition(". ")[0]
             raise click.ClickException(
-                f"{why} on the GPU; take a smaller --batch-size, or --device cpu."
+                f"{why} on the GPU; take a smaller --batch-size where the command has one, or the "
+                "processor (--device cpu)."
             ) from exc
         except KeyboardInterrupt:
             click.echo(self.interrupted, err=True)
@@ -57,7 +58,11 @@ class ClearFailures(click.Group):
 def _is_out_of_memory(error: RuntimeError) -> bool:
     # Who has not imported torch by now has not filled a GPU's memory with it.
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(error, torch.cuda.OutOfMemoryError)
+    if torch is None:
+        return False
+    # torch's own, or the driver's where other programs hold the memory.
+    by_driver = str(error).startswith("CUDA error: out of memory")
+    return by_driver or isinstance(error, torch.cuda.OutOfMemoryError)
 
 
 @contextmanager

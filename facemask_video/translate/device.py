@@ -30,7 +30,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> str:
-    """Resolve ``auto`` to ``bf16`` where the processor multiplies it natively, else ``fp32``.
+    """Resolve ``auto`` to ``bf16`` where it is native, else ``fp16`` on a GPU, ``fp32`` elsewhere.
 
     Raises:
         DeviceError: ``fp16`` was asked for on a CPU, where it is slower than fp32 and overflows.

@@ -393,19 +393,24 @@ def test_ctrl_c_leaves_no_file_and_exits_130(sample: Path, weights: Path, tmp_pa
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 8."),
+        RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later"),
+    ],
+)
 def test_a_gpu_whose_memory_is_full_is_one_line(
-    run: Run, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def full(*_: object, **__: object) -> None:
-        raise torch.cuda.OutOfMemoryError(
-            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 8 GiB."
-        )
+        raise error
 
     monkeypatch.setattr(pipeline, "convert", full)
     ended = run(sample, tmp_path / "out.mp4", "-d", "mask")
 
     assert ended.exit_code == 1
-    _is_one_clear_line(ended.stderr, "CUDA out of memory on the GPU", "--batch-size")
+    _is_one_clear_line(ended.stderr, "out of memory", "--batch-size")
 
 
 def test_being_told_to_terminate_unwinds_like_ctrl_c(

@@ -4,13 +4,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from tests.trainers.tiny import drawn_crops, in_tracks
+from tests.trainers.tiny import drawn_crops, drawn_training_crops, in_tracks, tiny_config
 from trainers.data.augment import Augmentation, cut_off, vary, wear
 from trainers.data.batches import batches
 from trainers.data.crops import CropSet
 from trainers.data.garments import draw_garment
+from trainers.data.masks import draw_mask
 from trainers.data.samples import TrainingSamples
+from trainers.fit.build import build_samples
 
 BARE, MASKED = drawn_crops(8, seed=1), drawn_crops(6, seed=2)
 STILL = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
@@ -114,17 +117,62 @@ def test_a_garment_lies_below_the_mouth_in_the_cloth_of_the_mask() -> None:
     assert not np.array_equal(dressed[0], dressed[1])
 
 
-def test_masked_and_bare_face_of_a_sample_wear_the_same_garment() -> None:
-    plain, dressed = _samples(augmentation=STILL), _samples(augmentation=STILL, garments=1.0)
-    worn = 0
+def test_masks_are_drawn_on_faces_in_their_garments(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def drawn(image: NDArray[np.float32], *rest: Any, **choices: Any) -> Any:
+        seen.append(image)
+        return draw_mask(image, *rest, **choices)
+
+    monkeypatch.setattr("trainers.data.samples.draw_mask", drawn)
+    plain, dressed = (
+        _samples(augmentation=STILL, undrawn=0.0, put_on=False, garments=share)
+        for share in (0.0, 1.0)
+    )
     for number in range(12):
-        before, after = plain[number], dressed[number]
-        new = np.abs(after["bare"] - before["bare"]).max(axis=0) > 0.02
-        free = new & (after["masked_cover"][0] == 0)
-        worn += bool(free.any())
-        assert np.abs(after["masked"] - after["bare"])[:, free].max(initial=0) < 0.75
+        seen.clear()
+        before, after = plain[number]["bare"], dressed[number]
         assert np.array_equal(after["bare"], after["target"])
-    assert worn > 6
+        assert not np.array_equal(after["bare"], before)
+        assert np.allclose(seen[-1].transpose(2, 0, 1) * 2 - 1, after["bare"])
+
+
+def test_loose_masks_are_drawn_on_turned_heads_where_asked_for() -> None:
+    crops = drawn_training_crops()
+    crops.bare.landmarks[:, 2, 0] += 0.1
+    usual, loose = (
+        build_samples(tiny_config(data__worn_loose=share), crops.bare, crops.masked, first=0)
+        for share in (0.0, 1.0)
+    )
+    assert any(
+        not np.array_equal(usual[n]["masked_cover"], loose[n]["masked_cover"]) for n in range(6)
+    )
+
+
+@pytest.mark.parametrize(("directions", "put_on"), [("unmask", False), ("mask", True)])
+def test_the_mask_to_put_on_is_drawn_for_who_learns_it(directions: str, put_on: bool) -> None:
+    crops = drawn_training_crops()
+    config = tiny_config(warm_start__directions=directions)
+
+    assert build_samples(config, crops.bare, crops.masked, first=0).put_on is put_on
+
+
+@pytest.mark.parametrize(("size_px", "least_px"), [(256, 40), (128, 38)])
+def test_worn_faces_are_as_small_as_those_of_videos_whatever_the_crop(
+    size_px: int, least_px: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = []
+
+    def lose(image: NDArray[np.float32], small_px: int) -> NDArray[np.float32]:
+        sides.append(small_px)
+        return image
+
+    monkeypatch.setattr("trainers.data.augment._lose_detail", lose)
+    face = np.zeros((size_px, size_px, 3), np.float32)
+    for seed in range(300):
+        wear(face, face, np.random.default_rng(seed))
+    assert least_px <= min(sides) <= least_px + 4
+    assert 0.85 * size_px < max(sides) < 0.9 * size_px
 
 
 def test_turned_faces_are_drawn_more_often_where_asked_for() -> None:

@@ -140,7 +140,7 @@ ELSEWHERE = {
     "data.masked_folders": "test_crops.py::test_crops_of_named_folders",
     "data.held_out_names": "test_crops.py::test_crops_of_named_folders",
     "data.load_size_px": "test_crops.py::test_a_folder_is_cut_once",
-    "data.worn_loose": "test_masks.py::test_a_loose_mask_stands_off_the_far_cheek",
+    "data.worn_loose": "test_batches.py::test_loose_masks_are_drawn_on_turned_heads",
     "data.n_workers": "test_batches.py::test_batches_hold_the_samples_in_order_whatever",
     "features.vggface2": "test_methods.py::test_the_perceptual_loss_takes_vggface2",
     "features.inception": "test_best.py::test_the_distance_is_kid_where",

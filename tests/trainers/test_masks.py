@@ -171,6 +171,15 @@ def test_a_loose_mask_stands_off_the_far_cheek_of_a_turned_head() -> None:
     assert (off_cheek >= on_cheek - 0.01)[:, : SIZE_PX // 2].all()
     assert off_cheek[: int(POINTS[:2, 1].mean() - 0.2 * eye_distance)].max() == 0
     assert np.array_equal(draw_mask(SKIN, POINTS, loose)[1], draw_mask(SKIN, POINTS, close)[1])
+    # The cloth is stretched with its outline: the far edge of a picture of cloth is still its edge.
+    cloth = np.zeros((8, 8, 3), np.float32)
+    cloth[:, 6:, 0] = 0.9
+    drawn, _ = draw_mask(SKIN, turned, loose, texture=cloth)
+    row = drawn[int(turned[3, 1])]
+    middle, end = int(turned[2, 0]) + 2, edge(off_cheek, -1) - 1
+    reds = np.flatnonzero(row[middle:end, 0] > 4 * row[middle:end, 2] + 0.1)
+    assert 0 < reds[0] < 0.9 * (end - middle)
+    assert (end - middle) - reds[0] > 1.15 * (edge(on_cheek, -1) - 1 - middle) * 0.25
 
 
 def test_the_share_of_loose_masks_changes_no_other() -> None:

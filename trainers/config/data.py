@@ -43,13 +43,22 @@ class DataConfig(TrainingFacesConfig):
         0.1, low=0, high=1, help="Share of the varied masks to take off that reach up to the eyes"
     )
     worn_loose: float = setting(
-        0.0, low=0, high=1, help="Share of masks on turned heads that stand off the far cheek"
+        0.0,
+        low=0,
+        high=1,
+        help="Share of the varied masks that stand off a turned head's far cheek",
     )
     garments: float = setting(
-        0.0, low=0, high=1, help="Share of bare faces that get a garment of their mask's cloth"
+        0.0,
+        low=0,
+        high=1,
+        help="Share of masks to take off that come with a garment of their cloth",
     )
     turned: float = setting(
-        0.0, low=0, high=1, help="Share of bare faces drawn from the fifth that are turned farthest"
+        0.0,
+        low=0,
+        high=1,
+        help="Share of bare faces drawn from the fifth turned farthest; not with serial-batches",
     )
     serial_batches: bool = setting(
         False, help="Show the faces in the order of their files, not in a random one"

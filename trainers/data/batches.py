@@ -100,7 +100,7 @@ def batches(
         batch_size: Samples a batch.
         n_workers: Processes that prepare them; 0 is none besides.
         part: ``(number, count)``: of each batch yield that one of so many equal parts.
-        pinned: Put them where a GPU can fetch them while it works.
+        pinned: Put them, but for moments, where a GPU can fetch them while it works.
     """
     number, count = part
     share = batch_size // count

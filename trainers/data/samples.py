@@ -64,8 +64,9 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
             worn_wrong: Share of the ``varied`` masks to take off that leave the nose free.
             worn_high: Share of the others of them that are pulled up to the eyes or over them.
             worn_loose: Share of the ``varied`` masks on turned heads that stand off the far cheek.
-            garments: Share of ``bare`` that get a garment of the cloth of the mask to take off.
-            turned: Share of ``bare`` taken from the fifth of its faces that are turned farthest.
+            garments: Share of the masks to take off that come with a garment of their cloth.
+            turned: Share of ``bare`` taken from the fifth of its faces that are turned farthest;
+                not with ``serial``.
             put_on: Draw the masks that ``mask`` learns; who trains ``unmask`` alone spares them.
             wear_bare: Wear ``bare`` and ``surgical`` too, for a method that learns nothing but to
                 draw.

@@ -70,6 +70,9 @@ def fit(
             checkpoint to resume from does not fit.
     """
     _require_equal_shares(config.run.batch_size, processes.count)
+    if device.type == "cuda" and device.index is not None:
+        # What torch does by itself, pinning batches above all, it does on the current device.
+        torch.cuda.set_device(device)
     # Everything fresh, then as the newest checkpoint has it: making networks draws random numbers.
     method = build_method(config, device=device, precision=precision, resume=resume)
     averages = Averages(
