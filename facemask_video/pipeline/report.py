@@ -155,7 +155,7 @@ def _faces_counted(faces: int, tracks: int, frames: int) -> str:
 
 def _time(seconds: Mapping[str, float], frames: int) -> str:
     total_s = seconds["total"]
-    stages = {name: s for name, s in seconds.items() if name not in ("total", "wait")}
+    stages = {name: s for name, s in seconds.items() if name not in ("total", "wait", "idle")}
     longest = sorted(stages, key=lambda name: -stages[name])[:_STAGES_NAMED]
     where = ", ".join(f"{name.replace('_', ' ')} {stages[name]:.1f} s" for name in longest)
     return f"{total_s:.1f} s, {frames / max(total_s, 1e-9):.1f} fps ({where})"

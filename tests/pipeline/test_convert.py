@@ -19,7 +19,8 @@ from facemask_video.config import (
 )
 from facemask_video.direction import Direction
 from facemask_video.errors import VideoReadError, VideoWriteError
-from facemask_video.faces import Crop, TranslatedCrop
+from facemask_video.faces import Crop, Detection, TranslatedCrop
+from facemask_video.frames import ImageU8
 from facemask_video.geometry import Box
 from facemask_video.pipeline.convert import STEPS, convert
 from facemask_video.track.sidecar import read_sidecar
@@ -103,6 +104,31 @@ def test_a_report_counts_frames_faces_and_seconds(source: Path, tmp_path: Path) 
     assert report.closing_line().startswith(
         f"{report.frames} frames, {report.faces} faces (1 track, "
     )
+    # Waiting is no work.
+    seconds = {"total": 9.0, "idle": 6.0, "wait": 5.0, "detect": 1.0}
+    assert "(detect 1.0 s)" in dataclasses.replace(report, seconds=seconds).closing_line()
+
+
+def test_faces_are_found_in_one_thread_and_painted_in_another(source: Path, tmp_path: Path) -> None:
+    seen: dict[str, set[str]] = {"found": set(), "painted": set()}
+
+    class Finds(ScriptedDetector):
+        def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
+            seen["found"].add(threading.current_thread().name)
+            return super().detect(images)
+
+    class Paints(InvertTranslator):
+        def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
+            seen["painted"].add(threading.current_thread().name)
+            return super().translate(crops)
+
+    scripted = _detector()
+    networks = dataclasses.replace(
+        fake_networks(Finds(scripted.script, scripted.frame_width_px)), translator=Paints()
+    )
+    convert(source, tmp_path / "out.mkv", _config(), networks=networks)
+
+    assert seen == {"found": {"faces"}, "painted": {"pictures"}}
 
 
 def test_a_clip_without_faces_is_copied_through(source: Path, tmp_path: Path) -> None:
@@ -211,7 +237,9 @@ def test_a_failure_downstream_closes_everything_and_leaves_no_file(
         convert(source, tmp_path / "out.mkv", config, networks=networks)
 
     assert list(tmp_path.iterdir()) == []
-    assert {thread.name for thread in threading.enumerate()}.isdisjoint({"decode", "faces"})
+    assert {thread.name for thread in threading.enumerate()}.isdisjoint(
+        {"decode", "faces", "pictures"}
+    )
 
 
 def test_an_interrupt_between_two_frames_leaves_no_file(source: Path, tmp_path: Path) -> None:
