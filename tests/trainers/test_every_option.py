@@ -93,6 +93,7 @@ LEARNT: dict[str, tuple[dict[str, Any], Any]] = {
     "warm_start.directions": ({}, "mask"),
     "warm_start.gan_mode": ({}, "lsgan"),
     "warm_start.lambda_l1": ({}, 1.0),
+    "warm_start.lambda_chroma": ({}, 5.0),
     "warm_start.lambda_keep": ({}, 5.0),
     "warm_start.lambda_outline": ({}, 5.0),
     "warm_start.lambda_perceptual": (WARM, 5.0),

@@ -135,6 +135,15 @@ def test_a_judge_of_luma_sees_no_colour_that_is_as_bright() -> None:
     assert torch.allclose(grey.grad, grey.grad[:, :1].expand(-1, 3, -1, -1), atol=1e-6)
 
 
+def test_chroma_is_blind_to_brightness_and_0_for_grey() -> None:
+    torch.manual_seed(0)
+    picture = torch.rand(2, 3, 4, 4)
+
+    assert torch.allclose(losses.chroma(picture + 0.3), losses.chroma(picture), atol=1e-6)
+    assert losses.chroma(picture[:, :1].expand(-1, 3, -1, -1)).abs().max() < 1e-6
+    assert torch.allclose(picture - losses.chroma(picture), brightness(picture).expand_as(picture))
+
+
 def test_feature_matching_is_0_for_the_same_picture_and_reaches_only_the_fake() -> None:
     torch.manual_seed(0)
     judge = build_discriminator(DiscriminatorSpec(ndf=4, n_layers=2))

@@ -132,6 +132,7 @@ def test_one_direction_can_learn_alone(direction: str) -> None:
     "key",
     [
         "lambda_l1",
+        "lambda_chroma",
         "lambda_keep",
         "lambda_outline",
         "lambda_perceptual",

@@ -14,6 +14,7 @@ class WarmStartConfig:
     )
     gan_mode: str = setting("hinge", choices=("lsgan", "vanilla", "hinge"), help="Adversary's loss")
     lambda_l1: float = setting(10.0, low=0, help="L1 under the mask")
+    lambda_chroma: float = setting(0.0, low=0, help="L1 of colour alone under the mask")
     lambda_keep: float = setting(1.0, low=0, help="L1 of the whole painted picture")
     lambda_outline: float = setting(2.0, low=0, help="Outline against the drawn one")
     lambda_perceptual: float = setting(2.0, low=0, help="Features of faces")

@@ -37,6 +37,8 @@ class WarmStartOptions:
         beta1: Its first momentum.
         gan_mode: See `losses.GAN_MODES`; ``wgan-gp`` is not offered here.
         lambda_l1: L1 under the mask.
+        lambda_chroma: L1 of colour alone under the mask (``unmask``): holds the tint where the
+            adversary drives brightness.
         lambda_keep: L1 of the whole painted picture, so that alpha's edge never shows.
         lambda_outline: Outline, or alpha, against the drawn opacity.
         lambda_perceptual: Features of faces; those of O-Net want crops of 48 px or more.
@@ -55,6 +57,7 @@ class WarmStartOptions:
     beta1: float = 0.5
     gan_mode: str = "hinge"
     lambda_l1: float = 10.0
+    lambda_chroma: float = 0.0
     lambda_keep: float = 1.0
     lambda_outline: float = 2.0
     lambda_perceptual: float = 2.0
@@ -160,6 +163,12 @@ class WarmStart:
             keep = losses.weighted_l1(painted, batch.target, torch.ones_like(batch.masked_cover))
             stats |= {"unmask/outline": outline, "unmask/l1": under}
             loss = opt.lambda_outline * outline + opt.lambda_l1 * under + opt.lambda_keep * keep
+            if opt.lambda_chroma > 0:
+                color, true_color = losses.chroma(painted), losses.chroma(batch.target)
+                stats["unmask/chroma"] = losses.weighted_l1(
+                    color, true_color, alpha.detach().float()
+                )
+                loss = loss + opt.lambda_chroma * stats["unmask/chroma"]
             loss = loss + self._perceptual(result, batch.target, "unmask", stats)
             fakes, regions = [result], [_around(alpha, 4)]
             if with_gan and opt.lambda_real > 0:
