@@ -33,26 +33,31 @@ class ClearFailures(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
-        except FacemaskVideoError as exc:
-            if is_verbose():
-                traceback.print_exc()
-            message = " ".join(str(exc).split())
-            if isinstance(exc, ConfigError):
-                raise click.UsageError(message) from exc
-            raise click.ClickException(message) from exc
-        except RuntimeError as exc:
-            if not _is_out_of_memory(exc):
+        except (FacemaskVideoError, RuntimeError) as exc:
+            message = _one_line(exc)
+            if message is None:
                 raise
             if is_verbose():
                 traceback.print_exc()
-            why = str(exc).splitlines()[0].partition(". ")[0]
-            raise click.ClickException(
-                f"{why} on the GPU; take a smaller --batch-size where the command has one, or the "
-                "processor (--device cpu)."
-            ) from exc
+            if isinstance(exc, ConfigError):
+                raise click.UsageError(message) from exc
+            raise click.ClickException(message) from exc
         except KeyboardInterrupt:
             click.echo(self.interrupted, err=True)
             ctx.exit(INTERRUPTED)
+
+
+def _one_line(error: FacemaskVideoError | RuntimeError) -> str | None:
+    """Return what a user is told of an error; None where it is none that a user can mend."""
+    if isinstance(error, FacemaskVideoError):
+        return " ".join(str(error).split())
+    if not _is_out_of_memory(error):
+        return None
+    why = str(error).splitlines()[0].partition(". ")[0]
+    return (
+        f"{why} on the GPU; take a smaller --batch-size where the command has one, or the "
+        "processor (--device cpu)."
+    )
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
