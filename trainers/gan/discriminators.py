@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import spectral_norm
 
+from trainers.gan.luma import brightness
+
 
 @dataclass(frozen=True, slots=True)
 class DiscriminatorSpec:
@@ -84,20 +86,6 @@ class MultiscaleDiscriminator(nn.Module):
                 image = functional.avg_pool2d(image, 2)
             judged.append(scale(image))
         return judged
-
-
-def brightness(image: Tensor) -> Tensor:
-    """Return the luma (ITU-R BT.601, section 2.5.1) of pictures (n, 3 k, S, S) as (n, k, S, S).
-
-    Its gradient is not luma's own, which changes green most and so darkens skin to red: it points
-    along each pixel's own colour, so that who follows it changes brightness and no hue.
-    """
-    weights = torch.tensor([0.299, 0.587, 0.114], device=image.device, dtype=image.dtype)
-    apart = image.reshape(image.shape[0], -1, 3, *image.shape[2:])
-    luma: Tensor = (apart.detach() * weights.view(1, 1, 3, 1, 1)).sum(dim=2)
-    color = (apart.detach() + 1).clamp(min=0)
-    along = color * ((luma + 1).unsqueeze(2) / color.square().sum(2, keepdim=True).clamp(min=1e-2))
-    return luma + (along * (apart - apart.detach())).sum(dim=2)
 
 
 def build_discriminator(spec: DiscriminatorSpec) -> MultiscaleDiscriminator:

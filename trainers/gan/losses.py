@@ -116,12 +116,6 @@ def weighted_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (error * weight).sum() / weight.sum().clamp(min=1.0)
 
 
-def chroma(image: Tensor) -> Tensor:
-    """Return what luma (ITU-R BT.601, section 2.5.1) leaves of pictures, shape (n, 3, S, S)."""
-    weights = torch.tensor([0.299, 0.587, 0.114], device=image.device).view(1, 3, 1, 1)
-    return image.float() - (image.float() * weights).sum(dim=1, keepdim=True)
-
-
 def outline_loss(logits: Tensor, cover: Tensor) -> Tensor:
     """Cross-entropy plus soft Dice between an outline's logits and its true opacity."""
     logits = logits.float()

@@ -23,6 +23,7 @@ from trainers.gan import losses
 from trainers.gan.autocast import autocast
 from trainers.gan.discriminators import DiscriminatorSpec, build_discriminator
 from trainers.gan.image_pool import ImagePool
+from trainers.gan.luma import chroma
 from trainers.gan.optimizers import descend, make_optimizer
 
 
@@ -164,7 +165,7 @@ class WarmStart:
             stats |= {"unmask/outline": outline, "unmask/l1": under}
             loss = opt.lambda_outline * outline + opt.lambda_l1 * under + opt.lambda_keep * keep
             if opt.lambda_chroma > 0:
-                color, true_color = losses.chroma(painted), losses.chroma(batch.target)
+                color, true_color = chroma(painted), chroma(batch.target)
                 stats["unmask/chroma"] = losses.weighted_l1(
                     color, true_color, alpha.detach().float()
                 )
