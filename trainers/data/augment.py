@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from facemask_video.align.template import EYE_HEIGHT
 from trainers.data.masks import FloatImage
+from trainers.data.noise import smooth_noise
 
 _SMALL_FACE_PX = 40
 """What the smallest faces' crops are in a video, whatever the size they are enlarged to."""
@@ -102,8 +103,7 @@ def vary(
 
 def _uneven_light(size_px: int, strength: float, rng: np.random.Generator) -> FloatImage:
     """Return a factor a pixel, (S, S), smooth over the face: far darker, or a bit brighter."""
-    few = rng.normal(-0.5 * strength, strength, (3, 3)).astype(np.float32)
-    smooth = cv2.resize(few, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
+    smooth = smooth_noise(rng, (3, 3), size_px, mean=-0.5 * strength, spread=strength)
     return np.asarray(np.exp(np.clip(smooth, -1.5, 0.25)), np.float32)
 
 

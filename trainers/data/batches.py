@@ -1,9 +1,9 @@
 """From samples to training batches."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +28,11 @@ class Moments:
     first: Tensor
     second: Tensor
     to_second: Tensor
+
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> "Moments":
+        """Return the moments on a device."""
+        parts = (self.first, self.second, self.to_second)
+        return Moments(*(part.to(device, non_blocking=non_blocking) for part in parts))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,21 +68,11 @@ class Batch:
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
-        return _each_tensor(self, lambda tensor: tensor.to(device, non_blocking=True))
-
-
-Parts = TypeVar("Parts", Batch, Moments)
-
-
-def _each_tensor(parts: Parts, change: Callable[[Tensor], Tensor]) -> Parts:
-    """Return a `Batch` or `Moments` with every tensor changed."""
-    changed: dict[str, Any] = {}
-    for entry in fields(parts):
-        value = getattr(parts, entry.name)
-        if isinstance(value, Moments):
-            value = _each_tensor(value, change)
-        changed[entry.name] = change(value) if isinstance(value, Tensor) else value
-    return type(parts)(**changed)
+        moved: dict[str, Any] = {}
+        for entry in fields(self):
+            part = getattr(self, entry.name)
+            moved[entry.name] = None if part is None else part.to(device, non_blocking=True)
+        return Batch(**moved)
 
 
 def _leave_ctrl_c_to_the_loop(worker: int) -> None:

@@ -3,12 +3,12 @@
 What tells a mask from a collar beside it is then its shape, not its colour.
 """
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from trainers.data.heads import place_head
 from trainers.data.masks import FloatImage
+from trainers.data.noise import smooth_noise
 
 
 def draw_garment(
@@ -33,18 +33,12 @@ def draw_garment(
     """
     size_px = image.shape[0]
     head = place_head(landmarks, size_px, 0.0)
-    unit = head.across / float(head.across @ head.across)
-    grid = np.stack(np.meshgrid(*[np.arange(size_px) + 0.5] * 2), axis=-1) - head.origin
-    x = (grid @ unit).astype(np.float32)
+    x = head.seen
     # The chin lies near 1.8; a collar is lowest in its middle, lies askew, or hides a bent chin.
     edge = rng.uniform(1.75, 2.6) + rng.uniform(-0.5, 0.5) * x - rng.uniform(-0.05, 0.3) * x**2
     opacity = np.clip((head.y - edge) * head.px / 1.5 + 0.5, 0, 1)[..., None]
     cloth = np.array(color if texture is None else texture.mean(axis=(0, 1)), np.float32)
-    folds = cv2.resize(
-        rng.normal(0, 0.1, (5, 6)).astype(np.float32),
-        (size_px, size_px),
-        interpolation=cv2.INTER_CUBIC,
-    )
+    folds = smooth_noise(rng, (5, 6), size_px, spread=0.1)
     # As bright as the face is lit, the mask's own light aside.
     level = 0.3 + float(np.percentile(image.mean(axis=2), 70)) * rng.uniform(0.6, 1.2)
     fabric = cloth * (level * (1 + folds))[..., None]

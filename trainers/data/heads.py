@@ -24,9 +24,16 @@ _NOSE_LENGTH = 0.42
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Head:
-    """Where each pixel lies on the head, and the pose that says so."""
+    """Where each pixel lies on the head, and the pose that says so.
+
+    Attributes:
+        x: Of the head's surface; beyond it -9 or 9.
+        seen: The same as a picture shows it, without depth; no surface ends it.
+        y: Of both.
+    """
 
     x: Plane
+    seen: Plane
     y: Plane
     origin: NDArray[np.float64]
     across: NDArray[np.float64]
@@ -93,7 +100,7 @@ def place_head(landmarks: NDArray[np.floating], size_px: int, lean: float) -> He
         seen.ravel(), projected[start:stop], x_grid[start:stop], left=-9.0, right=9.0
     ).reshape(seen.shape)
     leaning_down = down * vertical + across * unit * lean
-    return Head(x.astype(np.float32), y, origin, across * unit, leaning_down, yaw_rad, unit)
+    return Head(x.astype(np.float32), seen, y, origin, across * unit, leaning_down, yaw_rad, unit)
 
 
 def _visible(projected: NDArray[np.floating]) -> tuple[int, int]:

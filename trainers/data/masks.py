@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.data.heads import Head, Plane, place_head
+from trainers.data.noise import smooth_noise
 from trainers.data.straps import draw_straps
 from trainers.data.styles import MaskStyle
 
@@ -97,22 +98,18 @@ def _stand_off(
         return opacity, fabric
     size_px = opacity.shape[0]
     side = math.copysign(1.0, head.yaw_rad)
-    nose = head.origin + 0.62 * head.down
     edge = max(
-        side * float((head.project(side * x, 0.62) - nose) @ head.across) / head.px**2
+        side * float((head.project(side * x, 0.62) - head.origin) @ head.across) / head.px**2
         for x in np.linspace(0.1, style.half_width, 8)
     )
-    y, x = np.indices((size_px, size_px), np.float32) + np.float32(0.5)
-    across, down = (axis / float(axis @ axis) for axis in (head.across, head.down))
-    beyond = side * ((x - nose[0]) * across[0] + (y - nose[1]) * across[1])
-    beyond = np.maximum(beyond, 0)
+    beyond = np.maximum(side * head.seen, 0)
     inwards = -side * beyond * style.loose / (max(edge, 0.1) + style.loose)
     lower = rng.uniform(0, 0.8) * beyond
-    from_x = (x + inwards * head.across[0] + lower * head.down[0]).astype(np.float32) - 0.5
-    from_y = (y + inwards * head.across[1] + lower * head.down[1]).astype(np.float32) - 0.5
+    y, x = np.indices((size_px, size_px), np.float32)
+    from_x = (x + inwards * head.across[0] + lower * head.down[0]).astype(np.float32)
+    from_y = (y + inwards * head.across[1] + lower * head.down[1]).astype(np.float32)
     stretched = cv2.remap(opacity, from_x, from_y, cv2.INTER_LINEAR)
-    below_eyes = (x - head.origin[0]) * down[0] + (y - head.origin[1]) * down[1] + 0.1
-    stretched = stretched * np.clip(below_eyes * head.px, 0, 1)
+    stretched = stretched * np.clip((head.y + 0.1) * head.px, 0, 1)
     cloth = cv2.remap(fabric, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     # What stands off catches other light.
     shade = 1 + rng.uniform(-0.35, 0.15) * np.clip(beyond / max(edge, 0.1), 0, 1)
@@ -175,11 +172,7 @@ def _shade(
         relief += 0.12 * np.exp(-(((along - 0.42) / 0.2) ** 2)) * (1 - across**2)
     else:
         relief -= 0.12 * np.exp(-((across / 0.018) ** 2)) * float(rng.random() < 0.5)
-    wrinkles = cv2.resize(
-        rng.normal(0, 1, (7, 9)).astype(np.float32),
-        along.shape[::-1],
-        interpolation=cv2.INTER_CUBIC,
-    )
+    wrinkles = smooth_noise(rng, (7, 9), along.shape[0])
     if style.creases > 0:
         relief += style.creases * _creases(across, along, style)
     radial = np.sin(12 * np.arctan2(along - 0.45, across + 1e-3) + 4 * wrinkles)
@@ -223,11 +216,7 @@ def _fabric(style: MaskStyle, across: Plane, along: Plane, rng: np.random.Genera
         share = 0.25 * (1 + np.sin(3 * repeat * across) * np.sin(3 * repeat * down))
     elif style.pattern in ("blotches", "print"):
         cells = max(3, int(1.5 / style.pattern_scale))
-        noise = cv2.resize(
-            rng.normal(0, 1, (cells, cells)).astype(np.float32),
-            size[::-1],
-            interpolation=cv2.INTER_CUBIC,
-        )
+        noise = smooth_noise(rng, (cells, cells), size[0])
         share = np.clip(noise * 9 + 0.5, 0, 1)
         if style.pattern == "print":  # a motif in one place: lettering, a mouth, a logo
             place = ((across - rng.uniform(-0.5, 0.5)) / 0.35) ** 2

@@ -122,8 +122,9 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
             chosen = number % len(self.real_masked)
         real, _, real_cover = self._vary(self.real_masked, chosen, rng)
         nothing = np.zeros(bare.shape[:2], np.float32)
-        undrawn = rng.random() < self.undrawn
-        if not undrawn:
+        if rng.random() < self.undrawn:
+            masked, cover = bare, nothing
+        else:
             cloth = cut_cloth(real, rng) if rng.random() < self.real_fabric else None
             style = random_style(
                 rng,
@@ -135,13 +136,10 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
                 style = SURGICAL
             if self.garments > 0 and rng.random() < self.garments:
                 bare = draw_garment(bare, landmarks, style.color, rng, texture=cloth)
+            masked, cover = draw_mask(bare, landmarks, style, texture=cloth)
         surgical, surgical_cover = (
             draw_mask(bare, landmarks, learnt) if self.put_on else (bare, nothing)
         )
-        if undrawn:
-            masked, cover = bare, nothing
-        else:
-            masked, cover = draw_mask(bare, landmarks, style, texture=cloth)
         if self.augmentation.cut_off > 0 and rng.random() < self.augmentation.cut_off:
             bare, surgical, surgical_cover, masked, cover = cut_off(
                 (bare, surgical, surgical_cover, masked, cover), rng
