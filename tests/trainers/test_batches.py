@@ -6,6 +6,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from facemask_video.align.crop import frame_to_crop
 from tests.trainers.tiny import drawn_crops, drawn_training_crops, in_tracks, tiny_config
 from trainers.data.augment import Augmentation, cut_off, vary, wear
 from trainers.data.batches import batches
@@ -71,20 +72,22 @@ def test_samples_for_unmask_alone_are_the_same_without_the_mask_to_put_on() -> N
             assert np.array_equal(spared[number][name], usual[number][name]), name
 
 
-def test_a_foreshortened_face_keeps_its_eyes_and_its_landmarks_their_places() -> None:
+def test_a_bowed_head_is_cut_by_its_own_landmarks_which_go_along() -> None:
     crops = drawn_crops(1, size_px=128)
     picture = np.zeros((128, 128, 3), np.uint8)
     for x, y in np.floor(crops.landmarks_px[0]).astype(int):
-        picture[y - 2 : y + 3, x - 2 : x + 3] = 255
-    bowed = replace(STILL, foreshorten=0.4)
-    heights = []
+        picture[y - 3 : y + 4, x - 3 : x + 4] = 255
+    bowed = replace(STILL, pitch_deg=30)
+    noses = []
     for seed in range(6):
         moved, points = vary(picture, crops.landmarks[0], 128, bowed, np.random.default_rng(seed))
         for x, y in points:
             assert moved[int(y), int(x)].min() > 0.9
-        assert abs(points[:2, 1].mean() - crops.landmarks_px[0, :2, 1].mean()) < 1
-        heights.append(points[3:, 1].mean() - points[:2, 1].mean())
-    assert max(heights) > 1.25 * min(heights)
+        assert np.abs(frame_to_crop(points, 128) - np.eye(2, 3)).max() < 0.7
+        eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
+        noses.append((points[2, 1] - eyes[1]) / (mouth[1] - eyes[1]))
+    # The nose comes down on the lip of a bowed head, and goes up to the eyes of a raised one.
+    assert min(noses) < 0.4 < 0.6 < max(noses)
 
 
 def test_uneven_light_is_smooth_and_a_cast_is_even() -> None:

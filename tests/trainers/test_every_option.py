@@ -48,7 +48,7 @@ SHOWN: dict[str, Any] = {
     "augmentation.color": 0.0,
     "augmentation.wear": 0.0,
     "augmentation.cut_off": 1.0,
-    "augmentation.foreshorten": 0.3,
+    "augmentation.pitch_deg": 20.0,
     "augmentation.light": 0.3,
     "augmentation.cast": 0.3,
 }

@@ -169,7 +169,7 @@ def test_a_loose_mask_stands_off_the_far_cheek_of_a_turned_head() -> None:
     assert 0.2 < (edge(off_cheek, -1) - edge(on_cheek, -1)) / eye_distance < 0.5
     assert edge(off_cheek, 0) == edge(on_cheek, 0)  # the near cheek's stays where it was
     assert (off_cheek >= on_cheek - 0.01)[:, : SIZE_PX // 2].all()
-    assert off_cheek[: int(POINTS[:2, 1].mean() - 0.2 * eye_distance)].max() == 0
+    assert off_cheek[: int(POINTS[:2, 1].mean() - 0.5 * eye_distance)].max() == 0
     assert np.array_equal(draw_mask(SKIN, POINTS, loose)[1], draw_mask(SKIN, POINTS, close)[1])
     # The cloth is stretched with its outline: the far edge of a picture of cloth is still its edge.
     cloth = np.zeros((8, 8, 3), np.float32)
@@ -177,9 +177,27 @@ def test_a_loose_mask_stands_off_the_far_cheek_of_a_turned_head() -> None:
     drawn, _ = draw_mask(SKIN, turned, loose, texture=cloth)
     row = drawn[int(turned[3, 1])]
     middle, end = int(turned[2, 0]) + 2, edge(off_cheek, -1) - 1
-    reds = np.flatnonzero(row[middle:end, 0] > 4 * row[middle:end, 2] + 0.1)
+    reds = np.flatnonzero(row[middle:end, 0] > row[middle:end, 2] + 0.15)
     assert 0 < reds[0] < 0.9 * (end - middle)
     assert (end - middle) - reds[0] > 1.15 * (edge(on_cheek, -1) - 1 - middle) * 0.25
+
+
+def test_half_of_the_loose_masks_stand_up_like_a_sail_beside_the_nose() -> None:
+    turned = POINTS.copy()
+    turned[2, 0] += 0.08 * SIZE_PX
+    eyes, eye_distance = POINTS[:2].mean(axis=0), POINTS[1, 0] - POINTS[0, 0]
+    close = replace(SURGICAL, straps="none")
+    _, on_cheek = draw_mask(SKIN, turned, close)
+    highest = []
+    for seed in range(12):
+        drawn, cover = draw_mask(SKIN, turned, replace(close, loose=0.4, seed=seed))
+        added = (cover > 0.5) & (on_cheek < 0.5)
+        assert added[:, int(turned[2, 0]) :].sum() > 0.9 * added.sum() > 0  # on the far side alone
+        assert np.isfinite(drawn).all()
+        highest.append((np.flatnonzero(added.any(axis=1))[0] - eyes[1]) / eye_distance)
+    # A sail rises to the far eye, or a little over it; a stretched edge seldom does.
+    assert -0.5 < min(highest) < 0.1
+    assert max(highest) - min(highest) > 0.2
 
 
 def test_the_share_of_loose_masks_changes_no_other() -> None:

@@ -84,9 +84,7 @@ class AugmentationConfig:
     cut_off: float = setting(
         0.0, low=0, high=1, help="Share that ends inside the crop, as where a picture cuts a face"
     )
-    foreshorten: float = setting(
-        0.0, low=0, high=0.5, help="Largest share of its height that a bowed head loses, or wins"
-    )
+    pitch_deg: float = setting(0.0, low=0, high=35, help="How far heads are bowed or raised")
     light: float = setting(0.0, low=0, high=1, help="Strength of uneven light on the face")
     cast: float = setting(
         0.0, low=0, high=0.9, help="Largest relative change of one colour against the others"

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.align.template import EYE_HEIGHT
+from facemask_video.align.crop import frame_to_crop
 from trainers.data.masks import FloatImage
 from trainers.data.noise import smooth_noise
+from trainers.data.pitch import pitch_head
 
 _SMALL_FACE_PX = 40
 """What the smallest faces' crops are in a video, whatever the size they are enlarged to."""
@@ -27,7 +29,7 @@ class Augmentation:
         color: Strength of brightness, contrast, saturation and cast changes.
         wear: Share of samples that are blurred, made noisy or compressed.
         cut_off: Share of samples that end inside the crop, as pictures do that cut a face.
-        foreshorten: Largest share of its height that a bowed or raised head loses, or wins.
+        pitch_deg: How far heads are bowed or raised at most, <= 35.
         light: Strength of uneven light: lamps from the side, shade under a brow or a bent head.
         cast: Largest relative change of one colour against the others, as lamps and grading do.
     """
@@ -39,7 +41,7 @@ class Augmentation:
     color: float = 0.25
     wear: float = 0.4
     cut_off: float = 0.0
-    foreshorten: float = 0.0
+    pitch_deg: float = 0.0
     light: float = 0.0
     cast: float = 0.0
 
@@ -55,6 +57,21 @@ def vary(
 
     A fourth channel is moved with the others and keeps its values.
     """
+    moved, points = _move(image, landmarks, crop_size_px, augmentation, rng)
+    whole = np.asarray(moved, np.float32) / np.float32(255)
+    picture = _relight(whole[..., :3], augmentation, rng)
+    varied = np.concatenate([picture, whole[..., 3:]], axis=2)
+    return np.asarray(varied, np.float32), points.astype(np.float32)
+
+
+def _move(
+    image: NDArray[np.uint8],
+    landmarks: NDArray[np.float32],
+    crop_size_px: int,
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Jitter place and pose."""
     side = image.shape[0]
     turn = np.deg2rad(rng.uniform(-1, 1) * augmentation.turn_deg)
     zoom = crop_size_px / side * (1 + rng.uniform(-1, 1) * augmentation.scale)
@@ -63,26 +80,37 @@ def vary(
     linear = linear @ np.diag([mirror, 1.0])
     middle = crop_size_px / 2 + rng.uniform(-1, 1, 2) * augmentation.shift * crop_size_px
     offset = middle - linear @ np.array([side / 2, side / 2])
-    if augmentation.foreshorten > 0:
-        # About the eyes' line, which a crop keeps in its place whatever the mouth does.
-        flat = 1 + rng.uniform(-1, 1) * augmentation.foreshorten
-        eyes = np.array([side / 2, side * EYE_HEIGHT])
-        offset = offset + linear @ (eyes - np.array([1.0, flat]) * eyes)
-        linear = linear @ np.diag([1.0, flat])
+    points, sources = landmarks.astype(np.float64) * side, None
+    if augmentation.pitch_deg > 0:
+        pitch = np.deg2rad(rng.uniform(-1, 1) * augmentation.pitch_deg)
+        *sources, points = pitch_head(points, side, pitch)
+        # What is cut of a bowed head lies where its own points say.
+        to_crop = frame_to_crop(points.astype(np.float32), side)
+        offset = offset + linear @ to_crop[:, 2]
+        linear = linear @ to_crop[:, :2]
     # OpenCV's origin is the centre of the first pixel.
     centred = offset + linear @ np.array([0.5, 0.5]) - 0.5
-    moved = cv2.warpAffine(
-        image,
-        np.concatenate([linear, centred[:, None]], axis=1),
-        (crop_size_px, crop_size_px),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    points = landmarks.astype(np.float64) * side @ linear.T + offset
-    if mirror < 0:
-        points = points[[1, 0, 2, 4, 3]]
-    whole = moved.astype(np.float32) / 255
-    picture, rest = whole[..., :3], whole[..., 3:]
+    jitter = np.concatenate([linear, centred[:, None]], axis=1)
+
+    def jittered(plane: NDArray[Any]) -> NDArray[Any]:
+        size = (crop_size_px, crop_size_px)
+        return cv2.warpAffine(
+            plane, jitter, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+
+    if sources is None:
+        moved = jittered(image)
+    else:
+        column, row = (jittered(source) for source in sources)
+        moved = cv2.remap(image, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    points = points @ linear.T + offset
+    return np.asarray(moved, np.uint8), points[[1, 0, 2, 4, 3]] if mirror < 0 else points
+
+
+def _relight(
+    picture: FloatImage, augmentation: Augmentation, rng: np.random.Generator
+) -> FloatImage:
+    """Jitter colour and light."""
     strength = augmentation.color
     if strength > 0:
         luma = picture.mean(axis=2, keepdims=True)
@@ -94,11 +122,11 @@ def vary(
     if augmentation.cast > 0:
         picture = picture * (1 + rng.uniform(-1, 1, 3) * augmentation.cast).astype(np.float32)
     if augmentation.light > 0:
-        picture = picture * _uneven_light(crop_size_px, augmentation.light, rng)[..., None]
+        light = _uneven_light(picture.shape[0], augmentation.light, rng)
+        picture = picture * light[..., None]
     if augmentation.cast > 0 or augmentation.light > 0:
         picture = np.clip(picture, 0, 1)
-    varied = np.concatenate([picture, rest], axis=2)
-    return np.asarray(varied, np.float32), points.astype(np.float32)
+    return picture
 
 
 def _uneven_light(size_px: int, strength: float, rng: np.random.Generator) -> FloatImage:

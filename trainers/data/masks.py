@@ -24,6 +24,12 @@ FloatImage = NDArray[np.float32]
 _LOOSE_FROM_RAD = 0.2
 """A head turned less hides its far cheek from nobody."""
 
+_SAILS = 0.5
+"""Share of the loose halves that stand up beside the nose; the others are stretched outwards."""
+
+_LIT_THROUGH = 0.4
+"""Share of the loose halves with a light behind them."""
+
 
 def draw_mask(
     image: FloatImage,
@@ -59,8 +65,9 @@ def draw_mask(
     strap_color = np.array(style.strap_color, np.float32) * light.level * light.tint
     strap_color = strap_color * strap_light[..., None]
 
-    if style.loose > 0:
-        opacity, fabric = _stand_off(opacity, fabric, head, style, rng)
+    if style.loose > 0 and abs(head.yaw_rad) > _LOOSE_FROM_RAD:
+        loosen = _raise_sail if rng.random() < _SAILS else _stand_off
+        opacity, fabric = loosen(opacity, fabric, head, style, rng)
     cover = np.maximum(opacity, strap)
     shadow = _shadow(opacity, strap, style, head)
     picture = image * (1 - shadow[..., None])
@@ -94,14 +101,8 @@ def _stand_off(
     The head's surface ends there, so that half is stretched: outwards and upwards, where a loose
     edge gapes, but not above the eyes.
     """
-    if abs(head.yaw_rad) < _LOOSE_FROM_RAD:
-        return opacity, fabric
     size_px = opacity.shape[0]
-    side = math.copysign(1.0, head.yaw_rad)
-    edge = max(
-        side * float((head.project(side * x, 0.62) - head.origin) @ head.across) / head.px**2
-        for x in np.linspace(0.1, style.half_width, 8)
-    )
+    side, edge = _far_edge(head, style)
     beyond = np.maximum(side * head.seen, 0)
     inwards = -side * beyond * style.loose / (max(edge, 0.1) + style.loose)
     lower = rng.uniform(0, 0.8) * beyond
@@ -109,11 +110,65 @@ def _stand_off(
     from_x = (x + inwards * head.across[0] + lower * head.down[0]).astype(np.float32)
     from_y = (y + inwards * head.across[1] + lower * head.down[1]).astype(np.float32)
     stretched = cv2.remap(opacity, from_x, from_y, cv2.INTER_LINEAR)
-    stretched = stretched * np.clip((head.y + 0.1) * head.px, 0, 1)
+    # Up to the eyes on the face; beside it a loose edge may stand higher.
+    highest = np.where(beyond > edge, rng.uniform(-0.45, 0.3), -0.1)
+    stretched = stretched * np.clip((head.y - highest) * head.px, 0, 1)
     cloth = cv2.remap(fabric, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    # What stands off catches other light.
-    shade = 1 + rng.uniform(-0.35, 0.15) * np.clip(beyond / max(edge, 0.1), 0, 1)
-    return np.asarray(stretched, np.float32), np.asarray(cloth * shade[..., None], np.float32)
+    share = np.asarray(np.clip(beyond / max(edge, 0.1), 0, 1), np.float32)
+    cloth = _in_other_light(np.asarray(cloth, np.float32), share, rng)
+    return np.asarray(stretched, np.float32), cloth
+
+
+def _raise_sail(
+    opacity: Plane, fabric: FloatImage, head: Head, style: MaskStyle, rng: np.random.Generator
+) -> tuple[Plane, FloatImage]:
+    """Let the half beyond a turned head's nose stand up from it like a sail, before the far cheek.
+
+    It hangs between the nose and the strap's corner, which shows beside the face, and is seen from
+    its side: plain, folded upright.
+    """
+    side, edge = _far_edge(head, style)
+    nose = side * _seen_across(head, 0.0, 0.55)
+    high = rng.uniform(-0.2, 0.35)
+    corners = np.array(
+        [
+            (nose * rng.uniform(0.7, 1.05), rng.uniform(0.45, 0.75)),
+            (max(edge - rng.uniform(0.0, 0.35), 0.6 * nose), high),
+            (edge + style.loose, high + rng.uniform(-0.2, 0.2)),
+            (edge + style.loose * rng.uniform(0.3, 1), rng.uniform(0.9, 1.6)),
+            (nose * rng.uniform(0.5, 1), rng.uniform(1.1, 1.6)),
+        ]
+    )
+    px = head.origin + corners[:, :1] * side * head.across + corners[:, 1:] * head.down
+    sail = np.zeros(opacity.shape, np.uint8)
+    cv2.fillPoly(sail, [np.round((px - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    share = sail.astype(np.float32) / np.float32(255)
+    color = fabric[opacity > 0.5].mean(axis=0) if (opacity > 0.5).any() else style.color
+    folds = np.sin(head.seen * rng.uniform(6, 25) + head.y * rng.uniform(-3, 3))
+    folded = 1 + rng.uniform(0, 0.15) * folds[..., None]
+    cloth = _in_other_light(np.asarray(np.array(color) * folded, np.float32), share, rng)
+    before = opacity[..., None]
+    joined = fabric * before + cloth * (1 - before)
+    return np.maximum(opacity, share), np.asarray(joined, np.float32)
+
+
+def _far_edge(head: Head, style: MaskStyle) -> tuple[float, float]:
+    """Return the side of a turned head's far cheek, and how far out it shows, in eye distances."""
+    side = math.copysign(1.0, head.yaw_rad)
+    places = np.linspace(0.1, style.half_width, 8)
+    return side, max(side * _seen_across(head, side * x, 0.62) for x in places)
+
+
+def _seen_across(head: Head, x: float, y: float) -> float:
+    return float((head.project(x, y) - head.origin) @ head.across) / head.px**2
+
+
+def _in_other_light(cloth: FloatImage, share: Plane, rng: np.random.Generator) -> FloatImage:
+    """Light cloth that stands off by as much of another lamp: what it catches, or lets through."""
+    lit = cloth * (1 + rng.uniform(-0.35, 0.15) * share[..., None])
+    if rng.random() < _LIT_THROUGH:
+        lit = lit + rng.uniform(0.1, 0.6) * share[..., None] * (1 - lit)
+    return np.asarray(lit, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -82,7 +82,7 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         self.worn_wrong, self.worn_high = worn_wrong, worn_high
         self.worn_loose, self.garments, self.turned = worn_loose, garments, turned
         self.put_on, self.wear_bare, self.drawn = put_on, wear_bare, drawn
-        self._most_turned = _most_turned(bare) if turned > 0 else None
+        self._most_turned = bare.most_turned() if turned > 0 else None
         self._neighbours = (bare.neighbours(), real_masked.neighbours()) if moments else None
 
     def __len__(self) -> int:
@@ -232,13 +232,6 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
             varied = np.clip(picture[..., 3] * np.float32(255 / 254), 0, 1)
             return np.ascontiguousarray(picture[..., :3]), landmarks, varied
         return picture, landmarks, np.full(picture.shape[:2], -1, np.float32)
-
-
-def _most_turned(faces: CropSet) -> NDArray[np.intp]:
-    """Return the indices of the fifth of the faces whose nose lies farthest beside their eyes."""
-    points = faces.landmarks.astype(np.float64)
-    offset = np.abs(points[:, 2, 0] - points[:, :2, 0].mean(axis=1))
-    return np.argsort(offset)[-max(1, len(offset) // 5) :]
 
 
 def _planes(image: FloatImage) -> NDArray[np.float32]:

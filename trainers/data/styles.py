@@ -141,7 +141,7 @@ def random_style(
         top, side_top = float(rng.uniform(-0.1, 0.35)), float(rng.uniform(-0.12, 0.4))
         style = replace(style, top=top, side_top=side_top)
     if worn_loose > 0 and rng.random() < worn_loose:
-        style = replace(style, loose=float(rng.uniform(0.1, 0.45)))
+        style = replace(style, loose=float(rng.uniform(0.1, 0.6)))
     return style
 
 
