@@ -19,8 +19,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facemask_video.align.template import EYE_HEIGHT
+
 NORMS = ("instance", "batch", "layer", "group", "none", "hybrid")
 PADDINGS = ("zero", "reflect", "cyclegan")
+FILLS = ("around", "face")
 ARCHITECTURES = ("resnet", "unet", "two-stage")
 
 
@@ -61,6 +64,9 @@ class GeneratorSpec:
             last (Shi et al., CVPR 2016); 2 makes every layer about four times cheaper.
         mirrored: Once trained, complete the mirror image too and take the mean (``two-stage``
             only): twice the cost, and what a network makes up on one side alone is halved.
+        fill: What the completion network sees in place of the hidden (``two-stage`` only): the
+            colours of all that surrounds it, ``around``, or those of the ``face`` above it, which
+            neither a gown under the chin nor the background tints.
     """
 
     architecture: str = "resnet"
@@ -77,6 +83,7 @@ class GeneratorSpec:
     final_kernel: int = 7
     fold: int = 1
     mirrored: bool = False
+    fill: str = "around"
 
     def __post_init__(self) -> None:
         """Refuse sizes that no network can have."""
@@ -85,6 +92,7 @@ class GeneratorSpec:
             "norm": (self.norm, NORMS),
             "padding": (self.padding, PADDINGS),
             "upsampling": (self.upsampling, ("resize", "transpose")),
+            "fill": (self.fill, FILLS),
         }
         for name, (value, allowed) in choices.items():
             if value not in allowed:
@@ -304,7 +312,7 @@ class OneStageGenerator(nn.Module):
         return Translation(painted, alpha)
 
 
-def fill_smoothly(image: Tensor, known: Tensor) -> Tensor:
+def fill_smoothly(image: Tensor, known: Tensor, trust: Tensor | None = None) -> Tensor:
     """Fill the unknown parts of an image from their surround.
 
     The push-pull scheme (Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4): known pixels
@@ -313,13 +321,20 @@ def fill_smoothly(image: Tensor, known: Tensor) -> Tensor:
     Args:
         image: Shape (n, c, S, S).
         known: Shape (n, 1, S, S), 1 where the image holds, 0 where it must not be seen.
+        trust: Shape (1, 1, S, S), > 0, how much each known pixel weighs; None weighs all alike.
     """
-    pixels, weight = image * known, known
+    weight = known if trust is None else known * trust
+    pixels = image * weight
     pushed = []
     while pixels.shape[-1] > 1 and pixels.shape[-1] % 2 == 0:
         pushed.append((pixels, weight))
         pixels, weight = functional.avg_pool2d(pixels, 2), functional.avg_pool2d(weight, 2)
-    filled = pixels / weight.clamp(min=1e-3)
+    if pushed:
+        # In the end a pixel is known or not, whatever it weighed for others.
+        pushed[0] = (image * known, known)
+    everywhere = pixels.mean((2, 3), keepdim=True)
+    everywhere = everywhere / weight.mean((2, 3), keepdim=True).clamp(min=1e-4)
+    filled = pixels + (1 - weight) * everywhere
     for pixels, weight in reversed(pushed):
         coarse = functional.interpolate(
             filled, scale_factor=2, mode="bilinear", align_corners=False
@@ -328,11 +343,22 @@ def fill_smoothly(image: Tensor, known: Tensor) -> Tensor:
     return filled
 
 
+def trust_in_face(size_px: int, device: torch.device) -> Tensor:
+    """Return how much the pixels of an aligned crop tell of a face's colour, (1, 1, S, S), > 0.
+
+    Most about eyes and upper cheeks, a hundredth of that beyond the head.
+    """
+    place = (torch.arange(size_px, device=device) + 0.5) / size_px
+    across, down = (place - 0.5) / 0.24, (place - EYE_HEIGHT - 0.06) / 0.16
+    apart = across[None, :] ** 2 + down[:, None] ** 2
+    return (0.01 + 0.98 * torch.exp(-(apart**2)))[None, None]
+
+
 class TwoStageGenerator(nn.Module):
     """For unmask: draw the mask's outline, then complete the picture without seeing under it.
 
-    The completion network sees the image with a smooth filling of what surrounds the (slightly
-    grown) outline in place of what lies under it, and the outline itself; so no colour of the
+    The completion network sees the image with a smooth filling (`GeneratorSpec.fill`) in place of
+    what lies under the (slightly grown) outline, and the outline itself; so no colour of the
     fabric can leak into the skin. It paints what the filling lacks.
     """
 
@@ -386,7 +412,10 @@ class TwoStageGenerator(nn.Module):
 
     def complete(self, image: Tensor, outline: Tensor) -> Tensor:
         """Paint what lies under an outline, which hides the image where it is 1."""
-        filled = fill_smoothly(image, 1 - outline)
+        trust = None
+        if self.spec.fill == "face":
+            trust = trust_in_face(image.shape[-1], image.device).to(image.dtype)
+        filled = fill_smoothly(image, 1 - outline, trust)
         seen = torch.cat([filled, outline], dim=1)
         missing = self.completion(seen)
         if self.spec.mirrored and not self.training:

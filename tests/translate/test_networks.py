@@ -11,6 +11,8 @@ from facemask_video.translate.networks import (
     Translation,
     TwoStageGenerator,
     build_generator,
+    fill_smoothly,
+    trust_in_face,
 )
 
 SIZES: dict[str, Any] = {"ngf": 4, "n_blocks": 1, "outline_ngf": 4, "final_kernel": 3}
@@ -32,6 +34,7 @@ OPTIONS: list[dict[str, Any]] = [
     {"architecture": "two-stage"},
     {"architecture": "two-stage", "fold": 2, "skips": True, "norm": "batch"},
     {"architecture": "two-stage", "mirrored": True},
+    {"architecture": "two-stage", "fill": "face"},
 ]
 
 
@@ -126,6 +129,7 @@ def test_lite_has_about_a_quarter_of_the_weights_of_standard() -> None:
     [
         ({"norm": "instant"}, "norm: got 'instant'"),
         ({"architecture": "vit"}, "architecture: got 'vit'"),
+        ({"fill": "mask"}, "fill: got 'mask'"),
         ({"ngf": 0}, "positive"),
         ({"final_kernel": 4}, "final_kernel: got 4"),
     ],
@@ -151,3 +155,28 @@ def test_a_mirrored_generator_completes_a_mirror_image_alike_but_learns_as_other
 
     assert torch.allclose(painted, of_mirror, atol=1e-5)
     assert not torch.allclose(plain.complete(image, outline), painted, atol=1e-3)
+
+
+@pytest.mark.parametrize("size_px", [64, 96])
+def test_a_hole_takes_the_colour_of_the_face_above_it_not_of_the_gown_below(size_px: int) -> None:
+    skin, gown = 0.5, -0.5
+    image = torch.full((1, 3, size_px, size_px), gown)
+    head = torch.zeros(1, 1, size_px, size_px)
+    head[..., : size_px // 2, size_px // 5 : -size_px // 5] = 1
+    image = torch.where(head.bool(), skin, image)
+    known = torch.ones(1, 1, size_px, size_px)
+    hole = (
+        slice(None),
+        slice(None),
+        slice(size_px // 2, -size_px // 8),
+        slice(size_px // 4, -size_px // 4),
+    )
+    known[hole] = 0
+
+    around = fill_smoothly(image, known)
+    of_face = fill_smoothly(image, known, trust_in_face(size_px, torch.device("cpu")))
+
+    assert around[hole].mean() < 0
+    assert of_face[hole].min() > 0.3
+    for filled in (around, of_face):
+        assert torch.allclose(filled * known, image * known, atol=1e-6)

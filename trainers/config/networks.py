@@ -37,6 +37,11 @@ class GeneratorConfig:
     mirrored: bool = setting(
         False, help="Once trained, a two-stage generator completes the mirror image too"
     )
+    fill: str = setting(
+        "around",
+        choices=("around", "face"),
+        help="Colours that a two-stage generator sees under the mask: of its surround or the face",
+    )
 
     def __post_init__(self) -> None:
         """Check values."""

@@ -157,8 +157,9 @@ def discriminator_spec(config: TrainConfig) -> DiscriminatorSpec:
 def _start_from(path: Path, generator: Generator, direction: Direction) -> None:
     weights, card = load_generator(path, direction=direction)
     state = weights.state_dict()
-    # How a trained generator is run is the configuration's business.
-    spec = replace(card.spec, mirrored=generator.spec.mirrored)
+    # How a trained generator is run is the configuration's business; to another filling it adapts
+    # within a few thousand images.
+    spec = replace(card.spec, mirrored=generator.spec.mirrored, fill=generator.spec.fill)
     if enlarged_spec(spec) == generator.spec:
         state = enlarge(state, spec)
     elif spec != generator.spec:
