@@ -8,7 +8,7 @@ from facemask_video.detect.landmarks import SEEN_SIZE_PX, load_landmarks
 from tests.devices import on_every_device
 from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
-from trainers.data.landmark_samples import LandmarkSamples
+from trainers.data.landmark_samples import LandmarkSamples, _hide_side
 from trainers.fit.landmarks import train_landmarks
 from trainers.fit.small_networks import SmallRun
 from trainers.fit.sources import TrainingCrops
@@ -35,6 +35,19 @@ def test_samples_are_the_same_by_number_and_their_points_lie_on_the_cut() -> Non
     assert (points[:, 0, 0] < points[:, 1, 0]).all()
     assert (points[:, 3:, 1].mean(axis=1) > points[:, :2, 1].mean(axis=1)).all()
     assert ((points > -0.2) & (points < 1.2)).all()
+
+
+def test_a_side_of_some_faces_is_hidden_up_to_their_middle_or_beyond() -> None:
+    picture = np.full((64, 64, 3), 0.5, np.float32)
+    points = drawn_crops(1, size_px=64).landmarks_px[0]
+    eye_distance = points[1, 0] - points[0, 0]
+    shown = []
+    for seed in range(30):
+        hidden = _hide_side(picture, points, np.zeros_like(picture), np.random.default_rng(seed))
+        shown.append((hidden[32] > 0.25).mean())
+        edge = np.abs(np.diff(hidden[32, :, 0])).argmax() - points[:, 0].mean()
+        assert abs(edge) < 1.3 * eye_distance
+    assert min(shown) < 0.5 < max(shown)
 
 
 def test_training_brings_the_points_nearer() -> None:

@@ -1,5 +1,6 @@
 """Samples for the landmark network: faces as the detector cuts them, and where their points lie."""
 
+import math
 from dataclasses import replace
 
 import cv2
@@ -32,6 +33,9 @@ _WORN_HIGH, _WORN_LOOSE, _GARMENTS = 0.15, 0.5, 0.25
 
 _TURNED = 0.5
 """Share of the bent faces taken from the fifth turned farthest."""
+
+_HALF_HIDDEN = 0.15
+"""Share of the faces of which something in front hides a side, as who walks behind a pillar."""
 
 _BOX_DOWN, _BOX_HALF_SIDE = 0.31, 1.39
 """Where MTCNN's boxes lie, in eye distances: their middle below the eyes', and half of their longer
@@ -72,6 +76,14 @@ class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.floa
             picture, _ = draw_mask(picture, points, style, texture=cloth)
         if rng.random() < augmentation.cut_off:
             (picture,) = cut_off((picture,), rng)
+        if rng.random() < _HALF_HIDDEN:
+            before = None
+            if rng.random() < 0.4:
+                other = int(rng.integers(len(self.masked)))
+                before, _ = _varied(self.masked, other, augmentation, rng)
+                # Not in the same place, or it would have its own eye where the hidden one is.
+                before = np.roll(before, VARIED_SIZE_PX // 2, axis=1)
+            picture = _hide_side(picture, points, before, rng)
         if rng.random() < augmentation.wear:
             picture, _ = wear(picture, picture, rng)
         cut, points = _detected(picture, points, rng)
@@ -86,6 +98,22 @@ def _varied(
     faces: CropSet, index: int, augmentation: Augmentation, rng: np.random.Generator
 ) -> tuple[FloatImage, NDArray[np.float32]]:
     return vary(faces.images[index], faces.landmarks[index], VARIED_SIZE_PX, augmentation, rng)
+
+
+def _hide_side(
+    picture: FloatImage,
+    points: NDArray[np.float32],
+    before: FloatImage | None,
+    rng: np.random.Generator,
+) -> FloatImage:
+    """Put something before a side of a face, up to its middle or beyond: a picture or a colour."""
+    angle = rng.uniform(-0.4, 0.4) + math.pi * float(rng.random() < 0.5)
+    eye_distance = float(np.hypot(*(points[1] - points[0])))
+    y, x = np.indices(picture.shape[:2], np.float32) + 0.5 - points.mean(axis=0)[::-1, None, None]
+    outwards = x * math.cos(angle) + y * math.sin(angle)
+    share = np.clip(outwards - rng.uniform(-0.5, 1.0) * eye_distance + 0.5, 0, 1)[..., None]
+    thing = rng.uniform(0, 1, 3) if before is None else before
+    return np.asarray(picture + share * (thing - picture), np.float32)
 
 
 def _detected(
