@@ -43,10 +43,20 @@ class Head:
 
     def project(self, x: float, y: float, z: float | None = None) -> NDArray[np.float64]:
         """Return the pixel (x, y) of a place on (or, with ``z``, off) the head."""
+        return self.pixel(self.seen_at(x, y, z), y)
+
+    def seen_at(self, x: float, y: float, z: float | None = None) -> float:
+        """Return where across, as `seen` has it, a picture shows a place on (or off) the head."""
         if z is None:
             z = float(depth(np.array([x]), np.array([y]))[0])
-        seen = x * math.cos(self.yaw_rad) + (z - _HEAD_DEPTH) * math.sin(self.yaw_rad)
-        return self.origin + self.across * seen + self.down * y
+        return x * math.cos(self.yaw_rad) + (z - _HEAD_DEPTH) * math.sin(self.yaw_rad)
+
+    def pixel(
+        self, seen: float | NDArray[np.floating], y: float | NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """Return the pixels (..., 2) at places of `seen` and ``y``, numbers or arrays (...)."""
+        across = np.multiply.outer(seen, self.across)
+        return np.asarray(self.origin + across + np.multiply.outer(y, self.down))
 
 
 def depth(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.floating]:

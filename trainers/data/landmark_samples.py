@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -55,6 +56,10 @@ class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.floa
     Of the masked faces only the cloth is used; their points are not to be trusted.
     """
 
+    @cached_property
+    def _most_turned(self) -> NDArray[np.intp]:
+        return self.bare.most_turned()
+
     def make(
         self, number: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -62,7 +67,7 @@ class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.floa
         bent = rng.random() < _BENT
         index = int(rng.integers(len(self.bare)))
         if bent and rng.random() < _TURNED:
-            index = int(rng.choice(self.bare.most_turned()))
+            index = int(rng.choice(self._most_turned))
         augmentation = BENT if bent else UPRIGHT
         picture, points = _varied(self.bare, index, augmentation, rng)
         if rng.random() < _DRAWN:

@@ -99,7 +99,7 @@ def _stand_off(
     """Let the half beyond a turned head's nose stand off the cheek, up to the background.
 
     The head's surface ends there, so that half is stretched: outwards and upwards, where a loose
-    edge gapes, but not above the eyes.
+    edge gapes; on the face not above the eyes.
     """
     size_px = opacity.shape[0]
     side, edge = _far_edge(head, style)
@@ -110,7 +110,7 @@ def _stand_off(
     from_x = (x + inwards * head.across[0] + lower * head.down[0]).astype(np.float32)
     from_y = (y + inwards * head.across[1] + lower * head.down[1]).astype(np.float32)
     stretched = cv2.remap(opacity, from_x, from_y, cv2.INTER_LINEAR)
-    # Up to the eyes on the face; beside it a loose edge may stand higher.
+    # Beside the face a loose edge may stand higher.
     highest = np.where(beyond > edge, rng.uniform(-0.45, 0.3), -0.1)
     stretched = stretched * np.clip((head.y - highest) * head.px, 0, 1)
     cloth = cv2.remap(fabric, from_x, from_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -128,7 +128,7 @@ def _raise_sail(
     its side: plain, folded upright.
     """
     side, edge = _far_edge(head, style)
-    nose = side * _seen_across(head, 0.0, 0.55)
+    nose = side * head.seen_at(0.0, 0.55)
     high = rng.uniform(-0.2, 0.35)
     corners = np.array(
         [
@@ -139,7 +139,7 @@ def _raise_sail(
             (nose * rng.uniform(0.5, 1), rng.uniform(1.1, 1.6)),
         ]
     )
-    px = head.origin + corners[:, :1] * side * head.across + corners[:, 1:] * head.down
+    px = head.pixel(side * corners[:, 0], corners[:, 1])
     sail = np.zeros(opacity.shape, np.uint8)
     cv2.fillPoly(sail, [np.round((px - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     share = sail.astype(np.float32) / np.float32(255)
@@ -156,11 +156,7 @@ def _far_edge(head: Head, style: MaskStyle) -> tuple[float, float]:
     """Return the side of a turned head's far cheek, and how far out it shows, in eye distances."""
     side = math.copysign(1.0, head.yaw_rad)
     places = np.linspace(0.1, style.half_width, 8)
-    return side, max(side * _seen_across(head, side * x, 0.62) for x in places)
-
-
-def _seen_across(head: Head, x: float, y: float) -> float:
-    return float((head.project(x, y) - head.origin) @ head.across) / head.px**2
+    return side, max(side * head.seen_at(side * x, 0.62) for x in places)
 
 
 def _in_other_light(cloth: FloatImage, share: Plane, rng: np.random.Generator) -> FloatImage:
