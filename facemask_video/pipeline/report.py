@@ -116,7 +116,9 @@ class ConversionReport:
 
     def _faces(self) -> str:
         if self.faces == 0:
-            return "no face found, so the pictures are the source's"
+            sought = self.options["replay"]["tracks"] is None
+            none = _none_found(self.options["detect"]["min_face_px"]) if sought else "no face found"
+            return f"{none}, so the pictures are the source's"
         counts = _faces_counted(self.faces, self.tracks, self.frames_with_faces)
         if self.faces_changed == 0 and self.tracks_refused < self.tracks:
             return f"{counts}, none of which the generator changed"
@@ -136,17 +138,23 @@ class TrackingReport:
     target: Path
     tally: Tally
     seconds: dict[str, float]
+    min_face_px: float
     notes: tuple[str, ...] = ()
 
     def closing_line(self) -> str:
         """Say in one line what was found and where the time went."""
         tally = self.tally
-        found = "no face found"
+        found = _none_found(self.min_face_px)
         if tally.faces:
             found = _faces_counted(tally.faces, len(tally.track_ids), tally.frames_with_faces)
         by_domain = Counter(tally.domains.values())
         found += "".join(f", {by_domain[domain]} {domain}" for domain in sorted(by_domain))
         return f"{_count(tally.frames, 'frame')}, {found}; {_time(self.seconds, tally.frames)}"
+
+
+def _none_found(min_face_px: float) -> str:
+    """Say that nothing was found, and what was too small to be looked for."""
+    return f"no face found (--min-face {min_face_px:g})"
 
 
 def _faces_counted(faces: int, tracks: int, frames: int) -> str:

@@ -73,7 +73,7 @@ def track_video(
         sidecar.finish()
 
     seconds = {"total": time.perf_counter() - started, **steps.clock.seconds}
-    return TrackingReport(target, tally, seconds, tuple(reader.notes))
+    return TrackingReport(target, tally, seconds, config.detect.min_face_px, tuple(reader.notes))
 
 
 def _faces_of(items: Iterable[CroppedFrame]) -> Iterator[TrackedFrame]:

@@ -138,7 +138,7 @@ def test_a_clip_without_faces_is_copied_through(source: Path, tmp_path: Path) ->
         source, out, _config(), networks=fake_networks(ScriptedDetector([], frame_width_px=640))
     )
 
-    assert "no face found" in report.closing_line()
+    assert "no face found (--min-face 35), so the pictures" in report.closing_line()
     for first, second in zip(_read(source, 0.8), _read(out), strict=True):
         np.testing.assert_array_equal(first.read_region(_WHOLE), second.read_region(_WHOLE))
 
