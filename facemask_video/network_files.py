@@ -1,6 +1,9 @@
 """Files of networks: a card, and tensors in half precision."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -10,19 +13,35 @@ from torch import Tensor, nn
 from facemask_video.errors import WeightsError
 
 
+def read_network_card(path: Path) -> dict[str, str]:
+    """Return the card of a file that is there, without its tensors.
+
+    Raises:
+        WeightsError: Not a safetensors file.
+    """
+    with _opened(path) as stored:
+        return stored.metadata() or {}
+
+
 def read_network_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Return the card of a file that is there, and its tensors in single precision.
 
     Raises:
         WeightsError: Not a safetensors file.
     """
+    with _opened(path) as stored:
+        card = stored.metadata() or {}
+        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    return card, {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(str(path), framework="pt") as stored:
-            card = stored.metadata() or {}
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+            yield stored
     except (SafetensorError, OSError) as exc:
-        raise WeightsError(f"{path}: not a safetensors file ({exc}).") from exc
-    return card, {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+        raise WeightsError(f"{path}: not a safetensors file ({exc}); check its path.") from exc
 
 
 def take_tensors(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:

@@ -11,12 +11,15 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.direction import Direction
 from facemask_video.errors import WeightsError
-from facemask_video.network_files import read_network_file, take_tensors, write_network_file
+from facemask_video.network_files import (
+    read_network_card,
+    read_network_file,
+    take_tensors,
+    write_network_file,
+)
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
 from facemask_video.translate.pixels import VALUE_RANGE
 
@@ -122,13 +125,9 @@ def read_card(path: Path) -> WeightsCard:
     """
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file; check --weights.")
-    try:
-        with safe_open(str(path), framework="pt") as stored:
-            metadata = stored.metadata() or {}
-    except (SafetensorError, OSError) as exc:
-        raise WeightsError(f"{path}: not a safetensors file ({exc}); check --weights.") from exc
+    card = read_network_card(path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return WeightsCard.from_metadata(metadata, path=path, sha256=sha256)
+    return WeightsCard.from_metadata(card, path=path, sha256=sha256)
 
 
 def load_generator(path: Path, *, direction: Direction) -> tuple[Generator, WeightsCard]:
