@@ -62,8 +62,9 @@ class GeneratorSpec:
         final_kernel: Side of the first and last convolution, odd.
         fold: Pixels of a side folded into channels before the first layer and unfolded after the
             last (Shi et al., CVPR 2016); 2 makes every layer about four times cheaper.
-        mirrored: Once trained, complete the mirror image too and take the mean (``two-stage``
-            only): twice the cost, and what a network makes up on one side alone is halved.
+        mirrored: Once trained, translate the mirror image too and take the mean of outlines and
+            of completions (``two-stage`` only): twice the cost, and what a network makes up or
+            misses on one side alone is halved.
         fill: What the completion network sees in place of the hidden (``two-stage`` only): the
             colours of all that surrounds it, ``around``, or those of the ``face`` above it, which
             neither a gown under the chin nor the background tints.
@@ -365,6 +366,12 @@ class TwoStageGenerator(nn.Module):
     GROW_PX_AT_128 = 3
     """How far the blanked area reaches beyond the outline: a mask's edge and its shadow."""
 
+    SURE, LIKELY = 0.5, 0.05
+    """Cloth is what is at least so probable, and from the second on where it hangs on the first."""
+
+    CELL_PX = 4
+    """What lies in neighbouring cells of this side hangs together."""
+
     def __init__(self, spec: GeneratorSpec) -> None:
         super().__init__()
         self.spec = spec
@@ -387,27 +394,56 @@ class TwoStageGenerator(nn.Module):
 
     def _close(self, outline: Tensor) -> Tensor:
         """Close gaps and holes of a few px: cloth has none."""
-        reach = max(1, round(self.GROW_PX_AT_128 * int(outline.shape[-1]) / 128))
-        widened = functional.max_pool2d(outline, 2 * reach + 1, stride=1, padding=reach)
-        return -functional.max_pool2d(-widened, 2 * reach + 1, stride=1, padding=reach)
+        reach = self._reach(outline)
+        return _narrowed(_widened(outline, reach), reach)
 
     def grow(self, outline: Tensor) -> Tensor:
         """Widen an outline in [0, 1] by a few px and soften its edge."""
-        reach = max(1, round(self.GROW_PX_AT_128 * int(outline.shape[-1]) / 128))
-        grown = functional.max_pool2d(outline, 2 * reach + 1, stride=1, padding=reach)
-        soft = functional.pad(grown, (reach,) * 4, mode="replicate")
+        reach = self._reach(outline)
+        soft = functional.pad(_widened(outline, reach), (reach,) * 4, mode="replicate")
         return functional.avg_pool2d(soft, 2 * reach + 1, stride=1)
 
+    def find(self, image: Tensor) -> Tensor:
+        """Return how likely each pixel is cloth, shape (n, 1, S, S)."""
+        probability = torch.sigmoid(self.outline(image))
+        if self.spec.mirrored and not self.training:
+            mirrored = torch.sigmoid(self.outline(image.flip(3))).flip(3)
+            probability = (probability + mirrored) / 2
+        return probability
+
     @staticmethod
-    def decide(logits: Tensor) -> Tensor:
-        """Turn an outline's logits into an opacity in [0, 1] that is mostly one or the other."""
-        return torch.clamp((torch.sigmoid(logits) - 0.25) * 4, 0, 1)
+    def decide(probability: Tensor) -> Tensor:
+        """Turn probabilities into an opacity in [0, 1] that is mostly one or the other."""
+        return torch.clamp((probability - 0.25) * 4, 0, 1)
+
+    def connect(self, probability: Tensor, outline: Tensor) -> Tensor:
+        """Return where likely cloth beside an outline hangs on sure cloth, 1 or 0.
+
+        Hysteresis thresholding (Canny, "A computational approach to edge detection", PAMI 1986,
+        section VIII), over at most half the picture's side. What is only as wide as the outline's
+        own uncertain edge is left out.
+        """
+        likely = (probability > self.LIKELY).to(probability.dtype)
+        cells = functional.max_pool2d(likely, self.CELL_PX)
+        reached = functional.max_pool2d(probability, self.CELL_PX)
+        reached = (reached > self.SURE).to(probability.dtype)
+        for _ in range(int(cells.shape[-1]) // 2):
+            reached = functional.max_pool2d(reached, 3, stride=1, padding=1) * cells
+        hanging = (
+            functional.interpolate(reached, scale_factor=self.CELL_PX, mode="nearest") * likely
+        )
+        edge = max(1, self._reach(outline) // 2)
+        solid = _narrowed(hanging * (1 - _widened(outline, edge)), edge)
+        return _widened(solid, 3 * edge) * hanging
+
+    def _reach(self, outline: Tensor) -> int:
+        return max(1, round(self.GROW_PX_AT_128 * int(outline.shape[-1]) / 128))
 
     def hide(self, outline: Tensor) -> tuple[Tensor, Tensor]:
         """Return what an outline blanks of the image, and the alpha under which it is replaced."""
         alpha = self.grow(outline)
         # The blank must be total inside the outline, or fabric shines through at half strength.
-        blank = functional.max_pool2d(outline, 5, stride=1, padding=2)
+        blank = _widened(outline, 2)
         return torch.maximum(blank, alpha), alpha
 
     def complete(self, image: Tensor, outline: Tensor) -> Tensor:
@@ -425,8 +461,23 @@ class TwoStageGenerator(nn.Module):
         return painted if self.training else painted.clamp(-1, 1)  # type: ignore[no-any-return]
 
     def forward(self, image: Tensor) -> Translation:
-        blank, alpha = self.hide(self._close(self.decide(self.draw_outline(image))))
+        probability = self.find(image)
+        outline = self.decide(probability)
+        if not self.training:
+            outline = torch.maximum(outline, self.connect(probability, outline))
+        blank, alpha = self.hide(self._close(outline))
         return Translation(self.complete(image, blank), alpha)
+
+
+def _widened(plane: Tensor, reach_px: int) -> Tensor:
+    # A square's maximum is that of its rows' maxima, which are far fewer to compare.
+    width = 2 * reach_px + 1
+    rows = functional.max_pool2d(plane, (1, width), stride=1, padding=(0, reach_px))
+    return functional.max_pool2d(rows, (width, 1), stride=1, padding=(reach_px, 0))
+
+
+def _narrowed(plane: Tensor, reach_px: int) -> Tensor:
+    return -_widened(-plane, reach_px)
 
 
 Generator = OneStageGenerator | TwoStageGenerator

@@ -139,7 +139,7 @@ def test_sizes_that_no_network_can_have_are_refused(options: dict[str, Any], mes
         _spec(**options)
 
 
-def test_a_mirrored_generator_completes_a_mirror_image_alike_but_learns_as_others() -> None:
+def test_a_mirrored_generator_treats_a_mirror_image_alike_but_learns_as_others() -> None:
     torch.manual_seed(0)
     plain = build_generator(_spec(architecture="two-stage"))
     mirrored = build_generator(_spec(architecture="two-stage", mirrored=True))
@@ -149,12 +149,38 @@ def test_a_mirrored_generator_completes_a_mirror_image_alike_but_learns_as_other
     image, outline = _image(), torch.rand(2, 1, 32, 32)
 
     assert torch.equal(mirrored.complete(image, outline), plain.complete(image, outline))
+    assert torch.equal(mirrored.find(image), plain.find(image))
     plain.eval(), mirrored.eval()
     painted = mirrored.complete(image, outline)
     of_mirror = mirrored.complete(image.flip(3), outline.flip(3)).flip(3)
 
     assert torch.allclose(painted, of_mirror, atol=1e-5)
     assert not torch.allclose(plain.complete(image, outline), painted, atol=1e-3)
+    found = mirrored.find(image)
+    assert torch.allclose(found, mirrored.find(image.flip(3)).flip(3), atol=1e-5)
+    assert not torch.allclose(plain.find(image), found, atol=1e-4)
+
+
+@pytest.mark.parametrize("size_px", [64, 128, 256])
+def test_unsure_cloth_is_taken_off_where_it_hangs_on_sure_cloth(size_px: int) -> None:
+    network = build_generator(_spec(architecture="two-stage"))
+    assert isinstance(network, TwoStageGenerator)
+    at = size_px // 16
+    probability = torch.full((1, 1, size_px, size_px), 0.02)
+    probability[..., 7 * at : 13 * at, 3 * at : 13 * at] = 0.2  # the rim, and the mask in it
+    probability[..., 7 * at + 1 : 13 * at - 1, 3 * at + 1 : 13 * at - 1] = 0.95
+    flap = (..., slice(2 * at, 7 * at), slice(3 * at, 6 * at))
+    probability[flap] = 0.2
+    apart = (..., slice(0, 4 * at), slice(10 * at, 14 * at))
+    probability[apart] = 0.3
+
+    outline = network.decide(probability)
+    hanging = network.connect(probability, outline)
+
+    assert outline[flap].max() == 0
+    assert hanging[flap].mean() > 0.8
+    assert hanging[apart].max() == 0
+    assert hanging[..., 7 * at :, 8 * at :].max() == 0, "the rim of a sure edge is no cloth"
 
 
 @pytest.mark.parametrize("size_px", [64, 96])

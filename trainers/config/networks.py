@@ -35,7 +35,7 @@ class GeneratorConfig:
     final_kernel: int = setting(7, low=1, help="Side of the first and last convolution, odd")
     fold: int = setting(1, low=1, help="Pixels of a side folded into channels; 2 is 4x cheaper")
     mirrored: bool = setting(
-        False, help="Once trained, a two-stage generator completes the mirror image too"
+        False, help="Once trained, a two-stage generator translates the mirror image too"
     )
     fill: str = setting(
         "around",

@@ -66,8 +66,10 @@ def draw_mask(
     strap_color = strap_color * strap_light[..., None]
 
     if style.loose > 0 and abs(head.yaw_rad) > _LOOSE_FROM_RAD:
-        loosen = _raise_sail if rng.random() < _SAILS else _stand_off
-        opacity, fabric = loosen(opacity, fabric, head, style, rng)
+        if rng.random() < _SAILS:
+            opacity, fabric = _raise_sail(opacity, fabric, image, head, style, rng)
+        else:
+            opacity, fabric = _stand_off(opacity, fabric, head, style, rng)
     cover = np.maximum(opacity, strap)
     shadow = _shadow(opacity, strap, style, head)
     picture = image * (1 - shadow[..., None])
@@ -120,7 +122,12 @@ def _stand_off(
 
 
 def _raise_sail(
-    opacity: Plane, fabric: FloatImage, head: Head, style: MaskStyle, rng: np.random.Generator
+    opacity: Plane,
+    fabric: FloatImage,
+    image: FloatImage,
+    head: Head,
+    style: MaskStyle,
+    rng: np.random.Generator,
 ) -> tuple[Plane, FloatImage]:
     """Let the half beyond a turned head's nose stand up from it like a sail, before the far cheek.
 
@@ -129,13 +136,19 @@ def _raise_sail(
     """
     side, edge = _far_edge(head, style)
     nose = side * head.seen_at(0.0, 0.55)
-    high = rng.uniform(-0.2, 0.35)
+    # Turned away with the cheek, it shows a strip of its width.
+    out = edge + style.loose * rng.uniform(0.1, 1)
+    high = rng.uniform(-0.35, 0.35)
+    foot = np.array((nose * rng.uniform(0.7, 1.05), rng.uniform(0.45, 0.75)))
+    tip = np.array((max(edge - rng.uniform(0.0, 0.35), 0.6 * nose), high))
+    belly = (foot + tip) / 2 + (rng.uniform(-0.1, 0.1), 0)
     corners = np.array(
         [
-            (nose * rng.uniform(0.7, 1.05), rng.uniform(0.45, 0.75)),
-            (max(edge - rng.uniform(0.0, 0.35), 0.6 * nose), high),
-            (edge + style.loose, high + rng.uniform(-0.2, 0.2)),
-            (edge + style.loose * rng.uniform(0.3, 1), rng.uniform(0.9, 1.6)),
+            foot,
+            belly,
+            tip,
+            (out, high + rng.uniform(-0.2, 0.2)),
+            (edge + (out - edge) * rng.uniform(0.3, 1), rng.uniform(0.9, 1.6)),
             (nose * rng.uniform(0.5, 1), rng.uniform(1.1, 1.6)),
         ]
     )
@@ -144,9 +157,15 @@ def _raise_sail(
     cv2.fillPoly(sail, [np.round((px - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     share = sail.astype(np.float32) / np.float32(255)
     color = fabric[opacity > 0.5].mean(axis=0) if (opacity > 0.5).any() else style.color
+    color = np.array(color, np.float32)
+    backdrop = (side * head.seen > edge) & (side * head.seen < out + 0.5) & (np.abs(head.y) < 1)
+    if rng.random() < _LIT_THROUGH and backdrop.any():
+        color += rng.uniform(0.2, 0.9) * (image[backdrop].mean(axis=0) - color)
     folds = np.sin(head.seen * rng.uniform(6, 25) + head.y * rng.uniform(-3, 3))
-    folded = 1 + rng.uniform(0, 0.15) * folds[..., None]
-    cloth = _in_other_light(np.asarray(np.array(color) * folded, np.float32), share, rng)
+    folded = 1 + rng.uniform(0, 0.3) * folds
+    hem = side * head.seen > out - rng.uniform(0.04, 0.12)
+    folded = folded * (1 - rng.uniform(0, 0.5) * hem)
+    cloth = _in_other_light(np.asarray(color * folded[..., None], np.float32), share, rng)
     before = opacity[..., None]
     joined = fabric * before + cloth * (1 - before)
     return np.maximum(opacity, share), np.asarray(joined, np.float32)

@@ -148,7 +148,7 @@ class WarmStart:
                     outline = outline + 0.5 * stats["unmask/real_outline"]
                 # Completion learns under the true outline and under its own, mistakes included.
                 # Gaps are not closed, as they are in a conversion: it should learn about them.
-                own = generator.decide(logits.detach().float())
+                own = generator.decide(torch.sigmoid(logits.detach().float()))
                 use_own = torch.arange(len(own), device=own.device).view(-1, 1, 1, 1) % 2 == 0
                 used = torch.where(
                     use_own, torch.maximum(own, batch.masked_cover), batch.masked_cover
