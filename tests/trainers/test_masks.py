@@ -188,16 +188,19 @@ def test_half_of_the_loose_masks_stand_up_like_a_sail_beside_the_nose() -> None:
     eyes, eye_distance = POINTS[:2].mean(axis=0), POINTS[1, 0] - POINTS[0, 0]
     close = replace(SURGICAL, straps="none")
     _, on_cheek = draw_mask(SKIN, turned, close)
-    highest = []
+    highest, areas = [], []
     for seed in range(12):
         drawn, cover = draw_mask(SKIN, turned, replace(close, loose=0.4, seed=seed))
         added = (cover > 0.5) & (on_cheek < 0.5)
         assert added[:, int(turned[2, 0]) :].sum() > 0.9 * added.sum() > 0  # on the far side alone
         assert np.isfinite(drawn).all()
         highest.append((np.flatnonzero(added.any(axis=1))[0] - eyes[1]) / eye_distance)
+        areas.append(int(added.sum()))
     # A sail rises to the far eye, or a little over it; a stretched edge seldom does.
     assert -0.5 < min(highest) < 0.1
     assert max(highest) - min(highest) > 0.2
+    # Seen from its edge it is a strip.
+    assert min(areas) < 0.4 * max(areas)
 
 
 def test_the_share_of_loose_masks_changes_no_other() -> None:
