@@ -395,19 +395,19 @@ class TwoStageGenerator(nn.Module):
     def _close(self, outline: Tensor) -> Tensor:
         """Close gaps and holes of a few px: cloth has none."""
         reach = self._reach(outline)
-        return _narrowed(_widened(outline, reach), reach)
+        return _narrowed(widened(outline, reach), reach)
 
     def grow(self, outline: Tensor) -> Tensor:
         """Widen an outline in [0, 1] by a few px and soften its edge."""
         reach = self._reach(outline)
-        soft = functional.pad(_widened(outline, reach), (reach,) * 4, mode="replicate")
+        soft = functional.pad(widened(outline, reach), (reach,) * 4, mode="replicate")
         return functional.avg_pool2d(soft, 2 * reach + 1, stride=1)
 
     def find(self, image: Tensor) -> Tensor:
         """Return how likely each pixel is cloth, shape (n, 1, S, S)."""
-        probability = torch.sigmoid(self.outline(image))
+        probability = torch.sigmoid(self.draw_outline(image))
         if self.spec.mirrored and not self.training:
-            mirrored = torch.sigmoid(self.outline(image.flip(3))).flip(3)
+            mirrored = torch.sigmoid(self.draw_outline(image.flip(3))).flip(3)
             probability = (probability + mirrored) / 2
         return probability
 
@@ -433,8 +433,8 @@ class TwoStageGenerator(nn.Module):
             functional.interpolate(reached, scale_factor=self.CELL_PX, mode="nearest") * likely
         )
         edge = max(1, self._reach(outline) // 2)
-        solid = _narrowed(hanging * (1 - _widened(outline, edge)), edge)
-        return _widened(solid, 3 * edge) * hanging
+        solid = _narrowed(hanging * (1 - widened(outline, edge)), edge)
+        return widened(solid, 3 * edge) * hanging
 
     def _reach(self, outline: Tensor) -> int:
         return max(1, round(self.GROW_PX_AT_128 * int(outline.shape[-1]) / 128))
@@ -443,7 +443,7 @@ class TwoStageGenerator(nn.Module):
         """Return what an outline blanks of the image, and the alpha under which it is replaced."""
         alpha = self.grow(outline)
         # The blank must be total inside the outline, or fabric shines through at half strength.
-        blank = _widened(outline, 2)
+        blank = widened(outline, 2)
         return torch.maximum(blank, alpha), alpha
 
     def complete(self, image: Tensor, outline: Tensor) -> Tensor:
@@ -469,7 +469,8 @@ class TwoStageGenerator(nn.Module):
         return Translation(self.complete(image, blank), alpha)
 
 
-def _widened(plane: Tensor, reach_px: int) -> Tensor:
+def widened(plane: Tensor, reach_px: int) -> Tensor:
+    """Return the largest value within a square around each pixel of (n, c, H, W)."""
     # A square's maximum is that of its rows' maxima, which are far fewer to compare.
     width = 2 * reach_px + 1
     rows = functional.max_pool2d(plane, (1, width), stride=1, padding=(0, reach_px))
@@ -477,7 +478,7 @@ def _widened(plane: Tensor, reach_px: int) -> Tensor:
 
 
 def _narrowed(plane: Tensor, reach_px: int) -> Tensor:
-    return -_widened(-plane, reach_px)
+    return -widened(-plane, reach_px)
 
 
 Generator = OneStageGenerator | TwoStageGenerator

@@ -17,6 +17,7 @@ from facemask_video.translate.networks import (
     GeneratorSpec,
     TwoStageGenerator,
     build_generator,
+    widened,
 )
 from trainers.data.batches import Batch
 from trainers.gan import losses
@@ -301,6 +302,4 @@ def _hidden_below(outline: Tensor, share: float) -> Tensor:
 
 def _around(alpha: Tensor, reach_px: int) -> Tensor:
     """Widen an opacity by a few px, apart from any gradient."""
-    return nn.functional.max_pool2d(
-        alpha.detach().float(), 2 * reach_px + 1, stride=1, padding=reach_px
-    )
+    return widened(alpha.detach().float(), reach_px)
