@@ -28,7 +28,8 @@ _SAILS = 0.5
 """Share of the loose halves that stand up beside the nose; the others are stretched outwards."""
 
 _LIT_THROUGH = 0.4
-"""Share of the loose halves with a light behind them."""
+"""Share of the loose halves with a light behind them, and of the sails that let the backdrop tint
+them."""
 
 
 def draw_mask(
@@ -135,40 +136,49 @@ def _raise_sail(
     its side: plain, folded upright.
     """
     side, edge = _far_edge(head, style)
-    nose = side * head.seen_at(0.0, 0.55)
     # Turned away with the cheek, it shows a strip of its width.
     out = edge + style.loose * rng.uniform(0.1, 1)
-    high = rng.uniform(-0.35, 0.35)
-    foot = np.array((nose * rng.uniform(0.7, 1.05), rng.uniform(0.45, 0.75)))
-    tip = np.array((max(edge - rng.uniform(0.0, 0.35), 0.6 * nose), high))
-    belly = (foot + tip) / 2 + (rng.uniform(-0.1, 0.1), 0)
-    corners = np.array(
-        [
-            foot,
-            belly,
-            tip,
-            (out, high + rng.uniform(-0.2, 0.2)),
-            (edge + (out - edge) * rng.uniform(0.3, 1), rng.uniform(0.9, 1.6)),
-            (nose * rng.uniform(0.5, 1), rng.uniform(1.1, 1.6)),
-        ]
-    )
+    corners = _sail_corners(side * head.seen_at(0.0, 0.55), edge, out, rng)
     px = head.pixel(side * corners[:, 0], corners[:, 1])
     sail = np.zeros(opacity.shape, np.uint8)
     cv2.fillPoly(sail, [np.round((px - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     share = sail.astype(np.float32) / np.float32(255)
     color = fabric[opacity > 0.5].mean(axis=0) if (opacity > 0.5).any() else style.color
     color = np.array(color, np.float32)
-    backdrop = (side * head.seen > edge) & (side * head.seen < out + 0.5) & (np.abs(head.y) < 1)
+    beyond = side * head.seen
+    backdrop = (beyond > edge) & (beyond < out + 0.5) & (np.abs(head.y) < 1)
     if rng.random() < _LIT_THROUGH and backdrop.any():
         color += rng.uniform(0.2, 0.9) * (image[backdrop].mean(axis=0) - color)
     folds = np.sin(head.seen * rng.uniform(6, 25) + head.y * rng.uniform(-3, 3))
     folded = 1 + rng.uniform(0, 0.3) * folds
-    hem = side * head.seen > out - rng.uniform(0.04, 0.12)
+    hem = beyond > out - rng.uniform(0.04, 0.12)
     folded = folded * (1 - rng.uniform(0, 0.5) * hem)
     cloth = _in_other_light(np.asarray(color * folded[..., None], np.float32), share, rng)
     before = opacity[..., None]
     joined = fabric * before + cloth * (1 - before)
     return np.maximum(opacity, share), np.asarray(joined, np.float32)
+
+
+def _sail_corners(
+    nose: float, edge: float, out: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the corners (6, 2) of a sail: how far towards the far side, and how far down.
+
+    Up its inner edge, which is bowed, from beside the nose to the tip; then out and down.
+    """
+    high = rng.uniform(-0.35, 0.35)
+    foot = np.array((nose * rng.uniform(0.7, 1.05), rng.uniform(0.45, 0.75)))
+    tip = np.array((max(edge - rng.uniform(0.0, 0.35), 0.6 * nose), high))
+    return np.array(
+        [
+            foot,
+            (foot + tip) / 2 + (rng.uniform(-0.1, 0.1), 0),
+            tip,
+            (out, high + rng.uniform(-0.2, 0.2)),
+            (edge + (out - edge) * rng.uniform(0.3, 1), rng.uniform(0.9, 1.6)),
+            (nose * rng.uniform(0.5, 1), rng.uniform(1.1, 1.6)),
+        ]
+    )
 
 
 def _far_edge(head: Head, style: MaskStyle) -> tuple[float, float]:
