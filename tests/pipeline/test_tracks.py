@@ -200,6 +200,20 @@ def test_a_conversion_from_tracks_looks_for_nothing_and_is_the_same(
             assert worst <= 4
 
 
+def test_where_nothing_is_found_only_who_looked_says_what_was_too_small(
+    source: Path, tmp_path: Path
+) -> None:
+    tracks, out = tmp_path / "t.jsonl", tmp_path / "out.mkv"
+    config = TracksConfig(video=RangeConfig(end_s=_END_S))
+    nobody = fake_networks(ScriptedDetector([], frame_width_px=640)).finder
+
+    tracked = track_video(source, tracks, config, finder=nobody)
+    rendered = _render(source, tracks, out)
+
+    assert ", no face found (--min-face 35); " in tracked.closing_line()
+    assert ", no face found, so the pictures are the source's; " in rendered.closing_line()
+
+
 def test_edited_decisions_are_obeyed_whatever_the_gate_says(source: Path, tmp_path: Path) -> None:
     tracks, out = tmp_path / "t.jsonl", tmp_path / "out.mkv"
     _track(source, tracks, ScriptedGate([0.9, 0.1] * 50))
