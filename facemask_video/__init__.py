@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from facemask_video.config import ConvertConfig
-    from facemask_video.direction import Direction
-    from facemask_video.errors import FacemaskVideoError
+    from facemask_video.core.direction import Direction
+    from facemask_video.core.errors import FacemaskVideoError
     from facemask_video.pipeline.convert import convert
     from facemask_video.video.probe import probe
 
@@ -20,8 +20,8 @@ __all__ = ["ConvertConfig", "Direction", "FacemaskVideoError", "__version__", "c
 
 _HOMES = {
     "ConvertConfig": "facemask_video.config",
-    "Direction": "facemask_video.direction",
-    "FacemaskVideoError": "facemask_video.errors",
+    "Direction": "facemask_video.core.direction",
+    "FacemaskVideoError": "facemask_video.core.errors",
     "convert": "facemask_video.pipeline.convert",
     "probe": "facemask_video.video",
 }

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from facemask_video.frames import VideoInfo
-from facemask_video.geometry import Box
+from facemask_video.core.frame import VideoInfo
+from facemask_video.core.geometry import Box
 from facemask_video.track.sidecar import SidecarFrame, read_sidecar
 from facemask_video.video import NativeFrame, VideoReader
 from facemask_video.video.compare import (

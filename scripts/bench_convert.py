@@ -28,7 +28,7 @@ import av
 
 from facemask_video import __version__
 from facemask_video.config import ConvertConfig, OutputConfig, TranslateConfig, VideoConfig
-from facemask_video.direction import Direction
+from facemask_video.core.direction import Direction
 from facemask_video.pipeline.convert import convert
 from facemask_video.pipeline.report import ConversionReport
 

@@ -30,13 +30,13 @@ import torch
 from held_frames import as_decoded, read
 
 from facemask_video import __version__
+from facemask_video.core.faces import Detection, TrackedFace
+from facemask_video.core.geometry import iou
+from facemask_video.detect.build import looking_detector
 from facemask_video.detect.cascade import CascadeDetector
-from facemask_video.detect.look import looking_detector
 from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.detect.size import detect_size_px, in_frame
 from facemask_video.detect.stage import DetectFaces
-from facemask_video.faces import Detection, TrackedFace
-from facemask_video.geometry import iou
 from facemask_video.track import Tracker, TrackFaces
 from facemask_video.video import NativeFrame
 

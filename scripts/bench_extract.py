@@ -23,7 +23,7 @@ import torch
 from facemask_video import __version__
 from facemask_video.config import ExtractConfig
 from facemask_video.config.extract import SampleConfig
-from facemask_video.extract.run import extract
+from facemask_video.extract.extract import extract
 from facemask_video.video import VideoReader
 
 

@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facemask_video import geometry
 from facemask_video.align.crop import frame_to_crop
+from facemask_video.core import geometry
+from facemask_video.core.frame import ImageU8
 from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
 from facemask_video.detect.mtcnn import MtcnnDetector
-from facemask_video.frames import ImageU8
 from trainers.data.crops import main_face, read_rgb
 from trainers.data.detector import MIN_FACE_PX, photograph_detector
 from trainers.evaluate.photographs import read_pairs_file

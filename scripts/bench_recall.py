@@ -32,16 +32,16 @@ import numpy as np
 import torch
 from held_frames import HeldFrame
 
-from facemask_video import geometry
+from facemask_video.core import geometry
+from facemask_video.core.faces import Detection, TrackedFace
+from facemask_video.core.frame import Frame, ImageU8
+from facemask_video.core.geometry import Box, iou
+from facemask_video.detect.build import looking_detector
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.detector import Detector, NearDetector
-from facemask_video.detect.look import looking_detector
 from facemask_video.detect.size import detect_size_px, in_frame
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.detect.turned import QUARTERS
-from facemask_video.faces import Detection, TrackedFace
-from facemask_video.frames import Frame, ImageU8
-from facemask_video.geometry import Box, iou
 from facemask_video.track import Tracker, TrackFaces
 from facemask_video.video import VideoReader
 

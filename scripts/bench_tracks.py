@@ -26,10 +26,10 @@ import torch
 from held_frames import HeldFrame, read
 from numpy.typing import NDArray
 
-from facemask_video.detect.look import looking_detector
+from facemask_video.core.faces import TrackedFrame
+from facemask_video.detect.build import looking_detector
 from facemask_video.detect.size import detect_size_px
 from facemask_video.detect.stage import DetectFaces
-from facemask_video.faces import TrackedFrame
 from facemask_video.track import Tracker, TrackFaces
 
 RATES = ("24", "30", "60", "vfr")

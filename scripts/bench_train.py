@@ -29,8 +29,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from facemask_video.errors import FacemaskVideoError
-from facemask_video.settings import build, read_toml
+from facemask_video.config.settings import build, read_toml
+from facemask_video.core.errors import FacemaskVideoError
 from facemask_video.translate.device import DTYPES, pick_device, pick_precision
 from facemask_video.translate.networks import build_generator
 from trainers.config import CycleganConfig, ExtrasConfig, TrainConfig

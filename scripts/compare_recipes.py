@@ -15,14 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facemask_video.errors import FacemaskVideoError
-from facemask_video.settings import build, read_toml
+from facemask_video.config.settings import build, read_toml
+from facemask_video.core.errors import FacemaskVideoError
 from facemask_video.translate.device import DTYPES, pick_device, pick_precision
 from trainers.cli.progress import on_stats
 from trainers.config import TrainConfig
 from trainers.evaluate.config import EvaluateConfig
+from trainers.evaluate.evaluation import evaluate
 from trainers.evaluate.report import Report
-from trainers.evaluate.run import evaluate
 from trainers.fit.loop import fit
 from trainers.fit.runs import RunFolder
 from trainers.fit.sources import TrainingCrops, load_training_crops

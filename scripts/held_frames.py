@@ -9,10 +9,10 @@ import av
 import cv2
 import numpy as np
 
-from facemask_video.frames import ImageU8, Patch
-from facemask_video.geometry import Box
+from facemask_video.core.frame import ImageU8, Patch
+from facemask_video.core.geometry import Box
 from facemask_video.video import NativeFrame, VideoReader
-from facemask_video.video.layout import nearest_layout
+from facemask_video.video.plane_layout import nearest_layout
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from facemask_video import ConvertConfig, Direction, convert
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box
 from facemask_video.video import VideoReader
 
 SAMPLES = Path(__file__).parents[1] / "samples"

@@ -20,9 +20,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video import geometry
-from facemask_video.geometry import Affine
-from facemask_video.warp import warp
+from facemask_video.core import geometry
+from facemask_video.core.geometry import Affine
+from facemask_video.core.warp import warp
 
 ImageU8 = NDArray[np.uint8]
 

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 
 from facemask_video.align.template import TEMPLATE
-from facemask_video.faces import Crop, Detection, TrackedFace, TranslatedCrop
-from facemask_video.frames import ImageU8, Patch
-from facemask_video.geometry import Box
-from facemask_video.pipeline.networks import Finder, Networks
+from facemask_video.core.faces import Crop, Detection, TrackedFace, TranslatedCrop
+from facemask_video.core.frame import ImageU8, Patch
+from facemask_video.core.geometry import Box
+from facemask_video.pipeline.load import Finder, Networks
 
 FACE_IN_CROP = 0.55
 """Width of a detector's box, as a fraction of the aligned crop that belongs to it."""

@@ -12,8 +12,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box
 
 FRAME_COUNT = 20
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from facemask_video import provenance
-from facemask_video.direction import Direction
+from facemask_video.core.direction import Direction
 from facemask_video.video import VideoReader, VideoWriter, probe
 from tests.synthetic import encode_clip, moving_square_frames
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facemask_video.errors import TracksError
-from facemask_video.frames import Patch
-from facemask_video.geometry import Box
+from facemask_video.core.errors import TracksError
+from facemask_video.core.frame import Patch
+from facemask_video.core.geometry import Box
 from facemask_video.verify import VerifyReport, verify
 from facemask_video.video import VideoReader, VideoWriter
 from tests.synthetic import encode_clip, moving_square_frames

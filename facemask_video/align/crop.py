@@ -5,13 +5,13 @@ Training crops and live crops are cut by this file alone, so the two cannot drif
 
 import numpy as np
 
-from facemask_video import geometry
 from facemask_video.align.similarity import fit_similarity
 from facemask_video.align.template import LANDMARK_WEIGHTS, TEMPLATE
-from facemask_video.faces import Crop, Landmarks, TrackedFace
-from facemask_video.frames import Frame, ImageU8
-from facemask_video.geometry import Affine, Box
-from facemask_video.warp import warp
+from facemask_video.core import geometry
+from facemask_video.core.faces import Crop, Landmarks, TrackedFace
+from facemask_video.core.frame import Frame, ImageU8
+from facemask_video.core.geometry import Affine, Box
+from facemask_video.core.warp import warp
 
 
 def frame_to_crop(landmarks: Landmarks, crop_size_px: int) -> Affine:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.geometry import Affine, Points
+from facemask_video.core.geometry import Affine, Points
 
 
 def fit_similarity(

@@ -14,7 +14,7 @@ from facemask_video.cli.options import (
 )
 from facemask_video.cli.progress import say_notes, show_progress
 from facemask_video.config import ConvertConfig
-from facemask_video.settings import build, read_toml
+from facemask_video.config.settings import build, read_toml
 
 
 class ConvertCommand(SectionedCommand):

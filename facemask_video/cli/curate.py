@@ -11,7 +11,7 @@ from facemask_video.cli.options import (
     verbosity_options,
 )
 from facemask_video.config import CurateConfig
-from facemask_video.settings import build
+from facemask_video.config.settings import build
 
 
 class CurateCommand(SectionedCommand):
@@ -46,7 +46,7 @@ def curate(ctx: click.Context, /, folder: Path, quiet: bool, **_settings: object
     """
     config = build(CurateConfig, typed_settings(ctx))
     # Loads OpenCV: not before the options are known to be sound.
-    from facemask_video.extract.settle import curate_set
+    from facemask_video.extract.finalize import curate_set
 
     report = curate_set(folder, config)
     if not quiet:

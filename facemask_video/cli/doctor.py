@@ -10,8 +10,8 @@ import click
 
 from facemask_video import __version__
 from facemask_video.cli.options import verbosity_options
-from facemask_video.direction import Direction
-from facemask_video.errors import FacemaskVideoError
+from facemask_video.core.direction import Direction
+from facemask_video.core.errors import FacemaskVideoError
 
 _PACKAGES = (
     "torch",

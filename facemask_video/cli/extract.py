@@ -14,7 +14,7 @@ from facemask_video.cli.options import (
 )
 from facemask_video.cli.progress import show_progress
 from facemask_video.config import ExtractConfig
-from facemask_video.settings import build
+from facemask_video.config.settings import build
 
 
 class ExtractCommand(SectionedCommand):
@@ -76,7 +76,7 @@ def extract(
     progress = "none" if quiet and config.run.progress == "auto" else config.run.progress
     with terminated_like_interrupted(), show_progress(progress) as on_progress:
         # Loads torch, which takes seconds: not before the options are known to be sound.
-        from facemask_video.extract.run import extract as run_extract
+        from facemask_video.extract.extract import extract as run_extract
 
         report = run_extract(inputs, folder, config, on_progress=on_progress)
     for line in report.failed:

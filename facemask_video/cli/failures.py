@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from facemask_video.cli.log import is_verbose
-from facemask_video.errors import ConfigError, FacemaskVideoError
+from facemask_video.core.errors import ConfigError, FacemaskVideoError
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell gives it."""

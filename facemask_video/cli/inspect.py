@@ -10,7 +10,7 @@ import click
 from facemask_video.cli.options import verbosity_options, video_path
 
 if TYPE_CHECKING:
-    from facemask_video.frames import StreamInfo, VideoInfo
+    from facemask_video.core.frame import StreamInfo, VideoInfo
 
 
 @click.command()

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from facemask_video.direction import Direction
-from facemask_video.settings import NamedSetting, settings_of
+from facemask_video.config.settings import NamedSetting, settings_of
+from facemask_video.core.direction import Direction
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

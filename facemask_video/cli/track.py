@@ -14,7 +14,7 @@ from facemask_video.cli.options import (
 )
 from facemask_video.cli.progress import say_notes, show_progress
 from facemask_video.config import TracksConfig
-from facemask_video.settings import build
+from facemask_video.config.settings import build
 
 
 class TrackCommand(SectionedCommand):
@@ -71,7 +71,7 @@ def track(
     progress = "none" if quiet and config.output.progress == "auto" else config.output.progress
     with terminated_like_interrupted(), show_progress(progress) as on_progress:
         # Loads torch, which takes seconds: not before the options are known to be sound.
-        from facemask_video.pipeline.tracking import track_video
+        from facemask_video.pipeline.track import track_video
 
         report = track_video(source, target, config, on_progress=on_progress)
     if not quiet:

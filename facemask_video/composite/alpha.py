@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.frames import AlphaF32
+from facemask_video.core.frame import AlphaF32
 
 FLOOR = 1 / 255
 """Alpha under which no 8-bit sample could change by more than one level: taken for 0."""

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.composite.alpha import clean, smoothstep
-from facemask_video.faces import TranslatedCrop
-from facemask_video.frames import AlphaF32, ImageU8
+from facemask_video.core.faces import TranslatedCrop
+from facemask_video.core.frame import AlphaF32, ImageU8
 
 MODES = ("none", "histogram", "mean-std")
 """What `match_colour` accepts."""

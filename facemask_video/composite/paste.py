@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video import geometry
 from facemask_video.composite.alpha import clean, coverage_window, smoothstep
-from facemask_video.faces import TranslatedCrop
-from facemask_video.frames import AlphaF32, ImageU8, Patch
-from facemask_video.geometry import Affine, Box
-from facemask_video.warp import warp
+from facemask_video.core import geometry
+from facemask_video.core.faces import TranslatedCrop
+from facemask_video.core.frame import AlphaF32, ImageU8, Patch
+from facemask_video.core.geometry import Affine, Box
+from facemask_video.core.warp import warp
 
 _Place = tuple[slice, slice]
 """Rows and columns of a crop."""

@@ -17,9 +17,9 @@ from facemask_video.config.result import (
     TracksOutputConfig,
     TranslateConfig,
 )
+from facemask_video.config.settings import as_plain, check, setting
 from facemask_video.config.video import RangeConfig, VideoConfig
-from facemask_video.direction import Direction
-from facemask_video.settings import as_plain, check, setting
+from facemask_video.core.direction import Direction
 
 __all__ = [
     "CompositeConfig",

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from facemask_video.config.persons import DetectConfig, SelectConfig, TrackConfig
+from facemask_video.config.settings import check, setting
 from facemask_video.config.video import RangeConfig
-from facemask_video.errors import ConfigError
-from facemask_video.settings import check, setting
+from facemask_video.core.errors import ConfigError
 
 PARTS = ("eyes", "nose", "mouth", "lower-face")
 """Parts of a face that binary masks are made of."""

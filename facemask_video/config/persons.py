@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from facemask_video.errors import ConfigError
-from facemask_video.settings import check, setting
+from facemask_video.config.settings import check, setting
+from facemask_video.core.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from facemask_video.errors import ConfigError
-from facemask_video.settings import check, setting
+from facemask_video.config.settings import check, setting
+from facemask_video.core.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)

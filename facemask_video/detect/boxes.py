@@ -6,7 +6,7 @@ Convention: corners (n, 4) count pixels from 1 and include both edges, as MTCNN'
 import torch
 from torch import Tensor
 
-from facemask_video.detect.sums import Candidates
+from facemask_video.detect.integral_image import Candidates
 
 
 def moved(corners: Tensor, regression: Tensor) -> Tensor:

@@ -16,14 +16,14 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
+from facemask_video.core.faces import Detection
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box
 from facemask_video.detect.boxes import moved, not_inside_a_better_one, placed, squared
+from facemask_video.detect.integral_image import Candidates, SumTables, surroundings
 from facemask_video.detect.landmarks import SEEN_SIZE_PX, SURROUND, LandmarkNetwork
 from facemask_video.detect.mtcnn import OFFSET_PX, STAGE_THRESHOLDS, load_networks
-from facemask_video.detect.processor import make_quick
-from facemask_video.detect.sums import Candidates, SumTables, surroundings
-from facemask_video.faces import Detection
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box
+from facemask_video.detect.optimize import make_quick
 
 CELL_PX = 12
 """Field of view of the first network: the smallest face it can be asked for."""

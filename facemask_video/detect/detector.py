@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-from facemask_video.faces import Detection
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box
+from facemask_video.core.faces import Detection
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box
 
 
 class Detector(Protocol):
@@ -19,7 +19,7 @@ class Detector(Protocol):
 
         Returns:
             A list of detections an image, best first, in px of that image
-            (`facemask_video.geometry`'s convention).
+            (`facemask_video.core.geometry`'s convention).
         """
         ...
 

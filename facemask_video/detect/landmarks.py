@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from facemask_video.errors import WeightsError
-from facemask_video.network_files import read_network_file, take_tensors, write_network_file
+from facemask_video.core.errors import WeightsError
+from facemask_video.core.network_file import read_network_file, take_tensors, write_network_file
 
 FORMAT = "facemask-landmarks/1"
 

@@ -11,9 +11,9 @@ from facenet_pytorch import MTCNN
 from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 from torch import nn
 
-from facemask_video.faces import Detection
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box
+from facemask_video.core.faces import Detection
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box
 
 STAGE_THRESHOLDS = (0.6, 0.7)
 """Of the first two networks, the values facenet-pytorch has by default."""

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Iterable
 
-from facemask_video.faces import Detection
-from facemask_video.geometry import Box
+from facemask_video.core.faces import Detection
+from facemask_video.core.geometry import Box
 
 SMALLEST_FACE_PX = 20.0
 """Side of the smallest wanted face in the thumbnail. MTCNN's first network sees faces of 12 px, its

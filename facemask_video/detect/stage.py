@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from facemask_video.detect.cuts import CutFinder
+from facemask_video.core.faces import DetectedFrame, Detection
+from facemask_video.core.frame import Frame, ImageU8, time_s
+from facemask_video.core.geometry import Box, covered
 from facemask_video.detect.detector import Detector, NearDetector
-from facemask_video.detect.sights import Lost, Sight, is_same, match, step_between
+from facemask_video.detect.observations import Lost, Sight, is_same, match, step_between
+from facemask_video.detect.shot_boundary import CutFinder
 from facemask_video.detect.size import in_frame
-from facemask_video.faces import DetectedFrame, Detection
-from facemask_video.frames import Frame, ImageU8, time_s
-from facemask_video.geometry import Box, covered
 
 LONGEST_REST_S = 0.5
 """Longest time from one full look to the next where ``detect_every`` is 0 (automatic). A face that

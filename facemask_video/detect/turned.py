@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from facemask_video.core.faces import Detection
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box, covered
 from facemask_video.detect.detector import NearDetector
-from facemask_video.faces import Detection
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box, covered
 
 QUARTERS = {"off": (), "sideways": (1, 3), "any": (1, 2, 3)}
 """Quarter turns, counterclockwise, at which pictures are shown besides as they are."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from facemask_video.config.extract import FilterConfig, SplitConfig
-from facemask_video.extract.likeness import repeats
 from facemask_video.extract.manifest import ManifestRow
+from facemask_video.extract.perceptual_hash import repeats
 from facemask_video.extract.splits import split_of
 
 REASONS = {

@@ -18,7 +18,7 @@ are sorted by their id, ``SOURCE/CROP``.
 
 Convention: px with the origin at the outer corner of the top-left pixel. ``box`` and ``landmarks``
 are in px of the displayed frame, ``crop_landmarks`` in px of the aligned crop. Landmarks are in the
-order of `facemask_video.faces`.
+order of `facemask_video.core.faces`.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facemask_video.errors import CropsError
+from facemask_video.core.errors import CropsError
 
 MANIFEST = "manifest.jsonl"
 
@@ -68,7 +68,7 @@ class ManifestRow:
         size_px: Side of the aligned crop.
         face_px: Side of the square of the box's area: how large the face was in the source.
         inside: How far the face reaches before the frame's edge cuts it, in [0, 1]; see
-            `facemask_video.extract.cuts.share_inside`. Beyond the edge the crop repeats it.
+            `facemask_video.extract.crops.share_inside`. Beyond the edge the crop repeats it.
         neighbour: How much of another face the crop shows, against this one, a ratio of sides.
         score: The detector's, in [0, 1].
         second_score: Score of the detector's second look, at the crop itself, in [0, 1]; 0 where it

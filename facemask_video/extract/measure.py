@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from facemask_video import geometry
-from facemask_video.extract.cuts import Cut
-from facemask_video.extract.judge import Opinion
-from facemask_video.extract.likeness import perceptual_hash
+from facemask_video.core import geometry
+from facemask_video.core.geometry import Points
+from facemask_video.extract.crops import Cut
 from facemask_video.extract.manifest import ManifestRow, crop_id, source_id
+from facemask_video.extract.perceptual_hash import perceptual_hash
 from facemask_video.extract.quality import exposure, head_pose
-from facemask_video.geometry import Points
+from facemask_video.extract.quality_assessor import Opinion
 
 # A hundredth of a px is below what a detector resolves; shares and scores are told to 4 digits.
 _PX_DIGITS, _SHARE_DIGITS, _DEG_DIGITS = 2, 4, 1

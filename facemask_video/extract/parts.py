@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Points
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Points
 
 # Sub-pixel bits of OpenCV's drawing.
 _SHIFT = 4

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video import geometry
 from facemask_video.config.extract import CropConfig
-from facemask_video.errors import CropsError
-from facemask_video.extract.cuts import Cut
+from facemask_video.core import geometry
+from facemask_video.core.errors import CropsError
+from facemask_video.core.frame import ImageU8
+from facemask_video.extract.crops import Cut
 from facemask_video.extract.manifest import (
     CROPS,
     LANDMARKS,
@@ -24,7 +25,6 @@ from facemask_video.extract.manifest import (
     picture_path,
 )
 from facemask_video.extract.parts import landmark_picture, part_mask
-from facemask_video.frames import ImageU8
 
 _JPEG_QUALITY = 95
 

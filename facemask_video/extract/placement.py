@@ -8,12 +8,12 @@ import numpy as np
 import torch
 
 from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT, TEMPLATE
-from facemask_video.direction import Direction
-from facemask_video.errors import WeightsError
-from facemask_video.frames import AlphaF32, ImageU8
-from facemask_video.geometry import Points
+from facemask_video.core.direction import Direction
+from facemask_video.core.errors import WeightsError
+from facemask_video.core.frame import AlphaF32, ImageU8
+from facemask_video.core.geometry import Points
+from facemask_video.core.pixels import to_network
 from facemask_video.translate.networks import TwoStageGenerator
-from facemask_video.translate.pixels import to_network
 from facemask_video.translate.weights import default_weights, load_generator
 
 # Where the tip of the nose and the chin lie, in eye distances right of the middle and below the

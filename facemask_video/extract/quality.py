@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.faces import Landmarks
-from facemask_video.frames import ImageU8
+from facemask_video.core.faces import Landmarks
+from facemask_video.core.frame import ImageU8
 
 # As fractions of the crop's side: rows and columns of the eyes, which no mask hides.
 _EYES = (slice(0.25, 0.48), slice(0.22, 0.78))

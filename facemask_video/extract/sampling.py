@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from facemask_video.frames import Frame
+from facemask_video.core.frame import Frame
 
 
 class Valued(Protocol):

@@ -13,11 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facemask_video.errors import CropsError
+from facemask_video.core.errors import CropsError
+from facemask_video.core.frame import ImageU8
 from facemask_video.extract.curate import REASONS
 from facemask_video.extract.manifest import THUMBS, ManifestRow, picture_path
 from facemask_video.extract.pictures import write_picture
-from facemask_video.frames import ImageU8
 
 SHEET = "contact.html"
 _THUMB_PX = 112

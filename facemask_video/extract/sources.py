@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facemask_video.errors import VideoReadError
-from facemask_video.frames import ImageU8
+from facemask_video.core.errors import VideoReadError
+from facemask_video.core.frame import ImageU8
 
 PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 # What a folder's files are taken for videos by; a file that is named itself may be called anything.

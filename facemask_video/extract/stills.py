@@ -6,16 +6,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facemask_video import geometry
 from facemask_video.align.crop import cut_from_image
 from facemask_video.config import ExtractConfig
+from facemask_video.core import geometry
+from facemask_video.core.faces import Crop, Detection, TrackedFace
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.size import detect_size_px, in_frame
-from facemask_video.extract.cuts import Cut, make_cut, whole_box
+from facemask_video.extract.crops import Cut, make_cut, whole_box
 from facemask_video.extract.sources import read_picture
-from facemask_video.faces import Crop, Detection, TrackedFace
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box
 
 # Of the longer side: pictures cut close to the face are given a border, as the detector wants some
 # surround, and a wider one where it then sees nobody.

@@ -7,15 +7,15 @@ from pathlib import Path
 from facemask_video.align.crop import cut_crop
 from facemask_video.config import ExtractConfig
 from facemask_video.config.extract import BEST
-from facemask_video.extract.cuts import Cut, make_cut, whole_box
+from facemask_video.core.faces import TrackedFace, TrackedFrame
+from facemask_video.core.frame import VideoInfo, time_s
+from facemask_video.extract.crops import Cut, make_cut, whole_box
 from facemask_video.extract.sampling import BestOfTracks, EveryNth
-from facemask_video.faces import TrackedFace, TrackedFrame
-from facemask_video.frames import VideoInfo, time_s
-from facemask_video.pipeline.clock import Steps
-from facemask_video.pipeline.follow import follow_faces
-from facemask_video.pipeline.networks import Finder
+from facemask_video.pipeline.load import Finder
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.report import OnProgress
+from facemask_video.pipeline.timing import Steps
+from facemask_video.pipeline.track_source import follow_faces
 from facemask_video.video import VideoReader
 
 LoadFinder = Callable[[VideoInfo], Finder]

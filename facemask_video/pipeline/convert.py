@@ -6,12 +6,14 @@ from contextlib import closing
 from pathlib import Path
 
 from facemask_video import __version__, provenance
+from facemask_video.align.stage import AlignFaces
+from facemask_video.classify.stage import GateFaces
+from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
 from facemask_video.config import ConvertConfig
-from facemask_video.pipeline.clock import Steps
-from facemask_video.pipeline.follow import follow_faces
-from facemask_video.pipeline.gate import GateFaces
-from facemask_video.pipeline.layout import COLUMNS, lay_out
-from facemask_video.pipeline.networks import Networks, load_networks
+from facemask_video.config.settings import as_plain
+from facemask_video.pipeline.load import Networks, load_networks
+from facemask_video.pipeline.output_layout import COLUMNS, lay_out
+from facemask_video.pipeline.output_paths import check_targets
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.report import (
@@ -21,17 +23,10 @@ from facemask_video.pipeline.report import (
     describe_input,
     peak_rss_mb,
 )
-from facemask_video.pipeline.stages import (
-    AlignFaces,
-    BlendFaces,
-    DrawFaces,
-    MatchColours,
-    SteadyFaces,
-    TranslateFaces,
-)
-from facemask_video.pipeline.targets import check_targets
-from facemask_video.pipeline.tracks import blended_faces, create_tracks, open_tracks
-from facemask_video.settings import as_plain
+from facemask_video.pipeline.timing import Steps
+from facemask_video.pipeline.track_source import follow_faces
+from facemask_video.pipeline.tracks_file import blended_faces, create_tracks, open_tracks
+from facemask_video.translate.stage import TranslateFaces
 from facemask_video.video import VideoReader, VideoWriter
 
 STEPS = (

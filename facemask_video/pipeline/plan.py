@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facemask_video.config import ConvertConfig, RangeConfig, to_json
-from facemask_video.frames import VideoInfo
-from facemask_video.pipeline.targets import check_targets, default_target
+from facemask_video.core.frame import VideoInfo
+from facemask_video.pipeline.output_paths import check_targets, default_target
 from facemask_video.track import read_sidecar
 from facemask_video.video import probe
 

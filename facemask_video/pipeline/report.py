@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facemask_video.errors import VideoWriteError
-from facemask_video.faces import TrackedFace
-from facemask_video.frames import VideoInfo
+from facemask_video.core.errors import VideoWriteError
+from facemask_video.core.faces import TrackedFace
+from facemask_video.core.frame import VideoInfo
 
 OnProgress = Callable[[int, int | None], None]
 """Called with frames done, and frames in all where that is known."""

@@ -1,16 +1,17 @@
 """Faces through time: who is who, and a steady path for each."""
 
-from facemask_video.track.overlay import overlay
-from facemask_video.track.replay import ReplayTracks, check_source, describe_source
-from facemask_video.track.select import FaceChoice, SelectFaces
+from facemask_video.track.choice import FaceChoice
 from facemask_video.track.sidecar import (
     Sidecar,
     SidecarFace,
     SidecarFrame,
     SidecarWriter,
+    check_source,
+    describe_source,
     read_sidecar,
 )
-from facemask_video.track.tracker import Tracker, TrackFaces
+from facemask_video.track.stage import ReplayTracks, SelectFaces, TrackFaces
+from facemask_video.track.tracker import Tracker
 
 __all__ = [
     "FaceChoice",
@@ -24,6 +25,5 @@ __all__ = [
     "Tracker",
     "check_source",
     "describe_source",
-    "overlay",
     "read_sidecar",
 ]

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video import geometry
-from facemask_video.frames import Frame
-from facemask_video.geometry import Box
+from facemask_video.core import geometry
+from facemask_video.core.frame import Frame
+from facemask_video.core.geometry import Box
 
 Look = NDArray[np.float32]
 """Square roots of the shares of colours, shape (160,); the dot product of two is their likeness."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.faces import Landmarks
-from facemask_video.geometry import Box
+from facemask_video.core.faces import Landmarks
+from facemask_video.core.geometry import Box
 
 Pose = NDArray[np.float64]
 """Shape (4,): centre x px, centre y px, log of the size in px, roll in radians (clockwise on

@@ -26,10 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from facemask_video.errors import TracksError, VideoWriteError
-from facemask_video.faces import TrackedFace
-from facemask_video.frames import Frame
-from facemask_video.geometry import Box
+from facemask_video.core.errors import TracksError, VideoWriteError
+from facemask_video.core.faces import TrackedFace
+from facemask_video.core.frame import Frame
+from facemask_video.core.geometry import Box
 
 FORMAT = "facemask-tracks/1"
 
@@ -252,3 +252,28 @@ def digest(path: Path) -> str:
     """Return a file's SHA-256 in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_source(path: Path) -> dict[str, Any]:
+    """Return what a sidecar's header says of its video: name, size and hash."""
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest(path)}
+
+
+def check_source(sidecar: Sidecar, path: Path) -> None:
+    """Refuse a sidecar that was made from another file.
+
+    Raises:
+        TracksError: The hash in the header is not the file's, or there is none.
+    """
+    expected = sidecar.source.get("sha256")
+    if expected is None:
+        raise TracksError(
+            f"{sidecar.path}: line 1 names no sha256 of the video; make it with --tracks-out."
+        )
+    found = digest(path)
+    if found != expected:
+        raise TracksError(
+            f"{sidecar.path}: the tracks belong to {sidecar.source.get('name', 'another file')} "
+            f"(sha256 {str(expected)[:12]}…), not to {path} (sha256 {found[:12]}…); "
+            "track this file with --tracks-out."
+        )

@@ -1,20 +1,17 @@
 """Detections into persons: who is who, and where each was at every frame."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.faces import DetectedFrame, Detection, TrackedFace, TrackedFrame
-from facemask_video.frames import Frame, time_s
-from facemask_video.geometry import covered
-from facemask_video.track.appearance import Look, look_at, unlikeness
+from facemask_video.core.faces import Detection, TrackedFace
+from facemask_video.core.geometry import covered
+from facemask_video.track.appearance import Look, unlikeness
 from facemask_video.track.association import assign, costs
-from facemask_video.track.history import SMOOTHINGS, UNNAMED, Track
 from facemask_video.track.pose import PosedFace, take_apart
+from facemask_video.track.track import SMOOTHINGS, UNNAMED, Track
 
 _GOES_ON_AT = 0.8
 # A person keeps the track down to this part of the smallest face, so that nobody flickers there.
@@ -303,44 +300,8 @@ def _lies_at_neck(new: _Sight, known: _Sight) -> bool:
     return bool(apart.imag > 0 and abs(apart.real) < _STRAIGHT_BELOW * face.width_px)
 
 
-def _look(frame: Frame, detection: Detection) -> Look:
-    return look_at(frame, detection.box)
-
-
 def _contested(possible: NDArray[np.bool_]) -> list[int]:
     """Return the columns that could go to several rows, or to a row that could take several."""
     wanted = possible.sum(axis=0) > 1
     choosy = possible[possible.sum(axis=1) > 1].any(axis=0)
     return [int(column) for column in np.flatnonzero(wanted | choosy)]
-
-
-class TrackFaces:
-    """Give every face a person's number and a smoothed path.
-
-    Holds up to ``look_ahead`` frames of the tracker.
-
-    Args:
-        tracker: A fresh one; it is used up.
-    """
-
-    def __init__(self, tracker: Tracker) -> None:
-        """Take the tracker."""
-        self._tracker = tracker
-
-    def __call__(self, items: Iterable[DetectedFrame], /) -> Iterator[TrackedFrame]:
-        """Yield each frame with the persons in it."""
-        held: deque[Frame] = deque()
-        n_given = 0
-        for item in items:
-            frame = item.frame
-            self._tracker.push(
-                time_s(frame), item.detections, cut=item.cut, look=partial(_look, frame)
-            )
-            held.append(item.frame)
-            if len(held) > self._tracker.look_ahead:
-                yield TrackedFrame(held.popleft(), self._tracker.faces(n_given))
-                n_given += 1
-        self._tracker.finish()
-        while held:
-            yield TrackedFrame(held.popleft(), self._tracker.faces(n_given))
-            n_given += 1

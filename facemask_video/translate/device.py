@@ -2,7 +2,7 @@
 
 import torch
 
-from facemask_video.errors import DeviceError
+from facemask_video.core.errors import DeviceError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
-from facemask_video.direction import Direction
-from facemask_video.faces import Crop, TranslatedCrop
+from facemask_video.core.direction import Direction
+from facemask_video.core.faces import Crop, TranslatedCrop
+from facemask_video.core.pixels import to_alphas, to_images, to_network
 from facemask_video.translate.device import DTYPES
 from facemask_video.translate.networks import Generator
-from facemask_video.translate.pixels import to_alphas, to_images, to_network
 from facemask_video.translate.weights import WeightsCard, load_generator
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from facemask_video.align.template import ALIGNMENT_ID
-from facemask_video.direction import Direction
-from facemask_video.errors import WeightsError
-from facemask_video.network_files import (
+from facemask_video.core.direction import Direction
+from facemask_video.core.errors import WeightsError
+from facemask_video.core.network_file import (
     read_network_card,
     read_network_file,
     take_tensors,
     write_network_file,
 )
+from facemask_video.core.pixels import VALUE_RANGE
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
-from facemask_video.translate.pixels import VALUE_RANGE
 
 FORMAT = "facemask-weights/1"
 CAPACITIES = {"fast": "lite", "standard": "standard"}

@@ -1,6 +1,6 @@
 """Video in and out, each frame on its own planes. The only room that imports PyAV."""
 
-from facemask_video.video.native import NativeFrame
+from facemask_video.video.native_frame import NativeFrame
 from facemask_video.video.panels import beside, grey_frame
 from facemask_video.video.probe import probe
 from facemask_video.video.reader import VideoReader

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.video.layout import Layout
+from facemask_video.video.plane_layout import Layout
 
 Floats = NDArray[np.float32]
 

@@ -14,9 +14,9 @@ import numpy as np
 from av.codec import Codec
 from av.stream import AttachmentStream
 
-from facemask_video.errors import VideoReadError
-from facemask_video.geometry import Box
-from facemask_video.video.native import NativeFrame
+from facemask_video.core.errors import VideoReadError
+from facemask_video.core.geometry import Box
+from facemask_video.video.native_frame import NativeFrame
 from facemask_video.video.probe import (
     codec_name,
     describe_error,

@@ -4,8 +4,8 @@ import av
 from av.video.reformatter import Interpolation
 
 from facemask_video.video.colour import effective_matrix
-from facemask_video.video.layout import layout_of
-from facemask_video.video.native import NativeFrame
+from facemask_video.video.native_frame import NativeFrame
+from facemask_video.video.plane_layout import layout_of
 from facemask_video.video.reader import PictureTags
 
 _EXACT = int(

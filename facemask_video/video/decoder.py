@@ -12,7 +12,7 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from facemask_video.errors import VideoReadError
+from facemask_video.core.errors import VideoReadError
 from facemask_video.video.probe import describe_error, open_source
 
 # 0 lets FFmpeg take as many as there are processors.

@@ -11,8 +11,8 @@ from av.codec.codec import UnknownCodecError, find_best_pix_fmt_of_list
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
-from facemask_video.errors import VideoWriteError
-from facemask_video.video.layout import layout_of, nearest_layout
+from facemask_video.core.errors import VideoWriteError
+from facemask_video.video.plane_layout import layout_of, nearest_layout
 from facemask_video.video.probe import describe_error
 
 # x264's "visually lossless or nearly so".

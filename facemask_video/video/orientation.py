@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.geometry import Box
+from facemask_video.core.geometry import Box
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import av
 import numpy as np
 
-from facemask_video.frames import AlphaF32, Frame
-from facemask_video.video.layout import Layout
-from facemask_video.video.native import NativeFrame, native
+from facemask_video.core.frame import AlphaF32, Frame
+from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.orientation import Orientation
+from facemask_video.video.plane_layout import Layout
 
 
 def panel_size(

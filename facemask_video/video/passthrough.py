@@ -17,7 +17,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 
-from facemask_video.errors import VideoReadError, VideoWriteError
+from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.video.probe import (
     codec_name,
     describe_error,

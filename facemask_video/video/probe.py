@@ -19,16 +19,16 @@ from av.container import InputContainer
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
-from facemask_video.errors import VideoReadError
-from facemask_video.frames import ChapterInfo, StreamInfo, VideoInfo
+from facemask_video.core.errors import VideoReadError
+from facemask_video.core.frame import ChapterInfo, StreamInfo, VideoInfo
 from facemask_video.video.colour import (
     MATRIX_NAMES,
     PRIMARIES_NAMES,
     RANGE_NAMES,
     TRANSFER_NAMES,
 )
-from facemask_video.video.layout import nearest_layout
 from facemask_video.video.orientation import UPRIGHT, Orientation, display_matrix_of
+from facemask_video.video.plane_layout import nearest_layout
 
 # Demuxers that read one file and nothing else. The audio ones are here so that an audio file is
 # called that, and not unreadable.

@@ -14,12 +14,12 @@ import av.error
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from facemask_video.errors import VideoReadError
-from facemask_video.frames import VideoInfo
+from facemask_video.core.errors import VideoReadError
+from facemask_video.core.frame import VideoInfo
 from facemask_video.video.decoder import Decoder
-from facemask_video.video.layout import layout_of, nearest_layout
-from facemask_video.video.native import NativeFrame, Workshop
+from facemask_video.video.native_frame import NativeFrame, Workshop
 from facemask_video.video.panels import panel_size
+from facemask_video.video.plane_layout import layout_of, nearest_layout
 from facemask_video.video.probe import (
     describe,
     first_picture,

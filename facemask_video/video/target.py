@@ -4,7 +4,7 @@ import os
 from fractions import Fraction
 from pathlib import Path
 
-from facemask_video.errors import VideoWriteError
+from facemask_video.core.errors import VideoWriteError
 from facemask_video.video.probe import describe_error
 
 MUXERS = {

@@ -19,13 +19,13 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from facemask_video.errors import VideoReadError, VideoWriteError
-from facemask_video.frames import Frame
+from facemask_video.core.errors import VideoReadError, VideoWriteError
+from facemask_video.core.frame import Frame
 from facemask_video.video.conversion import converted, range_and_matrix
 from facemask_video.video.encoder import EncoderPlan, configure, plan_encoder
-from facemask_video.video.losses import losses
+from facemask_video.video.lost_metadata import losses
 from facemask_video.video.matroska import set_pixel_aspect
-from facemask_video.video.native import NativeFrame, native
+from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
 from facemask_video.video.probe import describe_error, fraction, probe
 from facemask_video.video.reader import VideoReader

@@ -7,13 +7,13 @@ import cv2
 import numpy as np
 import pytest
 
-from facemask_video import geometry
 from facemask_video.align.crop import cut_crop, cut_from_image, frame_to_crop
 from facemask_video.align.similarity import fit_similarity
 from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT, TEMPLATE
-from facemask_video.faces import TrackedFace
-from facemask_video.frames import ImageU8, Patch
-from facemask_video.geometry import Affine, Box
+from facemask_video.core import geometry
+from facemask_video.core.faces import TrackedFace
+from facemask_video.core.frame import ImageU8, Patch
+from facemask_video.core.geometry import Affine, Box
 
 CROP_PX = 64
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])

@@ -7,7 +7,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from facemask_video.cli.main import main
-from facemask_video.direction import Direction
+from facemask_video.core.direction import Direction
 from facemask_video.translate.networks import GeneratorSpec, build_generator
 from facemask_video.translate.weights import WeightsCard, save_generator
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from facemask_video.config import ConvertConfig
-from facemask_video.settings import read_toml
+from facemask_video.config.settings import read_toml
 
 _ROOT = Path(__file__).parents[2]
 _CONFIGS = sorted((_ROOT / "configs" / "convert").glob("*.toml"))

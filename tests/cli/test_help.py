@@ -13,7 +13,7 @@ from facemask_video.cli.main import main
 from facemask_video.cli.options import SettingOption
 from facemask_video.cli.track import track
 from facemask_video.config import ConvertConfig, CurateConfig, ExtractConfig, TracksConfig
-from facemask_video.settings import settings_of
+from facemask_video.config.settings import settings_of
 from tests.cli.conftest import Run
 
 _COMMANDS = ["convert", "curate", "doctor", "extract", "inspect", "track", "verify"]

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.faces import Crop, TrackedFace, TranslatedCrop
-from facemask_video.frames import AlphaF32, ImageU8
-from facemask_video.geometry import Affine, Box
+from facemask_video.core.faces import Crop, TrackedFace, TranslatedCrop
+from facemask_video.core.frame import AlphaF32, ImageU8
+from facemask_video.core.geometry import Affine, Box
 
 SIZE_PX = 128
 

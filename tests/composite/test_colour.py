@@ -10,7 +10,7 @@ from facemask_video.composite.colour import (
     match_colour,
     transfer_levels,
 )
-from facemask_video.faces import TranslatedCrop
+from facemask_video.core.faces import TranslatedCrop
 from tests.composite.crops import SIZE_PX, lower_half, picture, translated
 
 MATCHING = ["histogram", "mean-std"]

@@ -3,14 +3,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from facemask_video import geometry
 from facemask_video.composite import paste as room
 from facemask_video.composite.alpha import clean, coverage_window
 from facemask_video.composite.paste import SHARPNESS, make_patch
-from facemask_video.faces import TranslatedCrop
-from facemask_video.frames import Patch
-from facemask_video.geometry import Affine, Box
-from facemask_video.warp import warp
+from facemask_video.core import geometry
+from facemask_video.core.faces import TranslatedCrop
+from facemask_video.core.frame import Patch
+from facemask_video.core.geometry import Affine, Box
+from facemask_video.core.warp import warp
 from tests.composite.crops import SIZE_PX, lower_half, picture, similarity, translated
 
 WIDTH_PX, HEIGHT_PX = 320, 240

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from facemask_video.composite.alpha import clean
 from facemask_video.composite.stabilise import Stabiliser
-from facemask_video.faces import TranslatedCrop
+from facemask_video.core.faces import TranslatedCrop
 from tests.composite.crops import SIZE_PX, lower_half, picture, translated
 
 N_FRAMES = 12

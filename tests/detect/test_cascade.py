@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from facemask_video.core.faces import Detection
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box, expand, iou
 from facemask_video.detect import cascade
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.mtcnn import MtcnnDetector
-from facemask_video.faces import Detection
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box, expand, iou
 from facemask_video.video import VideoReader
 
 CPU = torch.device("cpu")

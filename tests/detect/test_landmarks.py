@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from facemask_video.core.errors import WeightsError
+from facemask_video.core.frame import ImageU8
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.landmarks import (
     LandmarkNetwork,
@@ -14,8 +16,6 @@ from facemask_video.detect.landmarks import (
     load_landmarks,
     save_landmarks,
 )
-from facemask_video.errors import WeightsError
-from facemask_video.frames import ImageU8
 from facemask_video.video import VideoReader
 
 CPU = torch.device("cpu")

@@ -6,12 +6,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from facemask_video.detect.cuts import CutFinder
+from facemask_video.core.faces import DetectedFrame, Detection
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box, iou
+from facemask_video.detect.shot_boundary import CutFinder
 from facemask_video.detect.size import detect_size_px, in_frame
 from facemask_video.detect.stage import SEARCH_FRAMES, DetectFaces
-from facemask_video.faces import DetectedFrame, Detection
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box, iou
 from tests.fakes import FakeFrame, detection_at
 
 WIDTH, HEIGHT = 160, 120

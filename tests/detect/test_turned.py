@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from facemask_video.config import DetectConfig, TracksConfig
-from facemask_video.detect.look import looking_detector
+from facemask_video.core.faces import Detection
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box, iou
+from facemask_video.detect.build import looking_detector
 from facemask_video.detect.turned import QUARTERS, TurnedDetector
-from facemask_video.faces import Detection
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box, iou
-from facemask_video.pipeline.clock import Steps
-from facemask_video.pipeline.follow import follow_faces
-from facemask_video.pipeline.networks import load_finder
+from facemask_video.pipeline.load import load_finder
+from facemask_video.pipeline.timing import Steps
+from facemask_video.pipeline.track_source import follow_faces
 from facemask_video.video import VideoReader
 from tests.synthetic import encode_clip
 

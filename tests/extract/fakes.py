@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from facemask_video.core.faces import Detection
+from facemask_video.core.frame import ImageU8
 from facemask_video.detect.detector import Detector
-from facemask_video.extract.cuts import Cut
-from facemask_video.extract.judge import Opinion
-from facemask_video.extract.networks import Networks
+from facemask_video.extract.crops import Cut
+from facemask_video.extract.load import Networks
 from facemask_video.extract.placement import Placement
-from facemask_video.faces import Detection
-from facemask_video.frames import ImageU8
-from facemask_video.pipeline.networks import Finder
+from facemask_video.extract.quality_assessor import Opinion
+from facemask_video.pipeline.load import Finder
 from tests.fakes import ScriptedDetector, detection_at
 
 WIDTH_PX, HEIGHT_PX = 160, 120

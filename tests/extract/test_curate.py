@@ -4,7 +4,7 @@ from random import Random
 import pytest
 
 from facemask_video.config.extract import FilterConfig, SplitConfig
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 from facemask_video.extract.curate import REASONS, curate
 from facemask_video.extract.manifest import ManifestRow
 from facemask_video.extract.splits import split_of

@@ -3,7 +3,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from facemask_video.errors import CropsError
+from facemask_video.core.errors import CropsError
 from facemask_video.extract.manifest import (
     MANIFEST,
     crop_id,

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from facemask_video.align.template import TEMPLATE
+from facemask_video.core.frame import ImageU8
 from facemask_video.extract.quality import exposure, head_pose, sharpness
-from facemask_video.frames import ImageU8
 
 
 def _textured(side_px: int = 128, *, low: int = 40, high: int = 200, seed: int = 0) -> ImageU8:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from facemask_video.config.extract import SampleConfig
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 from facemask_video.extract.sampling import BestOfTracks, EveryNth
 from tests.fakes import fake_frames
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facemask_video.errors import VideoReadError
+from facemask_video.core.errors import VideoReadError
 from facemask_video.extract.sources import find_sources, read_picture
 
 

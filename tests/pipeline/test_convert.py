@@ -17,11 +17,11 @@ from facemask_video.config import (
     TranslateConfig,
     VideoConfig,
 )
-from facemask_video.direction import Direction
-from facemask_video.errors import VideoReadError, VideoWriteError
-from facemask_video.faces import Crop, Detection, TranslatedCrop
-from facemask_video.frames import ImageU8
-from facemask_video.geometry import Box
+from facemask_video.core.direction import Direction
+from facemask_video.core.errors import VideoReadError, VideoWriteError
+from facemask_video.core.faces import Crop, Detection, TranslatedCrop
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.geometry import Box
 from facemask_video.pipeline.convert import STEPS, convert
 from facemask_video.track.sidecar import read_sidecar
 from facemask_video.video import NativeFrame, VideoReader, probe

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from facemask_video.align.crop import cut_crop
-from facemask_video.detect.stage import DetectFaces
-from facemask_video.direction import Direction
-from facemask_video.faces import (
+from facemask_video.align.stage import AlignFaces
+from facemask_video.classify.stage import GateFaces
+from facemask_video.composite.stage import BlendFaces, MatchColours, SteadyFaces
+from facemask_video.core.direction import Direction
+from facemask_video.core.faces import (
     NEXT_PART,
     CroppedFrame,
     DetectedFrame,
@@ -17,17 +19,11 @@ from facemask_video.faces import (
     TranslatedCrop,
     TranslatedFrame,
 )
-from facemask_video.pipeline.gate import GateFaces
+from facemask_video.core.stage import Stage
+from facemask_video.detect.stage import DetectFaces
 from facemask_video.pipeline.prefetch import prefetch
-from facemask_video.pipeline.stage import Stage
-from facemask_video.pipeline.stages import (
-    AlignFaces,
-    BlendFaces,
-    MatchColours,
-    SteadyFaces,
-    TranslateFaces,
-)
 from facemask_video.track import Tracker, TrackFaces
+from facemask_video.translate.stage import TranslateFaces
 from tests.fakes import (
     FakeFrame,
     InvertTranslator,

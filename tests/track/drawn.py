@@ -7,9 +7,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.faces import DetectedFrame, Detection, TrackedFace
-from facemask_video.frames import ImageU8, Patch
-from facemask_video.geometry import Box
+from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace
+from facemask_video.core.frame import ImageU8, Patch
+from facemask_video.core.geometry import Box
 from facemask_video.track import Tracker, TrackFaces
 
 TIME_BASE = Fraction(1, 90_000)

@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from facemask_video.errors import TracksError
-from facemask_video.faces import TrackedFace
+from facemask_video.composite.overlay import overlay
+from facemask_video.core.errors import TracksError
+from facemask_video.core.faces import TrackedFace
 from facemask_video.track import (
     ReplayTracks,
     Sidecar,
@@ -11,7 +12,6 @@ from facemask_video.track import (
     SidecarWriter,
     check_source,
     describe_source,
-    overlay,
     read_sidecar,
 )
 from tests.track.drawn import Place, TimedFrame, detection

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facemask_video.errors import TracksError
-from facemask_video.faces import TrackedFace
-from facemask_video.geometry import Box
+from facemask_video.core.errors import TracksError
+from facemask_video.core.faces import TrackedFace
+from facemask_video.core.geometry import Box
 from facemask_video.track.sidecar import SidecarFace, SidecarWriter, read_sidecar
 from tests.track.drawn import Place, TimedFrame, detection
 

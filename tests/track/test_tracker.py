@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from facemask_video.faces import DetectedFrame, Detection, TrackedFace
-from facemask_video.geometry import covered
+from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace
+from facemask_video.core.geometry import covered
 from facemask_video.track import Tracker, TrackFaces, tracker
 from tests.fakes import FakeFrame
 from tests.track.drawn import Place, TimedFrame, centre, detection, times, track

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from facemask_video.align.template import TEMPLATE
-from facemask_video.settings import build
+from facemask_video.config.settings import build
 from trainers.config import TrainConfig
 from trainers.data.crops import CropSet
 from trainers.fit.sources import TrainingCrops

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from facemask_video.errors import DeviceError
+from facemask_video.core.errors import DeviceError
 from facemask_video.translate.device import has_native_bf16, pick_device, pick_precision
 
 CPU = torch.device("cpu")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from facemask_video.direction import Direction
-from facemask_video.faces import Crop, TrackedFace
-from facemask_video.geometry import Box
+from facemask_video.core.direction import Direction
+from facemask_video.core.faces import Crop, TrackedFace
+from facemask_video.core.geometry import Box
+from facemask_video.core.pixels import to_alphas, to_images, to_network
 from facemask_video.translate.networks import GeneratorSpec, build_generator
-from facemask_video.translate.pixels import to_alphas, to_images, to_network
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import WeightsCard, save_generator
 

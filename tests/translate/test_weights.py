@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from facemask_video.config import TranslateConfig
-from facemask_video.direction import Direction
-from facemask_video.errors import WeightsError
-from facemask_video.settings import settings_of
+from facemask_video.config.settings import settings_of
+from facemask_video.core.direction import Direction
+from facemask_video.core.errors import WeightsError
 from facemask_video.translate import weights
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
 from facemask_video.translate.weights import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
-from facemask_video.errors import VideoReadError, VideoWriteError
+from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.video import VideoReader, VideoWriter, probe
 from facemask_video.video import decoder as decoder_module
 from tests.synthetic import (

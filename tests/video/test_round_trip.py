@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from facemask_video.errors import VideoWriteError
-from facemask_video.frames import Patch
-from facemask_video.geometry import Box
+from facemask_video.core.errors import VideoWriteError
+from facemask_video.core.frame import Patch
+from facemask_video.core.geometry import Box
 from facemask_video.video import VideoReader, VideoWriter, beside, probe
 from facemask_video.video.compare import digest_streams, largest_difference
 from tests.synthetic import encode_clip, moving_square_frames

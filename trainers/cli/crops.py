@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from facemask_video.settings import settings_of
+from facemask_video.config.settings import settings_of
 from trainers.cli.progress import cutting_line
 from trainers.config import DataConfig
 

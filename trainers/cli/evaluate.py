@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from facemask_video.cli.options import SectionedCommand, setting_options, typed_settings
-from facemask_video.settings import as_plain, build, read_toml
+from facemask_video.config.settings import as_plain, build, read_toml
 from trainers.evaluate.config import EvaluateConfig
 
 
@@ -99,9 +99,9 @@ def _evaluated(config: EvaluateConfig) -> dict[str, str]:
             "torchmetrics is not installed, which measures; pip install 'facemask-video[evaluate]'."
         ) from exc
 
+    from trainers.evaluate.evaluation import evaluate as run_evaluate
     from trainers.evaluate.page import report_page
     from trainers.evaluate.report import to_markdown
-    from trainers.evaluate.run import evaluate as run_evaluate
 
     report = run_evaluate(config, on_step=lambda step: click.echo(step, err=True))
     return {"md": to_markdown(report), "json": report.to_json(), "html": report_page(report)}

@@ -10,8 +10,8 @@ import click
 
 from facemask_video.cli.failures import INTERRUPTED
 from facemask_video.cli.options import SectionedCommand, setting_option, typed_settings
-from facemask_video.errors import ConfigError
-from facemask_video.settings import as_plain, build, read_tables, read_toml, settings_of
+from facemask_video.config.settings import as_plain, build, read_tables, read_toml, settings_of
+from facemask_video.core.errors import ConfigError
 from trainers.cli.progress import cutting_line, on_stats
 from trainers.config import TrainConfig
 

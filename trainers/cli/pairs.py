@@ -7,7 +7,7 @@ import click
 
 from facemask_video.cli.failures import SOME_FAILED
 from facemask_video.cli.options import setting_options, typed_settings
-from facemask_video.settings import build
+from facemask_video.config.settings import build
 from trainers.cli.progress import cutting_line
 from trainers.pairs.config import PairsConfig
 
@@ -36,7 +36,7 @@ def pairs(ctx: click.Context, /, place: Path, output: Path, **_settings: object)
     facemask-train pairs A -o generated --with generator
     """
     from trainers.fit.sources import note_skipped
-    from trainers.pairs.run import make_pairs
+    from trainers.pairs.make_pairs import make_pairs
 
     config = build(PairsConfig, typed_settings(ctx))
     outcome = make_pairs(

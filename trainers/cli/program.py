@@ -4,15 +4,15 @@ import click
 
 from facemask_video import __version__
 from facemask_video.cli.failures import ClearFailures
-from trainers.cli.covers import covers
 from trainers.cli.crops import crops
 from trainers.cli.evaluate import evaluate
 from trainers.cli.export import export
 from trainers.cli.fit import fit
-from trainers.cli.gate import gate
 from trainers.cli.import_pth import import_pth
 from trainers.cli.landmarks import landmarks
+from trainers.cli.mask_classifier import gate
 from trainers.cli.pairs import pairs
+from trainers.cli.pseudo_labels import covers
 from trainers.cli.study import study
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from facemask_video.cli.options import setting_options, typed_settings
-from facemask_video.settings import build
+from facemask_video.config.settings import build
 from trainers.study.config import StudyConfig
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from facemask_video.settings import check, setting
+from facemask_video.config.settings import check, setting
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from facemask_video.settings import check, setting
+from facemask_video.config.settings import check, setting
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from facemask_video.errors import ConfigError
-from facemask_video.settings import check, setting
+from facemask_video.config.settings import check, setting
+from facemask_video.core.errors import ConfigError
 from trainers.config.data import AugmentationConfig, DataConfig
 from trainers.config.methods import (
     CutConfig,

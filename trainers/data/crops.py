@@ -14,15 +14,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video import geometry
 from facemask_video.align.crop import cut_from_image
 from facemask_video.align.template import ALIGNMENT_ID
+from facemask_video.core import geometry
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.faces import Detection
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.warp import warp
 from facemask_video.detect.detector import Detector, NearDetector
-from facemask_video.detect.sights import is_same
-from facemask_video.errors import ConfigError
-from facemask_video.faces import Detection
-from facemask_video.frames import ImageU8
-from facemask_video.warp import warp
+from facemask_video.detect.observations import is_same
 
 _DETECT_SIDE_PX = 640
 
@@ -44,7 +44,7 @@ class CropSet:
         landmarks: float32, shape (n, 5, 2), as fractions of the side.
         names: Source of each, beginning with its folder's name; what splits go by.
         covers: Where a mask lies, uint8 (n, S, S), 0 to 254; 255 throughout a crop says that nobody
-            knows. None where nothing is known of any; `trainers.data.covers` makes them.
+            knows. None where nothing is known of any; `trainers.data.pseudo_labels` makes them.
         moments: Where in a video each was cut, int64 (n, 2): the number of its track, another for
             every track of the set, and of its frame; -1 in both for a picture that stands alone.
             None where all do.

@@ -2,8 +2,8 @@
 
 import torch
 
+from facemask_video.detect.build import looking_detector
 from facemask_video.detect.detector import NearDetector
-from facemask_video.detect.look import looking_detector
 
 MIN_FACE_PX = 40.0
 

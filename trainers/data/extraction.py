@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 from facemask_video.extract.manifest import MANIFEST, ManifestRow, read_manifest
 from trainers.data.crops import CropSet, read_rgb, resize_crop
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 
 PATTERNS = ("plain", "stripes", "dots", "checks", "blotches", "weave", "print")
 SHAPES = ("surgical", "cloth", "ffp2")

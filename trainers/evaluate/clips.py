@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 from facemask_video.verify import verify
 from trainers.evaluate.figures import About, Figure, averaged
 from trainers.evaluate.time import read_clip, time_figures

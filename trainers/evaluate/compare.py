@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 from trainers.evaluate.figures import Figure, resampled_means
 from trainers.evaluate.report import Report, number
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facemask_video.settings import check, setting
+from facemask_video.config.settings import check, setting
 from trainers.config.faces import FacesConfig
 
 

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance, NoTrainInceptionV3
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from facemask_video.detect.features import OnetFeatures
-from facemask_video.errors import ConfigError, WeightsError
-from facemask_video.translate.pixels import to_network
+from facemask_video.core.errors import ConfigError, WeightsError
+from facemask_video.core.pixels import to_network
 from trainers.evaluate.figures import OURS, About, Figure
 from trainers.evaluate.sets import Images
+from trainers.gan.face_features import OnetFeatures
 
 Extractor = Callable[[Images], Tensor]
 """Turns pictures into float64 features, shape (n, d)."""

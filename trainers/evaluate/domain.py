@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
-from facemask_video.direction import Direction
-from facemask_video.errors import WeightsError
-from facemask_video.translate.gate import Gate
+from facemask_video.classify.mask_classifier import Gate
+from facemask_video.core.direction import Direction
+from facemask_video.core.errors import WeightsError
 from trainers.evaluate.figures import OURS, About, Figure, averaged
 from trainers.evaluate.sets import Images
 

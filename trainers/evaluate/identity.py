@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.align.similarity import fit_similarity
-from facemask_video.errors import ConfigError, WeightsError
-from facemask_video.frames import ImageU8
-from facemask_video.warp import warp
+from facemask_video.core.errors import ConfigError, WeightsError
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.warp import warp
 from trainers.evaluate.figures import About, Figure, averaged
 
 HEIGHT_PX = 112

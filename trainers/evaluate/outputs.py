@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from facemask_video.composite.alpha import clean, coverage_window
 from facemask_video.composite.colour import match_colour
 from facemask_video.config import CompositeConfig
-from facemask_video.faces import Crop, TrackedFace, TranslatedCrop
-from facemask_video.frames import AlphaF32, ImageU8
-from facemask_video.geometry import bounding_box
+from facemask_video.core.faces import Crop, TrackedFace, TranslatedCrop
+from facemask_video.core.frame import AlphaF32, ImageU8
+from facemask_video.core.geometry import bounding_box
 from trainers.data.crops import CropSet
 from trainers.evaluate.sets import Images
 

@@ -7,8 +7,8 @@ from html import escape
 import cv2
 import numpy as np
 
-from facemask_video.errors import ConfigError
-from facemask_video.frames import ImageU8
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.frame import ImageU8
 from trainers.evaluate.compare import Difference, comparison_table
 from trainers.evaluate.figures import Figure
 from trainers.evaluate.report import Grid, Report, groups, shown, sources, table

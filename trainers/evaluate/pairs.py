@@ -17,7 +17,7 @@ from torchmetrics.functional.image import (
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
 from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT
-from facemask_video.frames import ImageU8
+from facemask_video.core.frame import ImageU8
 from trainers.evaluate.figures import OURS, About, Figure, averaged
 from trainers.evaluate.sets import Images, Pairs, Regions
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facemask_video.errors import ConfigError
-from facemask_video.frames import ImageU8
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.frame import ImageU8
 from trainers.data.crops import main_face, read_rgb
 from trainers.data.detector import photograph_detector
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from facemask_video import __version__
-from facemask_video.errors import ConfigError
-from facemask_video.frames import ImageU8
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.frame import ImageU8
 from trainers.evaluate.figures import OURS, Figure
 
 FORMAT = "facemask-evaluation/1"

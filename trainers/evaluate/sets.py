@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from facemask_video import geometry
 from facemask_video.align.crop import cut_from_image
-from facemask_video.errors import ConfigError
-from facemask_video.warp import warp
+from facemask_video.core import geometry
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.warp import warp
 from trainers.data.crops import CropSet, cut_folder, resize_crop
 from trainers.data.detector import photograph_detector
 from trainers.data.extraction import is_extraction, read_extraction

@@ -13,9 +13,9 @@ from facemask_video.align.crop import cut_from_image
 from facemask_video.composite.colour import match_colour
 from facemask_video.composite.paste import make_patch
 from facemask_video.config import CompositeConfig
+from facemask_video.core.faces import Crop, TrackedFace, TranslatedCrop
+from facemask_video.core.frame import ImageU8
 from facemask_video.detect.detector import Detector
-from facemask_video.faces import Crop, TrackedFace, TranslatedCrop
-from facemask_video.frames import ImageU8
 from trainers.data.crops import main_face
 from trainers.evaluate.baselines import RADIUS_PX
 from trainers.evaluate.outputs import CropTranslator

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.align.crop import cut_crop
-from facemask_video.errors import ConfigError
-from facemask_video.faces import TrackedFace
-from facemask_video.frames import ImageU8
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.faces import TrackedFace
+from facemask_video.core.frame import ImageU8
 from facemask_video.track.sidecar import SidecarFrame, read_sidecar
 from facemask_video.video import NativeFrame, VideoReader
 from trainers.evaluate.figures import About, Figure, averaged

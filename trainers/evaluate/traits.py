@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.errors import ConfigError
-from facemask_video.frames import ImageU8
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.frame import ImageU8
 from trainers.data.crops import CropSet
 from trainers.evaluate.figures import OURS, Figure, averaged
 

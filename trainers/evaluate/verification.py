@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 from trainers.evaluate.figures import About, Figure, averaged
 
 KINDS = (("bare", "bare"), ("masked", "masked"), ("bare", "masked"))

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from facemask_video.detect.features import OnetFeatures
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.pixels import to_images
 from facemask_video.translate.networks import Generator
-from facemask_video.translate.pixels import to_images
 from trainers.data.crops import CropSet
 from trainers.fit.previews import crops_as_they_are
+from trainers.gan.face_features import OnetFeatures
 
 _MOST = 200
 """Faces of each domain; more take longer and hardly change the order of two generators."""

@@ -7,9 +7,8 @@ from typing import Any
 
 import torch
 
-from facemask_video.detect.features import FaceFeatures, OnetFeatures, VggfaceFeatures
-from facemask_video.direction import Direction
-from facemask_video.errors import ConfigError, WeightsError
+from facemask_video.core.direction import Direction
+from facemask_video.core.errors import ConfigError, WeightsError
 from facemask_video.translate.networks import Generator, GeneratorSpec
 from facemask_video.translate.weights import load_generator
 from trainers.config import GeneratorConfig, TrainConfig
@@ -22,6 +21,7 @@ from trainers.gan.cyclegan import Cyclegan, CycleganOptions
 from trainers.gan.diff_augment import parse_kinds
 from trainers.gan.discriminators import DiscriminatorSpec
 from trainers.gan.extras import ExtraOptions
+from trainers.gan.face_features import FaceFeatures, OnetFeatures, VggfaceFeatures
 from trainers.gan.method import Method
 from trainers.gan.pix2pix import Pix2pix, Pix2pixOptions
 from trainers.gan.warm_start import WarmStart, WarmStartOptions

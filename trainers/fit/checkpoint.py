@@ -14,7 +14,7 @@ from zipfile import BadZipFile
 
 import torch
 
-from facemask_video.errors import TrainingError
+from facemask_video.core.errors import TrainingError
 
 FORMAT = "facemask-checkpoint/2"
 _FIRST_FORMAT = "facemask-checkpoint/1"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from facemask_video.frames import ImageU8
+from facemask_video.core.frame import ImageU8
 
 _PANEL_PX = (320, 180)
 _MARGIN_PX = 24

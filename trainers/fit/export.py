@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import torch
 
-from facemask_video.direction import Direction
-from facemask_video.frames import ImageU8
-from facemask_video.settings import as_plain, build, read_tables
+from facemask_video.config.settings import as_plain, build, read_tables
+from facemask_video.core.direction import Direction
+from facemask_video.core.frame import ImageU8
 from facemask_video.translate.networks import Generator, build_generator
 from facemask_video.translate.weights import WeightsCard, save_generator
 from trainers.config import TrainConfig

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
-from facemask_video.errors import ConfigError, TrainingError
-from facemask_video.settings import as_plain
+from facemask_video.config.settings import as_plain
+from facemask_video.core.errors import ConfigError, TrainingError
 from trainers.config import TrainConfig
 from trainers.data.batches import batches
 from trainers.fit.build import build_method, build_samples

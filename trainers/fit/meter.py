@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from facemask_video.errors import TrainingError
+from facemask_video.core.errors import TrainingError
 from trainers.fit.processes import Processes
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facemask_video.errors import ConfigError, TrainingError
-from facemask_video.frames import ImageU8
+from facemask_video.core.errors import ConfigError, TrainingError
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.pixels import to_network
 from facemask_video.translate.networks import Generator
-from facemask_video.translate.pixels import to_network
 from facemask_video.translate.weights import WeightsCard
 
 _OPSET = 17

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facemask_video.errors import TrainingError
-from facemask_video.frames import ImageU8
+from facemask_video.core.errors import TrainingError
+from facemask_video.core.frame import ImageU8
+from facemask_video.core.pixels import to_images
 from facemask_video.translate.networks import Generator
-from facemask_video.translate.pixels import to_images
 from trainers.data.augment import Augmentation, vary
 from trainers.data.crops import CropSet
 from trainers.data.masks import draw_mask

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 
 Value = TypeVar("Value")
 

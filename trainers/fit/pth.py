@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 import torch
 from torch import Tensor
 
-from facemask_video.errors import WeightsError
+from facemask_video.core.errors import WeightsError
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
 
 _FIRST_BLOCK = 10

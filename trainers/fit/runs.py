@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from facemask_video.errors import TrainingError
+from facemask_video.core.errors import TrainingError
 from trainers.fit.schedule import Schedule
 
 _WEIGHT_DECAY = 1e-2

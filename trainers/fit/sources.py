@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 from trainers.config import DataConfig
 from trainers.data.crops import CropSet, cut_folder
 from trainers.data.detector import photograph_detector

@@ -13,7 +13,7 @@ from types import TracebackType
 import cv2
 import numpy as np
 
-from facemask_video.frames import ImageU8
+from facemask_video.core.frame import ImageU8
 
 _POLYNOMIAL = 0x82F63B78
 

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facemask_video.detect.features import FaceFeatures
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
 from trainers.data.batches import Batch
 from trainers.gan import losses
@@ -20,6 +19,7 @@ from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
 from trainers.gan.discriminators import DiscriminatorSpec
 from trainers.gan.extras import ExtraOptions, extra_losses
+from trainers.gan.face_features import FaceFeatures
 from trainers.gan.image_pool import ImagePool
 from trainers.gan.optimizers import descend, make_optimizer
 

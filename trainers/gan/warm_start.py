@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from facemask_video.detect.features import FaceFeatures
 from facemask_video.translate.networks import (
     Generator,
     GeneratorSpec,
@@ -23,6 +22,7 @@ from trainers.data.batches import Batch
 from trainers.gan import losses
 from trainers.gan.autocast import autocast
 from trainers.gan.discriminators import DiscriminatorSpec, build_discriminator
+from trainers.gan.face_features import FaceFeatures
 from trainers.gan.image_pool import ImagePool
 from trainers.gan.luma import chroma
 from trainers.gan.optimizers import descend, make_optimizer

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from facemask_video.errors import ConfigError
-from facemask_video.settings import check, setting
+from facemask_video.config.settings import check, setting
+from facemask_video.core.errors import ConfigError
 from trainers.data.styles import STYLES
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.frame import ImageU8
 from facemask_video.detect.detector import Detector
-from facemask_video.errors import ConfigError
 from facemask_video.extract.manifest import read_manifest
-from facemask_video.frames import ImageU8
 from trainers.data.crops import CropSet, face_crop, list_images, main_face, read_rgb, resize_crop
 from trainers.data.extraction import is_extraction, kept_rows
 

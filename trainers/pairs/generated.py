@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facemask_video.direction import Direction
+from facemask_video.core.direction import Direction
+from facemask_video.core.warp import warp
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
-from facemask_video.warp import warp
 from trainers.data.crops import resize_crop
 from trainers.evaluate.outputs import CropTranslator, placed, shown_parts
 from trainers.pairs.faces import Face

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from facemask_video.frames import AlphaF32, ImageU8
+from facemask_video.core.frame import AlphaF32, ImageU8
 from trainers.data.masks import draw_mask
 from trainers.data.styles import WRONG, named_style, worn_wrong
 from trainers.pairs.faces import Face

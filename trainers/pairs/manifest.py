@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from facemask_video.errors import CropsError
+from facemask_video.core.errors import CropsError
 
 MANIFEST, OPTIONS, LIST = "manifest.jsonl", "pairs.json", "pairs.csv"
 

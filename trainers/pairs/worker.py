@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemask_video.core.frame import ImageU8
 from facemask_video.detect.detector import Detector
-from facemask_video.frames import ImageU8
 from trainers.pairs.config import PairsConfig
 from trainers.pairs.faces import FaceSource, load_face
-from trainers.pairs.layout import BARE, MASKED, OUTLINE
+from trainers.pairs.folders import BARE, MASKED, OUTLINE
 from trainers.pairs.makers import DrawnMasks, Maker
 from trainers.pairs.manifest import PairRow
 
@@ -106,7 +106,7 @@ def load_gate() -> Callable[[ImageU8], bool]:
     _compute_in_one_thread()
     import torch
 
-    from facemask_video.translate.gate import Gate, default_gate
+    from facemask_video.classify.mask_classifier import Gate, default_gate
 
     gate = Gate.load(default_gate(), device=torch.device("cpu"))
     return lambda image: gate.masked_scores([image])[0] > 0.5

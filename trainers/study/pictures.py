@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facemask_video.errors import ConfigError
-from facemask_video.frames import ImageU8
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.frame import ImageU8
 from trainers.data.crops import list_images, read_rgb
 
 DIRECTIONS = ("mask", "unmask")

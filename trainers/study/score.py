@@ -9,7 +9,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from facemask_video.errors import ConfigError
+from facemask_video.core.errors import ConfigError
 from trainers.study.page import FORMAT
 
 logger = logging.getLogger(__name__)

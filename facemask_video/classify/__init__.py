@@ -1,0 +1,1 @@
+"""Which domain a face belongs to: masked or bare."""

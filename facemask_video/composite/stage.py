@@ -1,0 +1,103 @@
+"""The stages that put translated crops into the picture: colours, steadiness, blending, overlay."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from facemask_video.composite.colour import match_colour
+from facemask_video.composite.overlay import overlay
+from facemask_video.composite.paste import make_patch
+from facemask_video.composite.stabilise import Stabiliser
+from facemask_video.core.faces import BlendedFrame, PastedFace, TrackedFace, TranslatedFrame
+
+
+class MatchColours:
+    """Match each translated crop's colours to its source; holds nothing."""
+
+    def __init__(self, *, mode: str) -> None:
+        """Take ``none``, ``histogram`` or ``mean-std``."""
+        self._mode = mode
+
+    def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[TranslatedFrame]:
+        """Yield each frame with its crops matched."""
+        for item in items:
+            crops = tuple(match_colour(crop, self._mode) for crop in item.crops)
+            yield TranslatedFrame(item.frame, crops)
+
+
+class SteadyFaces:
+    """Blend each person's translated crops with their own past; holds one crop a person.
+
+    Args:
+        temporal: Strength in [0, 1].
+    """
+
+    def __init__(self, *, temporal: float) -> None:
+        """See the class."""
+        self._temporal = temporal
+
+    def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[TranslatedFrame]:
+        """Yield each frame with its crops steadied."""
+        stabiliser = Stabiliser(self._temporal)
+        for item in items:
+            crops = stabiliser.steady(item.crops, frame_index=item.frame.index)
+            yield TranslatedFrame(item.frame, crops)
+
+
+class BlendFaces:
+    """Blend the translated crops into the frame's own planes; holds nothing.
+
+    A frame in which no face changes anything is passed on as it is.
+    """
+
+    def __init__(self, *, coverage: float) -> None:
+        """Take the part of the crop that may be replaced, in (0, 1]."""
+        self._coverage = coverage
+
+    def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[BlendedFrame]:
+        """Yield each frame beside its source, and what was pasted where."""
+        for item in items:
+            pasted, unchanged = [], []
+            for crop in item.crops:
+                patch = make_patch(
+                    crop,
+                    frame_width_px=item.frame.width_px,
+                    frame_height_px=item.frame.height_px,
+                    coverage=self._coverage,
+                )
+                if patch is None:
+                    unchanged.append(crop.source.face)
+                else:
+                    pasted.append(PastedFace(crop.source.face, patch))
+            frame = item.frame
+            if pasted:
+                frame = frame.with_patches([face.patch for face in pasted])
+            yield BlendedFrame(item.frame, frame, tuple(pasted), tuple(unchanged))
+
+
+class DrawFaces:
+    """Draw over the finished frame what was followed and decided; holds nothing.
+
+    The source beside it, and the regions that a sidecar names, stay as they were.
+    """
+
+    def __call__(self, items: Iterable[BlendedFrame], /) -> Iterator[BlendedFrame]:
+        """Yield each frame with its faces' boxes, landmarks, numbers and verdicts on it."""
+        for item in items:
+            patches = overlay(
+                item.faces,
+                width_px=item.frame.width_px,
+                height_px=item.frame.height_px,
+                notes=[_verdict_text(face) for face in item.faces],
+            )
+            frame = item.frame.with_patches(patches) if patches else item.frame
+            yield replace(item, frame=frame)
+
+
+def _verdict_text(face: TrackedFace) -> str:
+    verdict = face.verdict
+    if verdict is None:
+        return ""
+    said = [verdict.domain or ""]
+    said += [] if verdict.score is None else [f"{verdict.score:.2f}"]
+    said += ["left alone"] if verdict.translate is False else []
+    return " ".join(said).strip()

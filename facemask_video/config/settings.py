@@ -1,0 +1,291 @@
+"""Settings: fields of frozen dataclasses that carry their own range, choices and help.
+
+A configuration is a frozen dataclass whose fields are settings, or sections: further dataclasses of
+settings. A setting's full name is dotted, ``section.key``. This file reads such dataclasses,
+checks their values, fills them from TOML and writes them as plain data; it knows none of them.
+"""
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from facemask_video.core.errors import ConfigError
+
+Config = TypeVar("Config")
+
+_KEY = "setting"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a field says of itself.
+
+    Attributes:
+        help: One sentence without a full stop, for ``--help``.
+        flags: Names on the command line where they differ from the field's.
+        choices: The values accepted, where they can be listed.
+        low: Smallest value accepted.
+        high: Largest value accepted.
+        low_open: Whether ``low`` itself is refused.
+        high_open: Whether ``high`` itself is refused.
+        default_text: What ``--help`` calls the default, where that is ``None`` or a code.
+        zero_is_auto: Whether 0 is called ``auto`` on the command line.
+        metavar: Name of the value in ``--help``.
+    """
+
+    help: str
+    flags: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    low_open: bool = False
+    high_open: bool = False
+    default_text: str | None = None
+    zero_is_auto: bool = False
+    metavar: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSetting:
+    """A setting with its place in a configuration.
+
+    Attributes:
+        name: Full name, ``section.key``.
+        kind: Type of its value, without ``None``.
+        optional: Whether ``None`` is accepted.
+        default: Value where nobody gives one; `dataclasses.MISSING` where one must be given.
+        setting: The rest.
+    """
+
+    name: str
+    kind: type
+    optional: bool
+    default: Any
+    setting: Setting
+
+    @property
+    def key(self) -> str:
+        """The field's own name."""
+        return self.name.rpartition(".")[2]
+
+
+def setting(default: Any = dataclasses.MISSING, **about: Any) -> Any:
+    """Declare a field of a configuration; ``about`` holds the attributes of `Setting`."""
+    metadata = {_KEY: Setting(**about)}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def settings_of(config: type, section: str = "") -> Iterator[NamedSetting]:
+    """Yield every setting of a configuration, sections included, in the order of declaration."""
+    hints = typing.get_type_hints(config)
+    for entry in dataclasses.fields(config):
+        name = f"{section}{entry.name}"
+        kind, optional = _plain_type(hints[entry.name])
+        about = entry.metadata.get(_KEY)
+        if about is None:
+            yield from settings_of(kind, f"{name}.")
+            continue
+        default = entry.default
+        if entry.default_factory is not dataclasses.MISSING:
+            default = entry.default_factory()
+        yield NamedSetting(name, kind, optional, default, about)
+
+
+def check(config: object) -> None:
+    """Check every value of a section against its range and choices; call it in ``__post_init__``.
+
+    Raises:
+        ConfigError: A value is not accepted.
+    """
+    for named in settings_of(type(config)):
+        if "." not in named.name:
+            _check_value(named, getattr(config, named.key), where="")
+
+
+def read_toml(path: Path, config: type) -> dict[str, object]:
+    """Read a TOML file for a configuration.
+
+    Returns:
+        The values it gives, by full name. Relative paths are taken from the file's folder.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds a key or value that is not accepted.
+    """
+    try:
+        with path.open("rb") as file:
+            tables = tomllib.load(file)
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read ({exc.strerror}); check its path.") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: is not TOML ({exc}).") from exc
+    return read_tables(tables, config, path)
+
+
+def read_tables(tables: Mapping[str, object], config: type, path: Path) -> dict[str, object]:
+    """Read nested tables for a configuration; ``path`` is where they come from.
+
+    Returns:
+        The values they give, by full name. Relative paths are taken from the folder of ``path``.
+
+    Raises:
+        ConfigError: A key or value is not accepted.
+    """
+    known = {named.name: named for named in settings_of(config)}
+    values: dict[str, object] = {}
+    for name, value in _flatten(tables, known):
+        if name not in known:
+            raise ConfigError(f"{path}: unknown key {name!r}{_did_you_mean(name, known)}")
+        values[name] = _coerce(known[name], value, path)
+    return values
+
+
+def build(config: type[Config], *layers: Mapping[str, object]) -> Config:
+    """Make a configuration from values by full name; later layers win over earlier ones.
+
+    Raises:
+        ConfigError: A value is not accepted, or one that has no default is missing.
+    """
+    values: dict[str, object] = {}
+    for layer in layers:
+        values.update(layer)
+    return typing.cast(Config, _build(config, values, ""))
+
+
+def as_plain(config: object) -> dict[str, Any]:
+    """Return a configuration as JSON-ready data, sections as nested objects."""
+    plain: dict[str, Any] = {}
+    for entry in dataclasses.fields(typing.cast(Any, config)):
+        value = getattr(config, entry.name)
+        if _KEY not in entry.metadata:
+            plain[entry.name] = as_plain(value)
+        elif isinstance(value, Path | StrEnum):
+            plain[entry.name] = str(value)
+        else:
+            plain[entry.name] = value
+    return plain
+
+
+def _build(config: type, values: Mapping[str, object], section: str) -> object:
+    hints = typing.get_type_hints(config)
+    arguments: dict[str, object] = {}
+    for entry in dataclasses.fields(config):
+        name = f"{section}{entry.name}"
+        if _KEY not in entry.metadata:
+            arguments[entry.name] = _build(hints[entry.name], values, f"{name}.")
+        elif name in values:
+            arguments[entry.name] = values[name]
+        elif entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING:
+            about: Setting = entry.metadata[_KEY]
+            flag = (about.flags or ("a value",))[0]
+            raise ConfigError(
+                f"{name} is not given; pass {flag} {about.metavar or ''}".rstrip() + "."
+            )
+    return config(**arguments)
+
+
+def _plain_type(hint: Any) -> tuple[type, bool]:
+    """Split ``X | None`` into X and whether None was there; drop type parameters."""
+    optional = False
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        members = [member for member in typing.get_args(hint) if member is not type(None)]
+        optional = len(members) < len(typing.get_args(hint))
+        hint = members[0]
+    return typing.get_origin(hint) or hint, optional
+
+
+def _flatten(
+    table: Mapping[str, object], known: Mapping[str, NamedSetting], section: str = ""
+) -> Iterator[tuple[str, object]]:
+    for key, value in table.items():
+        name = f"{section}{key}"
+        if isinstance(value, dict) and value and name not in known:
+            yield from _flatten(value, known, f"{name}.")
+        else:
+            yield name, value
+
+
+def _did_you_mean(name: str, known: Mapping[str, NamedSetting]) -> str:
+    if any(other.startswith(f"{name}.") for other in known):
+        return f", which is a section; write [{name}] and its keys below it."
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if not near:
+        # A right key in the wrong section, or in none.
+        leaf = name.rpartition(".")[2]
+        keys = {named.key: named.name for named in known.values()}
+        near = [keys[key] for key in difflib.get_close_matches(leaf, keys, n=1, cutoff=0.6)]
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; expected one of {', '.join(known)}."
+
+
+def _coerce(named: NamedSetting, value: object, path: Path) -> object:
+    """Check a TOML value's type and turn it into the setting's."""
+    where = f"{path}: "
+    result: object = value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if named.kind is float and is_number:
+        result = float(typing.cast(float, value))
+    elif issubclass(named.kind, StrEnum) and isinstance(value, str):
+        # A StrEnum may know aliases through `parse`.
+        parse = getattr(named.kind, "parse", named.kind)
+        try:
+            result = parse(value)
+        except ValueError as exc:
+            raise ConfigError(f"{where}{exc}") from None
+    elif issubclass(named.kind, Path) and isinstance(value, str):
+        result = path.parent / Path(value).expanduser()
+    elif issubclass(named.kind, Mapping) and isinstance(value, dict):
+        result = {str(key): str(entry) for key, entry in value.items()}
+    _check_value(named, result, where)
+    return result
+
+
+def _check_value(named: NamedSetting, value: Any, where: str) -> None:
+    about = named.setting
+    if value is None and named.optional:
+        return
+    expected_type = (int, float) if named.kind is float else named.kind
+    right_type = isinstance(value, expected_type)
+    if isinstance(value, bool) and named.kind is not bool:
+        right_type = False
+    if not right_type:
+        raise ConfigError(
+            f"{where}{named.name}: got {value!r}, expected {named.kind.__name__.lower()}."
+        )
+    if about.choices and value not in about.choices:
+        near = difflib.get_close_matches(str(value), about.choices, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(
+            f"{where}{named.name}: got {value!r}, expected one of {', '.join(about.choices)}{hint}"
+        )
+    if not _is_within(about, value):
+        raise ConfigError(f"{where}{named.name}: got {value!r}, expected {span(about)}.")
+
+
+def _is_within(about: Setting, value: Any) -> bool:
+    # Asked this way round, NaN is in no range.
+    above = about.low is None or (value > about.low if about.low_open else value >= about.low)
+    below = about.high is None or (value < about.high if about.high_open else value <= about.high)
+    return bool(above and below)
+
+
+def span(about: Setting) -> str:
+    """Describe a range in words.
+
+    >>> span(Setting("", low=0, high=1, low_open=True))
+    'above 0 and at most 1'
+    """
+    low = "" if about.low is None else f"{'above' if about.low_open else 'at least'} {about.low:g}"
+    high = (
+        "" if about.high is None else f"{'below' if about.high_open else 'at most'} {about.high:g}"
+    )
+    return " and ".join(part for part in (low, high) if part)

@@ -1,0 +1,85 @@
+"""Bring the files of a set in line with what is decided about its crops."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from facemask_video.config import CurateConfig
+from facemask_video.config.extract import SplitConfig
+from facemask_video.extract.curate import REASONS, curate
+from facemask_video.extract.folder_layouts import lay_out
+from facemask_video.extract.manifest import ManifestRow, read_manifest, write_manifest
+from facemask_video.extract.pictures import drop_empty, find_picture, settle_pictures
+from facemask_video.extract.sheet import write_sheet
+
+
+@dataclass(frozen=True, slots=True)
+class SetReport:
+    """What a set holds, and what became of the files it was made from.
+
+    Attributes:
+        folder: Of the set.
+        rows: Its manifest's.
+        sources: Files looked into by this run, or finished by one before.
+        copies: Files left out because another one has the same bytes.
+        failed: Files that could not be read, each as the one line that says why.
+    """
+
+    folder: Path
+    rows: tuple[ManifestRow, ...]
+    sources: int = 0
+    copies: int = 0
+    failed: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        """Say in a few lines what there is."""
+        kept = [row for row in self.rows if row.kept]
+        domains = Counter(row.domain for row in kept)
+        splits = Counter(row.split for row in kept)
+        counts = ", ".join(f"{domains[domain]:,} {domain}" for domain in sorted(domains, key=str))
+        divided = ", ".join(f"{splits[split]:,} {split}" for split in ("train", "val", "test"))
+        found = f"{len(kept):,} of {len(self.rows):,} crops kept"
+        yield f"{self.folder}: {found}" + (f" ({counts}; {divided})" if kept else "")
+        reasons = Counter(row.rejected[0] for row in self.rows if row.rejected)
+        for reason in REASONS:
+            if reasons[reason]:
+                yield f"  rejected {reasons[reason]:,}: {reason} ({REASONS[reason]})"
+        if self.copies:
+            yield f"  {self.copies:,} files are copies of others and were left out"
+        if self.failed:
+            yield f"  {len(self.failed):,} files could not be read"
+
+
+def curate_set(folder: Path, config: CurateConfig) -> SetReport:
+    """Decide anew what a set keeps, from what is measured already; nothing is decoded or removed.
+
+    Args:
+        folder: Of a set that `extract` made.
+        config: What is kept, and how it is split.
+
+    Raises:
+        CropsError: It is no set, or cannot be written.
+    """
+    rows = curate(in_place(folder, read_manifest(folder)), config.filter, config.split)
+    return SetReport(folder, tuple(settle(folder, rows, config.split, keep_rejected=True)))
+
+
+def in_place(folder: Path, rows: Iterable[ManifestRow]) -> list[ManifestRow]:
+    """Return rows with the file where each crop lies now, None where it is gone."""
+    return [replace(row, file=find_picture(folder, row.crop)) for row in rows]
+
+
+def settle(
+    folder: Path, rows: Iterable[ManifestRow], division: SplitConfig, *, keep_rejected: bool
+) -> list[ManifestRow]:
+    """Bring a set's files in line with what was decided; returns the rows as written."""
+    settled = [
+        replace(row, file=settle_pictures(folder, row, keep_rejected=keep_rejected)) for row in rows
+    ]
+    drop_empty(folder)
+    lay_out(folder, settled, division.layout)
+    write_sheet(folder, settled)
+    # Last: who reads it finds everything in place.
+    write_manifest(folder, settled)
+    return settled

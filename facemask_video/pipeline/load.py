@@ -1,0 +1,104 @@
+"""Load the networks of a conversion, from a configuration."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from facemask_video.classify.mask_classifier import Gate, default_gate
+from facemask_video.classify.stage import FaceGate
+from facemask_video.config import ConvertConfig, DetectConfig
+from facemask_video.core.frame import VideoInfo
+from facemask_video.detect.build import looking_detector
+from facemask_video.detect.detector import Detector
+from facemask_video.detect.size import detect_size_px
+from facemask_video.translate.device import pick_device, pick_precision
+from facemask_video.translate.stage import CropTranslator
+from facemask_video.translate.translator import Translator
+from facemask_video.translate.weights import default_weights
+
+# MTCNN's first network sees cells of this size; it can look for nothing smaller.
+_MTCNN_CELL_PX = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """What looks for faces, and the longer side of the pictures that it is shown."""
+
+    detector: Detector
+    size_px: int
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """What finds faces and what translates them.
+
+    Attributes:
+        finder: Looks for faces; None where a tracks sidecar says where they are.
+        translator: The generator.
+        gate: Tells masked faces from bare ones; None where every face is translated.
+        weights: Its file and card, as plain data; ``sha256`` is one of the keys.
+        device: Where they run, as plain data.
+    """
+
+    finder: Finder | None
+    translator: CropTranslator
+    gate: FaceGate | None
+    weights: dict[str, Any]
+    device: dict[str, str]
+
+
+def weights_path(config: ConvertConfig) -> Path:
+    """Return the weights file asked for, or the shipped one for the direction and quality.
+
+    Raises:
+        WeightsError: This installation ships none.
+    """
+    given, quality = config.translate.weights, config.translate.quality
+    return given or default_weights(config.direction, quality or "standard")
+
+
+def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:
+    """Load the networks for one video.
+
+    Raises:
+        WeightsError: The weights are missing, damaged or made for something else.
+        DeviceError: The device or precision asked for is not there.
+    """
+    device = pick_device(config.translate.device)
+    precision = pick_precision(config.translate.precision, device)
+    path = weights_path(config)
+    translator = Translator.load(
+        path, direction=config.direction, device=device, precision=precision
+    )
+    finder = load_finder(config.detect, info, device) if config.replay.tracks is None else None
+    weights = {"path": str(path), **dataclasses.asdict(translator.card)}
+    described = {"device": str(device), "precision": precision}
+    gate = load_gate(config.translate.gate, device)
+    return Networks(finder, translator, gate, weights, described)
+
+
+def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> Finder:
+    """Load what looks for faces in one video."""
+    size_px = config.size_px or detect_size_px(
+        info.width_px, info.height_px, min_face_px=config.min_face_px
+    )
+    scale = min(1.0, size_px / max(info.width_px, info.height_px))
+    detector = looking_detector(
+        device=device,
+        threshold=config.threshold,
+        min_face_px=max(_MTCNN_CELL_PX, config.min_face_px * scale),
+        turned=config.turned,
+    )
+    return Finder(detector, size_px)
+
+
+def load_gate(choice: str, device: torch.device) -> FaceGate | None:
+    """Load the gate where ``auto`` asks for it.
+
+    Raises:
+        WeightsError: Its weights are missing, damaged or made for something else.
+    """
+    return Gate.load(default_gate(), device=device) if choice == "auto" else None

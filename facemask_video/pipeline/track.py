@@ -1,0 +1,81 @@
+"""Track one video and write its sidecar: the head of the pipeline without the generator."""
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from facemask_video.align.stage import AlignFaces
+from facemask_video.classify.stage import FaceGate, GateFaces
+from facemask_video.config import TracksConfig
+from facemask_video.core.faces import CroppedFrame, TrackedFrame
+from facemask_video.pipeline.load import Finder, load_finder, load_gate
+from facemask_video.pipeline.output_paths import check_files
+from facemask_video.pipeline.plan import expected_frames
+from facemask_video.pipeline.report import OnProgress, Tally, TrackingReport
+from facemask_video.pipeline.timing import Steps
+from facemask_video.pipeline.track_source import follow_faces
+from facemask_video.pipeline.tracks_file import create_tracks, described
+from facemask_video.translate.device import pick_device
+from facemask_video.video import VideoReader
+
+# The side of the generators' crops, so that the gate sees here what it sees in a conversion.
+_CROP_SIZE_PX = 128
+
+
+def track_video(
+    source: Path,
+    target: Path,
+    config: TracksConfig,
+    *,
+    on_progress: OnProgress | None = None,
+    finder: Finder | None = None,
+    gate: FaceGate | None = None,
+) -> TrackingReport:
+    """Find and follow the faces of a video and write where they are.
+
+    Args:
+        source: Video to read.
+        target: Sidecar to write; it appears under this name when it is complete, or not at all.
+        config: Everything else.
+        on_progress: Called after each frame.
+        finder: Used in place of the one that the configuration asks for.
+        gate: Likewise.
+
+    Raises:
+        FacemaskVideoError: It cannot be done; no file is left behind.
+    """
+    started = time.perf_counter()
+    video, tally = config.video, Tally()
+
+    with Steps() as steps:
+        with steps.clock.span("load"):
+            reader = steps.enter_context(
+                VideoReader(source, start_s=video.start_s, end_s=video.end_s)
+            )
+            check_files([target], inputs=[source], overwrite=config.output.overwrite)
+            device = pick_device(config.networks.device)
+            finder = finder or load_finder(config.detect, reader.info, device)
+            gate = gate or load_gate(config.networks.gate, device)
+            sidecar = steps.enter_context(create_tracks(target, reader))
+
+        tracked = follow_faces(reader, config, steps, by=finder)
+        if gate is not None:
+            cropped = steps.step("align", AlignFaces(crop_size_px=_CROP_SIZE_PX)(tracked))
+            judged = steps.step("gate", GateFaces(gate, direction=None)(cropped))
+            tracked = _faces_of(judged)
+
+        frames_total = expected_frames(reader.info, video)
+        for item in tracked:
+            sidecar.write(item.frame, tuple(described(face) for face in item.faces))
+            tally.add(item.faces)
+            if on_progress is not None:
+                on_progress(tally.frames, frames_total)
+        sidecar.finish()
+
+    seconds = {"total": time.perf_counter() - started, **steps.clock.seconds}
+    return TrackingReport(target, tally, seconds, config.detect.min_face_px, tuple(reader.notes))
+
+
+def _faces_of(items: Iterable[CroppedFrame]) -> Iterator[TrackedFrame]:
+    for item in items:
+        yield TrackedFrame(item.frame, tuple(crop.face for crop in item.crops))

@@ -1,0 +1,98 @@
+"""The stage that translates crops, several frames in one batch."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from facemask_video.core.faces import Crop, CroppedFrame, TranslatedCrop, TranslatedFrame
+
+
+class CropTranslator(Protocol):
+    """What a generator is to the pipeline."""
+
+    @property
+    def crop_size_px(self) -> int:
+        """Side of the crops it reads."""
+        ...
+
+    def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
+        """Translate crops of one batch, in order."""
+        ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A frame whose crops are being translated."""
+
+    item: CroppedFrame
+    done: list[TranslatedCrop] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.done) == len(self.item.crops)
+
+
+class TranslateFaces:
+    """Fill batches with the crops of several frames; holds up to ``max_held_frames`` frames.
+
+    A frame is held until its crops, and those of all frames before it, are translated.
+
+    Args:
+        translator: The generator.
+        batch_size: Crops translated at once.
+        max_held_frames: Where this many frames wait, a batch runs without being full, so that a
+            long stretch without faces behind one with faces holds nothing up.
+    """
+
+    def __init__(
+        self, translator: CropTranslator, *, batch_size: int, max_held_frames: int | None = None
+    ) -> None:
+        """See the class."""
+        self._translator = translator
+        self._batch_size = batch_size
+        self._max_held_frames = max_held_frames or 2 * batch_size
+
+    def __call__(self, items: Iterable[CroppedFrame], /) -> Iterator[TranslatedFrame]:
+        """Yield each frame with its translated crops."""
+        held: deque[_Waiting] = deque()
+        todo: deque[tuple[_Waiting, Crop]] = deque()
+        for item in items:
+            waiting = _Waiting(item)
+            held.append(waiting)
+            for crop in item.crops:
+                if _is_refused(crop):
+                    waiting.done.append(_untouched(crop))
+                else:
+                    todo.append((waiting, crop))
+            while len(todo) >= self._batch_size:
+                self._run_batch(todo)
+            yield from _completed(held)
+            if len(held) >= self._max_held_frames:
+                self._run_batch(todo)
+                yield from _completed(held)
+        while todo:
+            self._run_batch(todo)
+        yield from _completed(held)
+
+    def _run_batch(self, todo: deque[tuple[_Waiting, Crop]]) -> None:
+        batch = [todo.popleft() for _ in range(min(self._batch_size, len(todo)))]
+        translated = self._translator.translate([crop for _, crop in batch])
+        for (waiting, _), crop in zip(batch, translated, strict=True):
+            waiting.done.append(crop)
+
+
+def _is_refused(crop: Crop) -> bool:
+    return crop.face.verdict is not None and crop.face.verdict.translate is False
+
+
+def _untouched(crop: Crop) -> TranslatedCrop:
+    return TranslatedCrop(crop, crop.image, np.zeros(crop.image.shape[:2], np.float32))
+
+
+def _completed(held: deque[_Waiting]) -> Iterator[TranslatedFrame]:
+    while held and held[0].is_complete:
+        waiting = held.popleft()
+        yield TranslatedFrame(waiting.item.frame, tuple(waiting.done))

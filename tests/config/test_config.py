@@ -1,0 +1,111 @@
+import dataclasses
+import inspect
+import json
+from pathlib import Path
+
+import pytest
+
+from facemask_video.composite.colour import MODES
+from facemask_video.config import ConvertConfig, DetectConfig, TrackConfig, VideoConfig, to_json
+from facemask_video.config.settings import build, read_toml, settings_of
+from facemask_video.core.direction import Direction
+from facemask_video.core.errors import ConfigError
+from facemask_video.track import Tracker
+from facemask_video.track.track import SMOOTHINGS
+
+
+def _toml(folder: Path, text: str) -> Path:
+    path = folder / "settings.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_wins_over_the_defaults_and_what_is_typed_over_the_file(tmp_path: Path) -> None:
+    path = _toml(tmp_path, 'direction = "BtoA"\n[detect]\nthreshold = 0.5\nmin_face_px = 50')
+
+    config = build(ConvertConfig, read_toml(path, ConvertConfig), {"detect.min_face_px": 60.0})
+
+    assert config.direction is Direction.UNMASK
+    assert config.detect == DetectConfig(threshold=0.5, min_face_px=60.0)
+    assert config.track == TrackConfig()
+
+
+def test_a_path_in_a_file_is_taken_from_the_files_folder(tmp_path: Path) -> None:
+    path = _toml(tmp_path, '[translate]\nweights = "mine.safetensors"')
+
+    assert read_toml(path, ConvertConfig) == {"translate.weights": tmp_path / "mine.safetensors"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[detect]\ntreshold = 1",
+            "unknown key 'detect.treshold'; did you mean 'detect.threshold'",
+        ),
+        ("[detct]\nthreshold = 1", "'detct.threshold'; did you mean 'detect.threshold'"),
+        ("threshold = 1", "unknown key 'threshold'; did you mean 'detect.threshold'"),
+        ("zzz = 1", "unknown key 'zzz'; expected one of direction, video.start_s"),
+        ("detect = 1", r"unknown key 'detect', which is a section; write \[detect\]"),
+        ("[detect]\nthreshold = 2", "detect.threshold: got 2.0, expected at least 0 and at most 1"),
+        ("[detect]\nthreshold = nan", "detect.threshold: got nan"),
+        ("[detect]\nthreshold = true", "detect.threshold: got True, expected float"),
+        ("[detect]\nsize_px = 1.5", "detect.size_px: got 1.5, expected int"),
+        ("[track]\nema_coef = 1", "track.ema_coef: got 1.0, expected at least 0 and below 1"),
+        ('[composite]\ncolor = "histgram"', "expected one of none, .* did you mean 'histogram'"),
+        ('direction = "sideways"', r"expected mask \(AtoB\) or unmask \(BtoA\)"),
+        ("direction = ", "is not TOML"),
+    ],
+)
+def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        read_toml(_toml(tmp_path, text), ConvertConfig)
+
+    assert "\n" not in str(caught.value)
+    assert "settings.toml" in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml: cannot be read"):
+        read_toml(tmp_path / "nowhere.toml", ConvertConfig)
+
+
+def test_a_direction_must_be_given() -> None:
+    with pytest.raises(ConfigError, match="direction is not given; pass --direction mask"):
+        build(ConvertConfig)
+
+
+def test_values_are_checked_however_a_configuration_is_made() -> None:
+    with pytest.raises(ConfigError, match="smoothing: got 'wavelet'"):
+        TrackConfig(smoothing="wavelet")
+    with pytest.raises(ConfigError, match="expected more than the start, 5"):
+        VideoConfig(start_s=5.0, end_s=5.0)
+
+
+def test_json_holds_every_setting() -> None:
+    plain = json.loads(to_json(ConvertConfig(Direction.MASK)))
+
+    for named in settings_of(ConvertConfig):
+        value = plain
+        for key in named.name.split("."):
+            value = value[key]
+        default = None if named.default is dataclasses.MISSING else named.default
+        assert value == ("mask" if named.name == "direction" else default)
+
+
+def test_choices_are_those_that_the_rooms_accept() -> None:
+    choices = {named.name: named.setting.choices for named in settings_of(ConvertConfig)}
+
+    assert choices["composite.color"] == MODES
+    assert choices["track.smoothing"] == SMOOTHINGS
+
+
+def test_the_tracker_has_the_same_defaults() -> None:
+    given = {name: each.default for name, each in inspect.signature(Tracker).parameters.items()}
+
+    settings = dataclasses.asdict(TrackConfig())
+
+    assert settings.items() <= given.items()
+    assert given.keys() - settings == {"min_face_px", "threshold"}
+    assert given["min_face_px"] == DetectConfig().min_face_px
+    assert given["threshold"] == DetectConfig().threshold

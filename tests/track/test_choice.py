@@ -1,0 +1,50 @@
+import pytest
+
+from facemask_video.core.faces import NEXT_PART, TrackedFace, TrackedFrame
+from facemask_video.track import FaceChoice, SelectFaces
+from tests.track.drawn import Place, TimedFrame, detection
+
+
+def face(track_id: int, width: float) -> TrackedFace:
+    found = detection(Place(200, 200, width))
+    return TrackedFace(track_id, found.box, found.landmarks, 0.9, observed=True)
+
+
+def chosen(choice: str, *frames: list[tuple[int, float]], max_faces: int = 0) -> list[list[int]]:
+    items = [
+        TrackedFrame(TimedFrame(index, index / 25), tuple(face(*each) for each in faces))
+        for index, faces in enumerate(frames)
+    ]
+    select = SelectFaces(FaceChoice.parse(choice), max_faces=max_faces)
+    return [[each.track_id for each in item.faces] for item in select(items)]
+
+
+def test_all_keeps_every_face() -> None:
+    assert chosen("all", [(0, 50), (1, 80)], []) == [[0, 1], []]
+
+
+def test_tracks_are_chosen_by_number() -> None:
+    assert chosen("track:1,7", [(0, 50), (1, 80)], [(7, 20)]) == [[1], [7]]
+
+
+def test_any_number_of_a_person_chooses_all_of_theirs() -> None:
+    # As a fresh look has it, and as the file of a conversion in which person 1 put a mask on.
+    later = NEXT_PART + 1
+    for choice in ("track:1", f"track:{later}"):
+        assert chosen(choice, [(0, 50), (1, 80)], [(1, 80)]) == [[1], [1]]
+        assert chosen(choice, [(0, 50), (1, 80)], [(later, 80)]) == [[1], [later]]
+
+
+def test_largest_stays_with_its_face_until_another_is_clearly_larger() -> None:
+    frames = [[(0, 80), (1, 70)], [(0, 80), (1, 95)], [(0, 80), (1, 110)], [(0, 100), (1, 100)]]
+    assert chosen("largest", *frames) == [[0], [0], [1], [1]]
+
+
+def test_max_faces_keeps_the_largest_in_their_order() -> None:
+    assert chosen("all", [(0, 50), (1, 80), (2, 70)], max_faces=2) == [[1, 2]]
+
+
+@pytest.mark.parametrize("text", ["", "some", "track:", "track:a", "track:-1"])
+def test_an_unknown_choice_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected all, largest or track"):
+        FaceChoice.parse(text)

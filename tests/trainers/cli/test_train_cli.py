@@ -1,0 +1,164 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+
+from facemask_video.core.direction import Direction
+from facemask_video.core.faces import Crop, TrackedFace
+from facemask_video.core.geometry import Box
+from facemask_video.translate.translator import Translator
+from facemask_video.video import VideoReader
+from tests.trainers.tiny import drawn_crops
+from trainers.cli import main
+from trainers.cli.progress import cutting_line, on_stats
+
+SAMPLE = Path(__file__).parents[3] / "samples" / "astronaut.mp4"
+
+
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def crops(tmp_path: Path) -> list[object]:
+    """The options that name 16 crops of each domain."""
+    drawn_crops(16, seed=1).save(tmp_path / "bare.npz")
+    drawn_crops(16, seed=2, name="masked").save(tmp_path / "masked.npz")
+    return ["--bare", tmp_path / "bare.npz", "--masked", tmp_path / "masked.npz"]
+
+
+def _frame() -> Crop:
+    image = drawn_crops(1, size_px=32).images[0]
+    face = TrackedFace(0, Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), 0.9, True)
+    return Crop(np.ascontiguousarray(image), np.eye(2, 3), face)
+
+
+def test_fit_trains_on_16_crops_and_writes_weights_that_the_converter_takes(
+    tmp_path: Path, toml: Path, crops: list[object]
+) -> None:
+    result = _run("fit", toml, *crops, "--run-dir", tmp_path / "runs")
+
+    assert result.exit_code == 0, result.output
+    assert "generators after 24 images" in result.output
+    for direction in Direction:
+        translator = Translator.load(
+            tmp_path / "runs" / "00000-tiny" / "weights" / f"{direction}-standard.safetensors",
+            direction=direction,
+            device=torch.device("cpu"),
+            precision="fp32",
+        )
+        [translated] = translator.translate([_frame()])
+        assert translated.image.shape == (32, 32, 3)
+
+
+def test_a_run_goes_on_with_its_own_options_and_is_exported(
+    tmp_path: Path, toml: Path, crops: list[object]
+) -> None:
+    run = tmp_path / "runs" / "00000-tiny"
+    assert _run("fit", toml, *crops, "--run-dir", run.parent, "--images", 8).exit_code == 0
+
+    result = _run("fit", "--resume", run, "--images", 16)
+
+    assert result.exit_code == 0, result.output
+    assert "generators after 16 images" in result.output
+    options = json.loads((run / "options.json").read_text())
+    assert options["run"]["images"] == 16
+    assert options["mask"]["ngf"] == 4
+    assert Path(options["run"]["run_dir"]) == run.parent
+    result = _run("export", run, "-o", tmp_path / "out", "--capacity", "lite")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "unmask-lite.safetensors").is_file()
+
+
+def test_crops_are_cut_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    with VideoReader(SAMPLE) as reader:
+        image, _ = next(iter(reader)).thumbnail(640)
+    cv2.imwrite(str(folder / "face.png"), image[..., ::-1])
+    (folder / "broken.png").write_bytes(b"not a picture")
+
+    result = _run("crops", folder, "-o", tmp_path / "bare.npz", "--size", 48)
+
+    assert result.exit_code == 0, result.output
+    assert "1 crops of 48 px; 1 pictures left out" in result.output
+    assert "left out: bare/broken.png: unreadable" in result.output
+    again = _run("crops", folder, "-o", tmp_path / "bare.npz")
+    assert again.exit_code == 2
+    assert "pass --overwrite" in again.output
+    assert _run("crops", folder, "-o", tmp_path / "bare.zip").exit_code == 2
+
+
+def test_a_dry_run_shows_the_resolved_configuration_and_makes_nothing(
+    tmp_path: Path, toml: Path
+) -> None:
+    result = _run(
+        "fit", toml, "--dry-run", "--lr", "0.001", "--set", "mask.norm=batch",
+        "--set", "warm_start.lambda_gan=0.5", "--run-dir", tmp_path / "runs",
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.output)
+    assert shown["optim"]["lr"] == 0.001
+    assert shown["mask"]["norm"] == "batch"
+    assert shown["warm_start"]["lambda_gan"] == 0.5
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "mask.nfg=3"], "unknown key 'mask.nfg'; did you mean 'mask.ngf'?"),
+        (["--set", "mask.ngf"], "expected SECTION.KEY=VALUE"),
+        (["--set", "mask.ngf=many"], "mask.ngf: got 'many', expected int"),
+        (["--method", "diffusion"], "'diffusion' is not"),
+        (["none.toml"], "none.toml: cannot be read"),
+        (["--resume", "nowhere"], "nowhere: no run folder"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_usage_errors_are_one_line_and_exit_2(arguments: list[str], message: str) -> None:
+    result = _run("fit", *arguments, "--dry-run")
+
+    assert result.exit_code == 2
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_fit_without_data_says_how_to_give_it(tmp_path: Path, toml: Path) -> None:
+    result = _run("fit", toml, "--run-dir", tmp_path / "runs")
+
+    assert result.exit_code == 2
+    assert "data.bare is not given; pass --bare" in result.output
+
+
+def test_a_device_that_is_not_there_is_one_line_and_exit_1(tmp_path: Path, toml: Path) -> None:
+    result = _run("fit", toml, "--device", "tpu", "--run-dir", tmp_path / "runs")
+
+    assert result.exit_code == 1
+    assert "--device tpu: not known" in result.output
+
+
+def test_help_names_every_command() -> None:
+    for command in ("crops", "fit", "export", "import", "gate"):
+        assert command in _run("--help").output
+        assert _run(command, "--help").exit_code == 0
+
+
+def test_progress_is_lines_objects_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    stats = {"images_seen": 8.0, "images_per_s": 2.0, "mask/l1": 0.5}
+
+    for mode in ("line", "json", "none", "auto"):
+        on_stats(mode, 16)(stats)
+    cutting_line("bare", 10, 20)
+    cutting_line("bare", 20, 20)
+
+    line, as_json, auto, cut = capsys.readouterr().err.splitlines()
+    assert line == auto
+    assert "8/16 images  50 %  2.0 images/s  0:00:04 left  mask/l1 0.500" in line
+    assert json.loads(as_json) == {**stats, "images": 16}
+    assert cut == "bare: 20 pictures looked at"

@@ -1,0 +1,97 @@
+"""Figures for each kind of face."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facemask_video.align.template import TEMPLATE
+from facemask_video.core.errors import ConfigError
+from trainers.data.crops import CropSet
+from trainers.evaluate.figures import OURS, About, averaged
+from trainers.evaluate.traits import Noted, by_trait, read_manifests, traits_of
+
+ABOUT = About("unmask/held-out", "plain squares", "", 1)
+LIGHT, DARK = (225, 190, 165), (70, 45, 35)
+
+
+def _crops() -> CropSet:
+    """A light face to the front, and a dark one that is turned."""
+    images = np.stack([np.full((64, 64, 3), colour, np.uint8) for colour in (LIGHT, DARK)])
+    turned = TEMPLATE.copy()
+    turned[2, 0] += 0.1
+    landmarks = np.stack([TEMPLATE, turned]).astype(np.float32)
+    return CropSet(images, landmarks, ("set/web/a.png", "set/ffhq/b.png"))
+
+
+def test_faces_are_told_apart_by_landmarks_pixels_manifest_and_folder() -> None:
+    noted = {
+        "set/web/a.png": Noted(np.zeros((5, 2), np.float32), 200.0),
+        "set/ffhq/b.png": Noted(np.zeros((5, 2), np.float32), 60.0),
+    }
+
+    assert traits_of(_crops(), noted) == {
+        "yaw": {"set/web/a.png": "under 15°", "set/ffhq/b.png": "over 30°"},
+        "light": {"set/web/a.png": "bright", "set/ffhq/b.png": "dark"},
+        "skin": {"set/web/a.png": "light", "set/ffhq/b.png": "brown, dark"},
+        "size": {"set/web/a.png": "over 128 px", "set/ffhq/b.png": "under 80 px"},
+        "folder": {"set/web/a.png": "web", "set/ffhq/b.png": "ffhq"},
+    }
+
+
+def test_a_trait_that_all_share_or_nobody_noted_is_left_out() -> None:
+    alone = _crops().take(np.array([True, False]))
+
+    assert traits_of(alone, {}) == {}
+    assert "size" not in traits_of(_crops(), {})
+
+
+def test_a_figure_is_told_for_each_kind_from_its_own_samples() -> None:
+    samples = {"a": 1.0, "b": 0.0, "c": 1.0, "d": 1.0, "e": 0.0}
+    kinds = {"a": "bright", "b": "dark", "c": "bright", "d": "dark", "e": "middle"}
+    figures = [
+        averaged("classed_bare", samples, ABOUT, better="higher"),
+        averaged("classed_bare", samples, ABOUT, better="higher", method="copy"),
+        averaged("psnr_outside_db", samples, ABOUT, better="higher"),
+    ]
+
+    found = list(by_trait(figures, {"light": kinds}))
+
+    assert {figure.about.group for figure in found} == {"unmask/held-out, by light"}
+    assert {(figure.name, figure.method): figure.value for figure in found} == {
+        ("classed_bare", OURS): 0.6,
+        ("classed_bare", "dark (2)"): 0.5,
+        ("classed_bare", "bright (2)"): 1.0,
+    }
+
+
+HEADER = "file,box_w,reyex,reyey,leyex,leyey,nosex,nosey,rmouthx,rmouthy,lmouthx,lmouthy"
+
+
+def test_manifests_are_read_under_the_name_of_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare/manifest.csv").write_text(f"{HEADER}\nweb/a.jpg,90,1,2,3,4,5,6,7,8,9,10\n")
+
+    [(name, noted)] = read_manifests(tmp_path).items()
+
+    assert name == "bare/web/a.jpg"
+    assert noted.width_px == 90
+    assert noted.landmarks_px.tolist() == [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]]
+
+
+@pytest.mark.parametrize("text", ["file,box_w\na,1\n", f"{HEADER}\na,wide,1,2,3,4,5,6,7,8,9,10\n"])
+def test_a_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bare").mkdir()
+    path = tmp_path / "bare/manifest.csv"
+    path.write_text(text)
+
+    with pytest.raises(ConfigError, match="not a manifest") as caught:
+        read_manifests(tmp_path)
+
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_manifests_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"holds no NAME/manifest\.csv"):
+        read_manifests(tmp_path)
