@@ -143,10 +143,12 @@ class ScriptedGate:
     Attributes:
         scores: How surely each crop is masked.
         asked: Crops judged so far.
+        crop_size_px: Side of the crops it wants.
     """
 
     scores: Sequence[float]
     asked: int = 0
+    crop_size_px: int = 32
 
     def masked_scores(self, images: Sequence[ImageU8]) -> list[float]:
         first = self.asked

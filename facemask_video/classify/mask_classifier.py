@@ -20,6 +20,9 @@ from facemask_video.core.network_file import read_network_file, take_tensors, wr
 from facemask_video.core.pixels import to_network
 
 FORMAT = "facemask-gate/1"
+CROP_SIZE_PX = 128
+"""Side of the crops it is shown, whatever a generator works on, so that verdicts are the same."""
+
 SEEN_SIZE_PX = 64
 """Crops are reduced to this side first: what tells a mask is coarse."""
 
@@ -57,6 +60,8 @@ class MaskClassifier(nn.Module):
 
 class Gate:
     """A trained classifier on a device."""
+
+    crop_size_px = CROP_SIZE_PX
 
     def __init__(self, network: MaskClassifier, *, device: torch.device) -> None:
         """Take a trained network."""

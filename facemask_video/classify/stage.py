@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from facemask_video.align.crop import cut_crop
 from facemask_video.core.direction import Direction
 from facemask_video.core.faces import NEXT_PART, Crop, CroppedFrame, Verdict
-from facemask_video.core.frame import ImageU8
+from facemask_video.core.frame import Frame, ImageU8
 
 SOURCE_DOMAIN = {Direction.MASK: "bare", Direction.UNMASK: "masked"}
 """What each direction works on."""
@@ -42,6 +43,11 @@ def is_worked_on(domain: str, score: float | None, *, wanted: str | None) -> boo
 
 class FaceGate(Protocol):
     """What the classifier is to the pipeline."""
+
+    @property
+    def crop_size_px(self) -> int:
+        """Side of the crops that it is shown."""
+        ...
 
     def masked_scores(self, images: Sequence[ImageU8]) -> list[float]:
         """Return how surely each aligned crop is masked, in [0, 1]."""
@@ -126,12 +132,18 @@ class GateFaces:
                 person = persons.setdefault(crop.face.track_id, _Person())
                 if person.is_due():
                     due.append((person, crop))
-        scores = self._gate.masked_scores([crop.image for _, crop in due])
+        scores = self._gate.masked_scores([self._shown(item.frame, crop) for _, crop in due])
         for (person, _), score in zip(due, scores, strict=True):
             if person.verdict is None:
                 person.votes.append(score)
             elif person.has_changed(score):
                 person.judge(self._decide(score))
+
+    def _shown(self, frame: Frame, crop: Crop) -> ImageU8:
+        """Return the crop at the classifier's own size, whatever a generator works on."""
+        if crop.size_px == self._gate.crop_size_px:
+            return crop.image
+        return cut_crop(frame, crop.face, self._gate.crop_size_px).image
 
     def _judge(self, item: CroppedFrame, persons: dict[int, _Person]) -> CroppedFrame:
         return CroppedFrame(item.frame, tuple(self._judged(crop, persons) for crop in item.crops))

@@ -89,8 +89,6 @@ def convert(
         from facemask_video.pipeline.convert import convert as run
 
         report = run(source, plan.target, config, on_progress=on_progress)
-    if config.output.report is not None:
-        report.write(config.output.report)
     if not quiet:
         say_notes(report.notes, as_json=progress == "json")
         click.echo(f"{report.output['path']}: {report.closing_line()}")

@@ -49,7 +49,7 @@ class SectionedCommand(click.Command):
                     formatter.write_dl(rows[section])
 
 
-class TimeParam(click.ParamType[float]):
+class TimeParam(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.4
     """A time in seconds, or as HH:MM:SS or MM:SS with an optional fraction."""
 
     name = "time"
@@ -74,7 +74,7 @@ class AutoParam(click.IntRange):
         return 0 if value == "auto" else int(super().convert(value, param, ctx))
 
 
-class DirectionParam(click.ParamType[Direction]):
+class DirectionParam(click.ParamType):  # type: ignore[type-arg]
     """A direction, or CycleGAN's name for it."""
 
     name = "direction"
@@ -89,7 +89,7 @@ class DirectionParam(click.ParamType[Direction]):
             self.fail(str(exc), param, ctx)
 
 
-class PairParam(click.ParamType[tuple[str, str]]):
+class PairParam(click.ParamType):  # type: ignore[type-arg]
     """KEY=VALUE."""
 
     name = "pair"

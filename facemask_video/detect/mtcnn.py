@@ -1,4 +1,4 @@
-"""MTCNN as facenet-pytorch ships it: the only file that imports that package.
+"""MTCNN (Zhang et al., IEEE Signal Processing Letters 2016) as facenet-pytorch ships it.
 
 Its weights come in the wheel, so nothing is fetched.
 """

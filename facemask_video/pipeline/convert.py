@@ -11,6 +11,7 @@ from facemask_video.classify.stage import GateFaces
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
+from facemask_video.core.errors import ConfigError
 from facemask_video.pipeline.load import Networks, load_networks
 from facemask_video.pipeline.output_layout import COLUMNS, lay_out
 from facemask_video.pipeline.output_paths import check_targets
@@ -106,7 +107,11 @@ def convert(
             whole = tracks.is_range(video.start_s, video.end_s)
             tracked = follow_faces(reader, config, steps, by=tracks, whole=whole)
         else:
-            assert networks.finder is not None
+            if networks.finder is None:
+                raise ConfigError(
+                    "networks: their finder is None, so nothing looks for faces; load networks "
+                    "with one, or give a tracks file."
+                )
             tracked = follow_faces(reader, config, steps, by=networks.finder)
         followed = steps.step("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
         cropped = steps.step("align", align(followed))
@@ -137,7 +142,7 @@ def convert(
                 sidecar.finish()
 
     total_s = time.perf_counter() - started
-    return ConversionReport(
+    report = ConversionReport(
         input=describe_input(reader.info),
         output=_describe_output(target, config),
         frames=tally.frames,
@@ -154,6 +159,9 @@ def convert(
         options=as_plain(config),
         notes=(*reader.notes, *writer.notes, *_own_notes(config)),
     )
+    if config.output.report is not None:
+        report.write(config.output.report)
+    return report
 
 
 def _own_notes(config: ConvertConfig) -> tuple[str, ...]:
@@ -163,7 +171,9 @@ def _own_notes(config: ConvertConfig) -> tuple[str, ...]:
 
 
 def _in_order(seconds: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(seconds[name], 4) for name in STEPS if name in seconds}
+    order = {name: place for place, name in enumerate(STEPS)}
+    names = sorted(seconds, key=lambda name: order.get(name, len(order)))
+    return {name: round(seconds[name], 4) for name in names}
 
 
 def _describe_output(target: Path, config: ConvertConfig) -> dict[str, object]:

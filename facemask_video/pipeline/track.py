@@ -18,9 +18,6 @@ from facemask_video.pipeline.tracks_file import create_tracks, described
 from facemask_video.translate.device import pick_device
 from facemask_video.video import VideoReader
 
-# The side of the generators' crops, so that the gate sees here what it sees in a conversion.
-_CROP_SIZE_PX = 128
-
 
 def track_video(
     source: Path,
@@ -60,7 +57,7 @@ def track_video(
 
         tracked = follow_faces(reader, config, steps, by=finder)
         if gate is not None:
-            cropped = steps.step("align", AlignFaces(crop_size_px=_CROP_SIZE_PX)(tracked))
+            cropped = steps.step("align", AlignFaces(crop_size_px=gate.crop_size_px)(tracked))
             judged = steps.step("gate", GateFaces(gate, direction=None)(cropped))
             tracked = _faces_of(judged)
 

@@ -6,6 +6,7 @@ The only file that imports filterpy.
 import math
 
 import numpy as np
+from filterpy.common import Q_continuous_white_noise
 from filterpy.kalman import KalmanFilter
 from numpy.typing import NDArray
 
@@ -79,11 +80,12 @@ class Node:
 class Path:
     """The path of one face. Call `advance` once a frame, and `observe` where it was seen.
 
-    Centre, log size and roll each move with an acceleration that random pushes change (the discrete
-    white-noise model with the real time between frames), so a face that gathers speed is foretold
-    as well as one at rest; noise and pushes scale with the face's size. Pushes grow while forecasts
-    keep failing. The shape drifts as a random walk. A single measurement far from the foretold pose
-    weighs little; a second one in a row is believed.
+    Centre, log size and roll each move with an acceleration that random pushes change (Singer,
+    "Estimating optimal tracking filter performance for manned maneuvering targets", IEEE
+    Transactions on Aerospace and Electronic Systems 1970, with the real time between frames), so a
+    face that gathers speed is foretold as well as one at rest; noise and pushes scale with the
+    face's size. Pushes grow while forecasts keep failing. The shape drifts as a random walk. A
+    single measurement far from the foretold pose weighs little; a second one in a row is believed.
 
     Args:
         first: The face where it was first seen.
@@ -139,7 +141,7 @@ class Path:
         density = self._density * max(1.0, (self._unrest / _USUAL_UNREST) ** 3)
         push = density * (_PUSH_SCALE * self._scale()) ** 2
         transition = np.kron(np.eye(4), moves(step_s))
-        noise = np.kron(np.diag(push), _spreads(step_s))
+        noise = np.kron(np.diag(push), Q_continuous_white_noise(3, step_s))
         before = self._filter.P
         self._filter.predict(F=transition, Q=noise)
         previous.gain = before @ transition.T @ np.linalg.inv(self._filter.P)
@@ -187,23 +189,15 @@ class Path:
 
 
 def moves(step_s: float) -> NDArray[np.float64]:
-    """Return how place, speed and acceleration go on, (3, 3)."""
+    """Return the transition matrix of place, speed and acceleration, (3, 3).
+
+    Singer's model (1970): acceleration decays exponentially, with a time constant of
+    `_ACCELERATES_S`.
+    """
     lasts = _ACCELERATES_S
     keeps = math.exp(-step_s / lasts)
     faster = lasts * (1 - keeps)
     return np.array([[1, step_s, lasts * (step_s - faster)], [0, 1, faster], [0, 0, keeps]])
-
-
-def _spreads(step_s: float) -> NDArray[np.float64]:
-    """Return the covariance that white pushes of density 1 on the acceleration add, (3, 3)."""
-    t = step_s
-    return np.array(
-        [
-            [t**5 / 20, t**4 / 8, t**3 / 6],
-            [t**4 / 8, t**3 / 3, t**2 / 2],
-            [t**3 / 6, t**2 / 2, t],
-        ]
-    )
 
 
 def smooth(first: int, nodes: list[Node]) -> tuple[Pose, Shape]:

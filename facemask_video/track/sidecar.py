@@ -225,7 +225,8 @@ def _frame(path: Path, number: int, line: Mapping[str, Any]) -> SidecarFrame:
         return SidecarFrame(int(line["frame"]), int(line["pts"]), faces)
     except (KeyError, TypeError, ValueError) as exc:
         raise TracksError(
-            f"{path}: line {number}: {type(exc).__name__}: {exc}; see the format in the README."
+            f"{path}: line {number}: {type(exc).__name__}: {exc}; the format is described in "
+            "facemask_video.track.sidecar."
         ) from exc
 
 

@@ -20,6 +20,10 @@ _USUALLY_S = 1.0
 # A walker is hidden within a third of this, so that half the sights are whole ones.
 
 
+_WHOLE_FACE_SCORE = 0.95
+# Faces that nothing hides score above it, all but a few.
+
+
 @dataclass(slots=True, eq=False)
 class Moment:
     """A track at one frame: the filter's node and what was seen, if anything."""
@@ -119,7 +123,7 @@ class Track:
     def observe(self, detection: Detection, face: PosedFace, time_s: float) -> None:
         """Correct the newest moment by a detection."""
         newest = self._moments[-1]
-        self._path.observe(face, trust=max(0.25, detection.score))
+        self._path.observe(face, trust=_trust(detection.score))
         newest.seen, newest.score = face, detection.score
         newest.averaged = self._average(newest.averaged, face)
         self.last_seen_index, self.last_seen_s = newest.index, time_s
@@ -228,3 +232,14 @@ def _between(start: PosedFace, end: PosedFace, part: float) -> tuple[Pose, Shape
     step = end.pose - start.pose
     step[3] = np.angle(np.exp(1j * step[3]))
     return start.pose + part * step, start.shape + part * (end.shape - start.shape)
+
+
+def _trust(score: float) -> float:
+    """Return how far a detection's place is believed, in (0, 1].
+
+    A measurement's noise follows its score (Du et al., "GIAOTracker", ICCV Workshops 2021, section
+    3.3): the less of a face can be seen, the farther its landmarks lie towards the part that can,
+    and a path that believes them turns round with whoever walks past.
+    """
+    hidden = min(1.0, score / _WHOLE_FACE_SCORE)
+    return max(0.05, score * hidden**4)

@@ -12,7 +12,7 @@ from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
 from facemask_video.core.errors import VideoWriteError
-from facemask_video.video.plane_layout import layout_of, nearest_layout
+from facemask_video.video.plane_layout import layout_of
 from facemask_video.video.probe import describe_error
 
 # x264's "visually lossless or nearly so".
@@ -221,8 +221,3 @@ def _open_once(
     configure(context, plan, width_px=width_px, height_px=height_px)
     context.framerate = frame_rate
     context.open()
-
-
-def stand_in(source_format: str) -> str:
-    """Return the format that frames of a source format are delivered in."""
-    return nearest_layout(source_format).name

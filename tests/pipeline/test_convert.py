@@ -18,11 +18,11 @@ from facemask_video.config import (
     VideoConfig,
 )
 from facemask_video.core.direction import Direction
-from facemask_video.core.errors import VideoReadError, VideoWriteError
+from facemask_video.core.errors import ConfigError, VideoReadError, VideoWriteError
 from facemask_video.core.faces import Crop, Detection, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
-from facemask_video.pipeline.convert import STEPS, convert
+from facemask_video.pipeline.convert import STEPS, _in_order, convert
 from facemask_video.track.sidecar import read_sidecar
 from facemask_video.video import NativeFrame, VideoReader, probe
 from tests.fakes import (
@@ -275,6 +275,34 @@ def test_files_that_must_not_be_written_are_refused_first(source: Path, tmp_path
         convert(source, tmp_path / "no" / "out.mkv", _config(), networks=networks)
 
     assert taken.read_bytes() == b"mine"
+
+
+def test_a_report_that_is_asked_for_is_written(source: Path, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+
+    report = convert(
+        source,
+        tmp_path / "out.mkv",
+        _config(output=OutputConfig(report=path)),
+        networks=fake_networks(_detector()),
+    )
+
+    assert json.loads(path.read_text())["frames"] == report.frames
+
+
+def test_networks_that_find_no_faces_are_refused(source: Path, tmp_path: Path) -> None:
+    networks = dataclasses.replace(fake_networks(_detector()), finder=None)
+
+    with pytest.raises(ConfigError, match="nothing looks for faces"):
+        convert(source, tmp_path / "out.mkv", _config(), networks=networks)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_stage_is_left_out_of_a_report() -> None:
+    seconds = _in_order({"new stage": 1.0, "blend": 2.0, "load": 3.0})
+
+    assert list(seconds) == ["load", "blend", "new stage"]
 
 
 def test_a_range_past_the_end_is_an_error(source: Path, tmp_path: Path) -> None:
