@@ -19,9 +19,9 @@ UNNAMED = -1
 _USUALLY_S = 1.0
 # A walker is hidden within a third of this, so that half the sights are whole ones.
 
-
-_WHOLE_FACE_SCORE = 0.95
-# Faces that nothing hides score above it, all but a few.
+_HIDDEN_POWER = 6
+# The last look at a face before it is gone scores 0.6 and lies a tenth of a face beside it: that
+# weighs next to nothing then. A face that comes forth scores 0.98 and counts almost in full.
 
 
 @dataclass(slots=True, eq=False)
@@ -120,10 +120,23 @@ class Track:
         newest = self._moments[-1]
         self._moments.append(Moment(index, node, None, newest.averaged, newest.score))
 
-    def observe(self, detection: Detection, face: PosedFace, time_s: float) -> None:
-        """Correct the newest moment by a detection."""
+    def observe(
+        self, detection: Detection, face: PosedFace, time_s: float, *, hidden: bool = False
+    ) -> None:
+        """Correct the newest moment by a detection.
+
+        Args:
+            detection: Where the face is.
+            face: The same, taken apart.
+            time_s: When.
+            hidden: Somebody else's face lies over a part of it: what can still be seen draws its
+                landmarks that way, the farther the lower its score, and a path that believes them
+                turns round with whoever walks past.
+        """
         newest = self._moments[-1]
-        self._path.observe(face, trust=_trust(detection.score))
+        score = detection.score
+        trust = max(0.05, score**_HIDDEN_POWER) if hidden else max(0.25, score)
+        self._path.observe(face, trust=trust)
         newest.seen, newest.score = face, detection.score
         newest.averaged = self._average(newest.averaged, face)
         self.last_seen_index, self.last_seen_s = newest.index, time_s
@@ -232,14 +245,3 @@ def _between(start: PosedFace, end: PosedFace, part: float) -> tuple[Pose, Shape
     step = end.pose - start.pose
     step[3] = np.angle(np.exp(1j * step[3]))
     return start.pose + part * step, start.shape + part * (end.shape - start.shape)
-
-
-def _trust(score: float) -> float:
-    """Return how far a detection's place is believed, in (0, 1].
-
-    A measurement's noise follows its score (Du et al., "GIAOTracker", ICCV Workshops 2021, section
-    3.3): the less of a face can be seen, the farther its landmarks lie towards the part that can,
-    and a path that believes them turns round with whoever walks past.
-    """
-    hidden = min(1.0, score / _WHOLE_FACE_SCORE)
-    return max(0.05, score * hidden**4)

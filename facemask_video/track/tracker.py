@@ -29,6 +29,9 @@ _NECK_SCORE = 0.98
 # And of one below this score whose middle lies below the other's within this part of its width, and
 # which is hardly wider: between a mask and a collar, a neck looks like a face.
 
+_HIDDEN = 0.2
+# A face of which one that is seen better covers this part is behind it.
+
 _LOOK_WEIGHT = 1.5
 # Two persons in other clothes differ by 0.3 to 0.7: as much as a face's width of distance.
 _LOOK_EVERY = 10
@@ -131,7 +134,10 @@ class Tracker:
         sights = [sight for each in detections if (sight := self._sight(each)) is not None]
         strong = [each for each in sights if each.detection.score >= self._threshold]
         weak = [each for each in sights if each.detection.score < self._threshold]
-        new = self._match(strong, time_s, look) + self._match(weak, time_s, look)
+        new = [
+            *self._match(strong, sights, time_s, look),
+            *self._match(weak, sights, time_s, look),
+        ]
         known = [each for each in sights if each not in new]
         # A weak one, too, may be the first of a person, where the next frames go on to strong ones.
         for sight in sorted(new, key=lambda each: -each.detection.score):
@@ -225,9 +231,16 @@ class Tracker:
         return _Sight(detection, face, side_px)
 
     def _match(
-        self, sights: list[_Sight], time_s: float, look: Callable[[Detection], Look] | None
+        self,
+        sights: list[_Sight],
+        in_frame: list[_Sight],
+        time_s: float,
+        look: Callable[[Detection], Look] | None,
     ) -> list[_Sight]:
-        """Continue tracks not yet seen in this frame; return the sights left over."""
+        """Continue tracks not yet seen in this frame; return the sights left over.
+
+        Of ``in_frame``, all there are in it, some may lie over these.
+        """
         waiting = [track for track in self._alive() if track.last_seen_index < self._newest]
         table = costs(
             [track.pose for track in waiting],
@@ -246,7 +259,8 @@ class Tracker:
         taken = set()
         for row, column in assign(table):
             sight, track = sights[column], waiting[row]
-            track.observe(sight.detection, sight.face, time_s)
+            hidden = _is_hidden(sight, in_frame)
+            track.observe(sight.detection, sight.face, time_s, hidden=hidden)
             taken.add(column)
             # Nobody's look is learnt while others may stand in it, nor while there are no others.
             is_due = not looks and len(waiting) > 1 and self._newest >= track.look_due_index
@@ -288,6 +302,15 @@ def _is_part_of(new: _Sight, known: _Sight, least_covered: float) -> bool:
     if _lies_at_neck(new, known):
         least_covered = min(least_covered, _IN_CHIN)
     return covered(new.detection.box, known.detection.box) > least_covered
+
+
+def _is_hidden(sight: _Sight, others: Sequence[_Sight]) -> bool:
+    """Tell whether a face seen better in the same frame lies over a part of this one."""
+    return any(
+        other.detection.score > sight.detection.score
+        and covered(sight.detection.box, other.detection.box) > _HIDDEN
+        for other in others
+    )
 
 
 def _lies_at_neck(new: _Sight, known: _Sight) -> bool:

@@ -82,6 +82,44 @@ def test_occlusion_of_half_a_second_is_bridged_with_the_same_number() -> None:
 HIDDEN = range(30, 46)
 
 
+@pytest.mark.parametrize("way", [-1, 1])
+def test_a_face_that_goes_behind_another_keeps_its_way(way: int) -> None:
+    at_s = times("25", 80)
+    seen, truth = [], []
+    for t in at_s:
+        hidden, front = Place(400 - way * 110 * t, 200), Place(400 + way * (110 * t - 350), 200)
+        apart = abs(hidden.x - front.x)
+        truth.append(hidden.x)
+        # What can still be seen of it draws its landmarks away from the one in front.
+        edge = Place(hidden.x + way * max(0.0, 20 - apart / 5), 200)
+        score = 0.99 if apart > 90 else 0.6
+        found = [detection(front), detection(edge, score=score)]
+        seen.append(found if apart > 50 else found[:1])
+
+    faces = track(seen, at_s)
+
+    for x, found in zip(truth, faces, strict=True):
+        assert min(abs(centre(face.landmarks)[0] - x) for face in found) < 12
+
+
+@pytest.mark.parametrize("score", [0.99, 0.65])
+def test_a_face_alone_is_followed_closely_however_low_its_scores(score: float) -> None:
+    at_s = times("25", 75)
+    # Sure in the first frame, so that it is believed.
+    seen = [
+        [detection(Place(300 + 60 * np.sin(5 * t), 200), score=0.99 if index == 0 else score)]
+        for index, t in enumerate(at_s)
+    ]
+
+    faces = track(seen, at_s, threshold=0.6)
+
+    off = [
+        centre(found[0].landmarks)[0] - centre(there[0].landmarks)[0]
+        for found, there in zip(faces, seen, strict=True)
+    ]
+    assert np.abs(off).max() < 2.5
+
+
 def braking(t: float) -> float:
     """Return the x of a walker who seems to stand for a fifth of a second before he is hidden.
 
