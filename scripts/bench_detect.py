@@ -32,10 +32,10 @@ from held_frames import as_decoded, read
 from facemask_video import __version__
 from facemask_video.core.faces import Detection, TrackedFace
 from facemask_video.core.geometry import iou
-from facemask_video.detect.build import looking_detector
+from facemask_video.detect.build import build_detector
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.mtcnn import MtcnnDetector
-from facemask_video.detect.size import detect_size_px, in_frame
+from facemask_video.detect.size import detect_size_px, to_frame_px
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.track import Tracker, TrackFaces
 from facemask_video.video import NativeFrame
@@ -58,14 +58,14 @@ def main() -> None:
     full = MtcnnDetector(device=device, threshold=0.7, min_face_px=smallest["full"])
     small = MtcnnDetector(device=device, threshold=0.7, min_face_px=smallest["small"])
     cascade = CascadeDetector(device=device, threshold=0.7, min_face_px=smallest["small"])
-    looking = looking_detector(device=device, min_face_px=smallest["small"])
+    looking = build_detector(device=device, min_face_px=smallest["small"])
 
     def by_thumbnail(detector: MtcnnDetector | CascadeDetector) -> list[tuple[Detection, ...]]:
         found = []
         for first in range(0, len(frames), arguments.batch):
             part = [frame.thumbnail(size_px) for frame in decoded[first : first + arguments.batch]]
             each = detector.detect([image for image, _ in part])
-            found += [in_frame(one, at) for one, (_, at) in zip(each, part, strict=True)]
+            found += [to_frame_px(one, at) for one, (_, at) in zip(each, part, strict=True)]
         return found
 
     ways: dict[str, Callable[[], Any]] = {
@@ -103,7 +103,7 @@ def main() -> None:
             name: round(statistics.median(values) / base, 4)
             for name, values in (processor if device.type == "cpu" else times).items()
         },
-        "full_looks": sum(item.looked for item in results["stage_auto"]),
+        "full_looks": sum(item.detector_ran for item in results["stage_auto"]),
         "faces_every_frame": sum(len(faces) for faces in every),
         "faces_auto": sum(len(faces) for faces in auto),
         "missed_by_auto": sum(unmatched(a, b) for a, b in zip(every, auto, strict=True)),

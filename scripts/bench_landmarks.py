@@ -22,7 +22,11 @@ from numpy.typing import NDArray
 from facemask_video.align.crop import frame_to_crop
 from facemask_video.core import geometry
 from facemask_video.core.frame import ImageU8
-from facemask_video.detect.cascade import LOOK_THRESHOLD, LOOK_THRESHOLDS, CascadeDetector
+from facemask_video.detect.cascade import (
+    LENIENT_STAGE_THRESHOLDS,
+    LENIENT_THRESHOLD,
+    CascadeDetector,
+)
 from facemask_video.detect.mtcnn import MtcnnDetector
 from trainers.data.crops import main_face, read_rgb
 from trainers.data.detector import MIN_FACE_PX, photograph_detector
@@ -47,8 +51,8 @@ def main() -> None:
         "mtcnn": mtcnn,
         "close looks": CascadeDetector(
             device=CPU,
-            threshold=LOOK_THRESHOLD,
-            stage_thresholds=LOOK_THRESHOLDS,
+            threshold=LENIENT_THRESHOLD,
+            stage_thresholds=LENIENT_STAGE_THRESHOLDS,
             min_face_px=MIN_FACE_PX,
         ),
         "landmark network": photograph_detector(CPU),

@@ -36,12 +36,12 @@ from facemask_video.core import geometry
 from facemask_video.core.faces import Detection, TrackedFace
 from facemask_video.core.frame import Frame, ImageU8
 from facemask_video.core.geometry import Box, iou
-from facemask_video.detect.build import looking_detector
+from facemask_video.detect.build import build_detector
 from facemask_video.detect.cascade import CascadeDetector
-from facemask_video.detect.detector import Detector, NearDetector
-from facemask_video.detect.size import detect_size_px, in_frame
+from facemask_video.detect.detector import Detector, RegionDetector
+from facemask_video.detect.rotation import QUARTER_TURNS
+from facemask_video.detect.size import detect_size_px, to_frame_px
 from facemask_video.detect.stage import DetectFaces
-from facemask_video.detect.turned import QUARTERS
 from facemask_video.track import Tracker, TrackFaces
 from facemask_video.video import VideoReader
 
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--face", type=int, default=60, help="width of a photograph's face (60)")
     parser.add_argument("--roll", type=float, default=0.0, help="turn photographs by degrees (0)")
     parser.add_argument(
-        "--turned", choices=QUARTERS, default="off", help="as of a conversion (off)"
+        "--turned", choices=QUARTER_TURNS, default="off", help="as of a conversion (off)"
     )
     arguments = parser.parse_args()
     if arguments.pictures:
@@ -123,7 +123,7 @@ class Finders:
 
     size_px: int
     plain: CascadeDetector
-    looking: NearDetector
+    looking: RegionDetector
 
     @classmethod
     def of(
@@ -138,7 +138,7 @@ class Finders:
         size_px = detect_size_px(width_px, height_px, min_face_px=min_face_px)
         smallest = max(12.0, min_face_px * min(1.0, size_px / max(width_px, height_px)))
         plain = CascadeDetector(device=CPU, threshold=0.7, min_face_px=smallest)
-        looking = looking_detector(device=CPU, min_face_px=smallest, turned=turned)
+        looking = build_detector(device=CPU, min_face_px=smallest, turned=turned)
         return cls(size_px, plain, looking)
 
     def tracks(self, frames: Iterable[Frame], *, every: int) -> list[tuple[TrackedFace, ...]]:
@@ -151,7 +151,7 @@ class Finders:
         found = []
         for frame in frames:
             image, scale = frame.thumbnail(self.size_px)
-            seen = in_frame(detector.detect([image])[0], scale)
+            seen = to_frame_px(detector.detect([image])[0], scale)
             # A track, too, begins with a face of that size only.
             found.append(tuple(face for face in seen if face.box.area_px2 >= MIN_FACE_PX**2))
         return found

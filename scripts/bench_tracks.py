@@ -27,7 +27,7 @@ from held_frames import HeldFrame, read
 from numpy.typing import NDArray
 
 from facemask_video.core.faces import TrackedFrame
-from facemask_video.detect.build import looking_detector
+from facemask_video.detect.build import build_detector
 from facemask_video.detect.size import detect_size_px
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.track import Tracker, TrackFaces
@@ -66,7 +66,7 @@ class Scene:
         self._picture, self._noise = still.image, noise
         self._rng = np.random.default_rng(7)
         self.size_px = detect_size_px(WIDTH_PX, HEIGHT_PX, min_face_px=MIN_FACE_PX)
-        self.detector = looking_detector(
+        self.detector = build_detector(
             device=torch.device("cpu"), min_face_px=MIN_FACE_PX * self.size_px / WIDTH_PX
         )
         (face,) = self.detector.detect([self._picture])[0]

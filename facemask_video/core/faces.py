@@ -152,14 +152,15 @@ class DetectedFrame:
     Attributes:
         frame: The frame.
         detections: In frame px.
-        looked: False where only faces of neighbouring frames were followed, or nothing was done.
-        cut: The frame is the first of a new shot.
+        detector_ran: False where faces of neighbouring frames were followed into it, or nothing was
+            done.
+        starts_shot: The frame is the first of a new shot.
     """
 
     frame: Frame
     detections: tuple[Detection, ...] = ()
-    looked: bool = True
-    cut: bool = False
+    detector_ran: bool = True
+    starts_shot: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -64,10 +64,10 @@ def iou(a: Box, b: Box) -> float:
     return shared / union if union > 0 else 0.0
 
 
-def covered(a: Box, b: Box) -> float:
+def overlap_coefficient(a: Box, b: Box) -> float:
     """Return the part of the smaller of two boxes that the other covers, in [0, 1].
 
-    >>> covered(Box(0, 0, 4, 4), Box(2, 0, 4, 2))
+    >>> overlap_coefficient(Box(0, 0, 4, 4), Box(2, 0, 4, 2))
     1.0
     """
     width = max(0.0, min(a.x1, b.x1) - max(a.x0, b.x0))

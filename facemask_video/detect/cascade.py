@@ -20,16 +20,16 @@ from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 from facemask_video.detect.boxes import moved, not_inside_a_better_one, placed, squared
-from facemask_video.detect.integral_image import Candidates, SumTables, surroundings
-from facemask_video.detect.landmarks import SEEN_SIZE_PX, SURROUND, LandmarkNetwork
+from facemask_video.detect.integral_image import Candidates, IntegralImages, surroundings
+from facemask_video.detect.landmarks import CROP_SCALE, INPUT_PX, LandmarkNetwork
 from facemask_video.detect.mtcnn import OFFSET_PX, STAGE_THRESHOLDS, load_networks
-from facemask_video.detect.optimize import make_quick
+from facemask_video.detect.optimize import optimize_for_cpu
 
 CELL_PX = 12
 """Field of view of the first network: the smallest face it can be asked for."""
 
-LOOK_THRESHOLDS = (0.5, 0.6)
-LOOK_THRESHOLD = 0.5
+LENIENT_STAGE_THRESHOLDS = (0.5, 0.6)
+LENIENT_THRESHOLD = 0.5
 """Thresholds of a look that leaves it to the track whether a face is one. MTCNN saw few masks: of
 photographs of masked faces its own thresholds (0.6, 0.7, 0.7) find 91 % (web) and 84 % (RMFD),
 these 94 and 91 %; of bare ones 99 and 100 % (`scripts/bench_recall.py --pictures`)."""
@@ -93,7 +93,7 @@ class CascadeDetector:
         at_once = _AT_ONCE["cpu" if device.type == "cpu" else "cuda"]
         self._at_once = dict(zip(networks, at_once, strict=True))
         if device.type == "cpu":
-            make_quick(networks, precision)
+            optimize_for_cpu(networks, precision)
 
     @torch.inference_mode()
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
@@ -105,7 +105,7 @@ class CascadeDetector:
         return _detections(found, landmarks, len(images))
 
     @torch.inference_mode()
-    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+    def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
         """Find faces of about a size in a part of an image.
 
         Sees what `detect` sees there, at a small part of the cost.
@@ -123,7 +123,7 @@ class CascadeDetector:
         return _detections(found, landmarks, 1)[0]
 
     @torch.inference_mode()
-    def look_near(
+    def refine(
         self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
         """Look at given places only, with the third network alone.
@@ -146,7 +146,7 @@ class CascadeDetector:
             return [[] for _ in images]
         of_image = [index for index, each in enumerate(places) for _ in each]
         images, x0, y0 = surroundings(images, boxes)
-        sums = SumTables(images, self._device)
+        sums = IntegralImages(images, self._device)
         corners = torch.tensor([[box.x0, box.y0, box.x1, box.y1] for box in boxes])
         corners -= torch.tensor([x0, y0, x0, y0])
         picture = torch.tensor(of_image, device=self._device)
@@ -165,7 +165,7 @@ class CascadeDetector:
         self,
         corners: Tensor,
         picture: Tensor,
-        sums: SumTables,
+        sums: IntegralImages,
         tries: tuple[tuple[float, ...], ...],
     ) -> tuple[Candidates, Tensor]:
         """Average what the third network says of several cuts about each box."""
@@ -191,13 +191,13 @@ class CascadeDetector:
         return found, (landmarks * weight).sum(dim=1).reshape(n_boxes, 5, 2)
 
     def _place(
-        self, corners: Tensor, picture: Tensor, sums: SumTables, network: LandmarkNetwork
+        self, corners: Tensor, picture: Tensor, sums: IntegralImages, network: LandmarkNetwork
     ) -> Tensor:
         """Average the points (n, 5, 2) that a network sees in several cuts about each box."""
         squares = squared(corners)
         side = (squares[:, 2:3] - squares[:, :1] + 1)[:, None]
         shift = torch.tensor(list(_PLACED), device=corners.device)[None] * side
-        reach = shift[..., 2:] + (SURROUND - 1) / 2 * side
+        reach = shift[..., 2:] + (CROP_SCALE - 1) / 2 * side
         around = squares[:, None] + torch.cat(
             [shift[..., :2] - reach, shift[..., :2] + reach], dim=2
         )
@@ -206,7 +206,7 @@ class CascadeDetector:
         n_tries = len(_PLACED)
         score = torch.zeros(len(around), device=corners.device)
         cut_from = Candidates(around, score, picture.repeat_interleave(n_tries))
-        points = network(_normalised(sums.cut(cut_from, SEEN_SIZE_PX)))
+        points = network(_normalised(sums.cut(cut_from, INPUT_PX)))
         sides = around[:, 2:] - around[:, :2] + 1
         each = around[:, None, :2] - 1 + points * sides[:, None] + OFFSET_PX
         mean: Tensor = each.reshape(-1, n_tries, 5, 2).mean(dim=1)
@@ -216,13 +216,15 @@ class CascadeDetector:
         self, images: Sequence[ImageU8], region: Box, sides_px: tuple[float, float]
     ) -> tuple[Candidates, Tensor]:
         """Find faces of some sides in a region; returns also their landmarks (n, 5, 2)."""
-        sums = SumTables(images, self._device)
+        sums = IntegralImages(images, self._device)
         found = self._propose(sums, region, sides_px)
         if len(found):
             found = self._check(found, sums)
         return self._finish(found, sums)
 
-    def _propose(self, sums: SumTables, region: Box, sides_px: tuple[float, float]) -> Candidates:
+    def _propose(
+        self, sums: IntegralImages, region: Box, sides_px: tuple[float, float]
+    ) -> Candidates:
         """Run the first network over the pyramid of all pictures."""
         height, width = sums.height, sums.width
         scale = CELL_PX / self._min_face_px
@@ -260,7 +262,7 @@ class CascadeDetector:
         found.corners = squared(found.corners + pushes * sides.repeat(1, 2))
         return found
 
-    def _check(self, found: Candidates, sums: SumTables) -> Candidates:
+    def _check(self, found: Candidates, sums: IntegralImages) -> Candidates:
         """Keep what the second network takes for a face, and let it move the boxes."""
         found = sums.touched(found)
         if not len(found):
@@ -274,7 +276,7 @@ class CascadeDetector:
         found.corners = squared(moved(found.corners, regression))
         return found
 
-    def _finish(self, found: Candidates, sums: SumTables) -> tuple[Candidates, Tensor]:
+    def _finish(self, found: Candidates, sums: IntegralImages) -> tuple[Candidates, Tensor]:
         """Keep what the third network takes for a face; also returns landmarks (n, 5, 2)."""
         found = sums.touched(found)
         if not len(found):
@@ -289,7 +291,7 @@ class CascadeDetector:
         return found.at(pick), landmarks[pick]
 
     def _scan(
-        self, sums: SumTables, size: tuple[int, int], rows: range, columns: range
+        self, sums: IntegralImages, size: tuple[int, int], rows: range, columns: range
     ) -> tuple[Tensor, ...]:
         """Run the first network over parts of all pictures at a size, some at a time."""
         most_px = self._at_once[self._first]
@@ -303,7 +305,7 @@ class CascadeDetector:
         return tuple(torch.cat(each) for each in zip(*parts, strict=True))
 
     def _judge(
-        self, network: nn.Module, found: Candidates, sums: SumTables, size_px: int
+        self, network: nn.Module, found: Candidates, sums: IntegralImages, size_px: int
     ) -> tuple[Tensor, ...]:
         """Run a network over the candidates' cuts, some at a time."""
         parts = (sums.cut(part, size_px) for part in found.split(self._at_once[network]))

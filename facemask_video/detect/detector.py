@@ -25,10 +25,10 @@ class Detector(Protocol):
 
 
 @runtime_checkable
-class NearDetector(Detector, Protocol):
+class RegionDetector(Detector, Protocol):
     """A detector that can also look at given places, or around them, only."""
 
-    def look_near(
+    def refine(
         self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
         """Look at given places.
@@ -42,7 +42,7 @@ class NearDetector(Detector, Protocol):
         """
         ...
 
-    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+    def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
         """Find faces of about a size in a part of an image.
 
         Args:

@@ -42,7 +42,7 @@ class Candidates:
         return [Candidates(*part) for part in zip(*parts, strict=True)]
 
 
-class SumTables:
+class IntegralImages:
     """Tables of sums of a batch of pictures, and cuts out of them."""
 
     def __init__(self, images: Sequence[ImageU8], device: torch.device) -> None:

@@ -18,13 +18,13 @@ from facemask_video.core.network_file import read_network_file, take_tensors, wr
 
 FORMAT = "facemask-landmarks/1"
 
-SEEN_SIZE_PX = 48
+INPUT_PX = 48
 """Side of the cuts that it takes."""
 
-SURROUND = 1.15
+CROP_SCALE = 1.15
 """Side of those cuts, in longer sides of the face's box."""
 
-_CELLS = SEEN_SIZE_PX // 4
+_CELLS = INPUT_PX // 4
 
 
 class LandmarkNetwork(nn.Module):

@@ -13,7 +13,7 @@ SAME = 0.4
 """Overlap (intersection over union) of two boxes of one face."""
 
 
-def is_same(a: Detection, b: Detection) -> bool:
+def same_face(a: Detection, b: Detection) -> bool:
     """Tell whether two detections of one picture lie on one face."""
     return iou(a.box, b.box) > SAME
 

@@ -15,7 +15,9 @@ _LEAVES_BLOCKS = (("conv4_1", "conv4_2"), ("prelu3",), ("prelu4",))
 # The layers of each network after which no convolution comes.
 
 
-def make_quick(networks: tuple[nn.Module, nn.Module, nn.Module], precision: torch.dtype) -> None:
+def optimize_for_cpu(
+    networks: tuple[nn.Module, nn.Module, nn.Module], precision: torch.dtype
+) -> None:
     """Change the three networks, on a processor and in this precision, in place."""
     if _has_blocks() and precision == torch.float32:
         for network, leaves in zip(networks, _LEAVES_BLOCKS, strict=True):

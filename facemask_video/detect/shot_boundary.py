@@ -17,7 +17,7 @@ _LIKENESS = 0.75
 _MEMORY = 12
 
 
-class CutFinder:
+class ShotBoundaryDetector:
     """Says of each picture of a stream whether it begins a new shot.
 
     A cut is a change that is large, large against what has been usual in the last frames, and of

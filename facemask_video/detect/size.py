@@ -30,7 +30,7 @@ def detect_size_px(width_px: int, height_px: int, *, min_face_px: float) -> int:
     return math.ceil(max(width_px, height_px) * scale)
 
 
-def in_frame(detections: Iterable[Detection], thumbnail_scale: float) -> tuple[Detection, ...]:
+def to_frame_px(detections: Iterable[Detection], thumbnail_scale: float) -> tuple[Detection, ...]:
     """Take detections from thumbnail px to frame px.
 
     Args:

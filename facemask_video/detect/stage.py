@@ -8,11 +8,11 @@ import numpy as np
 
 from facemask_video.core.faces import DetectedFrame, Detection
 from facemask_video.core.frame import Frame, ImageU8, time_s
-from facemask_video.core.geometry import Box, covered
-from facemask_video.detect.detector import Detector, NearDetector
-from facemask_video.detect.observations import Lost, Sight, is_same, match, step_between
-from facemask_video.detect.shot_boundary import CutFinder
-from facemask_video.detect.size import in_frame
+from facemask_video.core.geometry import Box, overlap_coefficient
+from facemask_video.detect.detector import Detector, RegionDetector
+from facemask_video.detect.observations import Lost, Sight, match, same_face, step_between
+from facemask_video.detect.shot_boundary import ShotBoundaryDetector
+from facemask_video.detect.size import to_frame_px
 
 LONGEST_REST_S = 0.5
 """Longest time from one full look to the next where ``detect_every`` is 0 (automatic). A face that
@@ -51,8 +51,8 @@ class _Held:
     frame: Frame
     image: ImageU8
     scale: float
-    cut: bool
-    looked: bool = False
+    starts_shot: bool
+    detector_ran: bool = False
     sights: list[Sight] = field(default_factory=list)
 
 
@@ -68,7 +68,7 @@ class DetectFaces:
     Holds up to two groups of ``batch_frames`` frames and their thumbnails.
 
     Args:
-        detector: What looks. One that is no `NearDetector` looks at every frame in full.
+        detector: What looks. One that is no `RegionDetector` looks at every frame in full.
         max_side_px: Longer side of the thumbnail that it is shown.
         detect_every: Full look at every n-th frame, >= 1; 0 chooses: seldom (`LONGEST_REST_S`)
             while nothing happens, four times as often while faces come and go.
@@ -89,11 +89,11 @@ class DetectFaces:
                 f"detect_every: got {detect_every}, expected 1 or more frames, or 0 for automatic."
             )
         self._detector = detector
-        self._near = detector if isinstance(detector, NearDetector) else None
+        self._near = detector if isinstance(detector, RegionDetector) else None
         self._max_side_px = max_side_px
         self._detect_every = detect_every
         self._batch_frames = max(batch_frames, detect_every, 1)
-        self._cuts = CutFinder()
+        self._cuts = ShotBoundaryDetector()
         self._since_look = NEVER
         self._eventful = False
         self._lost: list[Lost] = []
@@ -108,7 +108,7 @@ class DetectFaces:
             if resized:
                 self._work(before, group)
                 yield from _given_out(before + group)
-                before, group, self._cuts = [], [], CutFinder()
+                before, group, self._cuts = [], [], ShotBoundaryDetector()
             cut = self._cuts.begins_shot(image) or resized
             group.append(_Held(frame, image, scale, cut))
             if len(group) == self._batch_frames:
@@ -127,13 +127,13 @@ class DetectFaces:
         self._eventful = False
         for last, now in pairwise(window):
             if now in group:
-                if now.cut:
+                if now.starts_shot:
                     self._lost = []
                 else:
                     self._follow(last, now)
                     self._search(now)
         for last, now in zip(window[-2::-1], window[:0:-1], strict=True):
-            if not now.cut:
+            if not now.starts_shot:
                 self._follow_back(now, last)
         for held in window:
             for sight in held.sights:
@@ -145,7 +145,7 @@ class DetectFaces:
         due = []
         for held in group:
             self._since_look += 1
-            if held.cut or self._since_look >= every:
+            if held.starts_shot or self._since_look >= every:
                 due.append(held)
                 self._since_look = 0
         return due
@@ -155,7 +155,7 @@ class DetectFaces:
         found = self._detector.detect([held.image for held in looks])
         self._add(looks, found)
         for held in looks:
-            held.looked = True
+            held.detector_ran = True
 
     def _look_around(self, held: _Held, sight: Sight, n_frames: int) -> Sight | None:
         """Look only where a face of so many frames ago may be; below 0, of a frame to come.
@@ -174,21 +174,21 @@ class DetectFaces:
             max(was.y1, foretold.y1) + reach_px,
         )
         n_known = len(held.sights)
-        self._add([held], [self._near.look_around(held.image, region, side_px)])
+        self._add([held], [self._near.detect_in_region(held.image, region, side_px)])
         return max(held.sights[n_known:], key=lambda new: new.found.score, default=None)
 
     def _add(self, helds: list[_Held], found: list[list[Detection]]) -> None:
         """Add the faces that looks found to their frames."""
         places = [[face.box for face in faces] for faces in found]
         images = [held.image for held in helds]
-        steady = self._near.look_near(images, places) if self._near else found
+        steady = self._near.refine(images, places) if self._near else found
         for held, faces, settled in zip(helds, found, steady, strict=True):
             known = [sight.found.box for sight in held.sights]
             for face, close in zip(faces, settled, strict=True):
                 # The close look places a face better, and each catches errors of the other.
-                use = close if is_same(close, face) else face
+                use = close if same_face(close, face) else face
                 score = (face.score + close.score) / 2
-                if not any(covered(use.box, box) > _COVERED for box in known):
+                if not any(overlap_coefficient(use.box, box) > _COVERED for box in known):
                     sight = Sight(Detection(use.box, use.landmarks, score), fresh=True)
                     held.sights.append(sight)
 
@@ -213,7 +213,7 @@ class DetectFaces:
                 gone.append(sight)
         for sight, close in zip(lost, self._carried(lost, now), strict=True):
             if close is not None:
-                carried = Sight(close, doubt=sight.doubt + now.looked * (1 - close.score))
+                carried = Sight(close, doubt=sight.doubt + now.detector_ran * (1 - close.score))
                 carried.follows(sight)
                 now.sights.append(carried)
             else:
@@ -227,7 +227,7 @@ class DetectFaces:
         still = []
         for lost in self._lost:
             lost.n_frames += 1
-            seen = None if now.looked else self._look_around(now, lost.sight, lost.n_frames)
+            seen = None if now.detector_ran else self._look_around(now, lost.sight, lost.n_frames)
             known = match(lost.sight, now.sights) if lost.n_frames == 1 else None
             if known is not None:
                 known.follows(lost.sight)
@@ -249,7 +249,7 @@ class DetectFaces:
                 carried.step = sight.step
                 last.sights.append(carried)
                 self._eventful |= sight.credible
-            elif sight.credible and not last.looked and self._near is not None:
+            elif sight.credible and not last.detector_ran and self._near is not None:
                 self._look_around(last, sight, -1)
 
     def _carried(
@@ -270,9 +270,11 @@ class DetectFaces:
             ]
             if not todo:
                 break
-            closes = self._near.look_near([held.image], [places])[0]
+            closes = self._near.refine([held.image], [places])[0]
             for index, close in zip(todo, closes, strict=True):
-                taken = any(covered(close.box, each.box) > _COVERED for each in found if each)
+                taken = any(
+                    overlap_coefficient(close.box, each.box) > _COVERED for each in found if each
+                )
                 if not taken and self._accepts(sights[index], close, held):
                     found[index] = close
         return found
@@ -280,7 +282,7 @@ class DetectFaces:
     def _accepts(self, sight: Sight, close: Detection, held: _Held) -> bool:
         if close.score < FOLLOW_AT:
             return False
-        if any(covered(close.box, at.found.box) > _COVERED for at in held.sights):
+        if any(overlap_coefficient(close.box, at.found.box) > _COVERED for at in held.sights):
             return False
         old, new = sight.found.box, close.box
         width_px = max(old.width_px, 1.0)
@@ -292,5 +294,7 @@ class DetectFaces:
 
 def _given_out(window: list[_Held]) -> Iterator[DetectedFrame]:
     for held in window:
-        detections = in_frame((sight.found for sight in held.sights), held.scale)
-        yield DetectedFrame(held.frame, detections, looked=held.looked, cut=held.cut)
+        detections = to_frame_px((sight.found for sight in held.sights), held.scale)
+        yield DetectedFrame(
+            held.frame, detections, detector_ran=held.detector_ran, starts_shot=held.starts_shot
+        )

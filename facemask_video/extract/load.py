@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from facemask_video.config import ExtractConfig
 from facemask_video.core.frame import VideoInfo
-from facemask_video.detect.build import looking_detector
+from facemask_video.detect.build import build_detector
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.size import SMALLEST_FACE_PX
 from facemask_video.extract.quality_assessor import Judge, NetworkJudge
@@ -34,7 +34,7 @@ def load_networks(config: ExtractConfig) -> Networks:
     def finder(info: VideoInfo) -> Finder:
         return load_finder(config.detect, info, device)
 
-    detector = looking_detector(
+    detector = build_detector(
         device=device, threshold=config.detect.threshold, min_face_px=SMALLEST_FACE_PX
     )
     return Networks(finder, detector, NetworkJudge(device, crop_size_px=config.crop.size_px))

@@ -100,7 +100,7 @@ class NetworkJudge:
         images = [cut.crop.image for cut in cuts]
         boxes = [_box_in_crop(cut) for cut in cuts]
         whole = self._detector.detect(images)
-        near = self._detector.look_near(images, [[box] for box in boxes])
+        near = self._detector.refine(images, [[box] for box in boxes])
         return [
             max(
                 (face.score for face in (*far, *close) if _is_same(face, points, cut)),

@@ -13,7 +13,7 @@ from facemask_video.core.faces import Crop, Detection, TrackedFace
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 from facemask_video.detect.detector import Detector
-from facemask_video.detect.size import detect_size_px, in_frame
+from facemask_video.detect.size import detect_size_px, to_frame_px
 from facemask_video.extract.crops import Cut, make_cut, whole_box
 from facemask_video.extract.sources import read_picture
 
@@ -85,7 +85,7 @@ def _look(picture: ImageU8, detector: Detector, min_face_px: float) -> Sequence[
         framed = cv2.copyMakeBorder(shown, *(border,) * 4, cv2.BORDER_REPLICATE)
         found = detector.detect([np.asarray(framed, np.uint8)])[0]
         if found:
-            return in_frame((_moved(each, -border) for each in found), scale)
+            return to_frame_px((_moved(each, -border) for each in found), scale)
     return ()
 
 

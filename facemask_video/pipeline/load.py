@@ -11,7 +11,7 @@ from facemask_video.classify.mask_classifier import Gate, default_gate
 from facemask_video.classify.stage import FaceGate
 from facemask_video.config import ConvertConfig, DetectConfig
 from facemask_video.core.frame import VideoInfo
-from facemask_video.detect.build import looking_detector
+from facemask_video.detect.build import build_detector
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.size import detect_size_px
 from facemask_video.translate.device import pick_device, pick_precision
@@ -86,7 +86,7 @@ def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> 
         info.width_px, info.height_px, min_face_px=config.min_face_px
     )
     scale = min(1.0, size_px / max(info.width_px, info.height_px))
-    detector = looking_detector(
+    detector = build_detector(
         device=device,
         threshold=config.threshold,
         min_face_px=max(_MTCNN_CELL_PX, config.min_face_px * scale),

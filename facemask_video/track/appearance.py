@@ -8,7 +8,7 @@ from facemask_video.core import geometry
 from facemask_video.core.frame import Frame
 from facemask_video.core.geometry import Box
 
-Look = NDArray[np.float32]
+Appearance = NDArray[np.float32]
 """Square roots of the shares of colours, shape (160,); the dot product of two is their likeness."""
 
 _AROUND = (0.3, 0.35, 0.9)
@@ -16,7 +16,7 @@ _AROUND = (0.3, 0.35, 0.9)
 _SIDE_PX = 32
 
 
-def look_at(frame: Frame, box: Box) -> Look:
+def describe_appearance(frame: Frame, box: Box) -> Appearance:
     """Return how the person about a face box looks: how often each colour occurs, and how high up.
 
     The head and what is below it are counted apart, each in 8 x 8 colours and 16 shades.
@@ -42,6 +42,6 @@ def look_at(frame: Frame, box: Box) -> Look:
     return np.asarray(np.sqrt(shares / max(1.0, float(shares.sum()))), dtype=np.float32)
 
 
-def unlikeness(a: Look, b: Look) -> float:
+def bhattacharyya_distance(a: Appearance, b: Appearance) -> float:
     """Return 0 for the same look, 1 for nothing in common."""
     return 1.0 - float(a @ b)

@@ -24,7 +24,7 @@ _LARGEST_SIZE_CHANGE = 0.7
 # In log size: a factor of two between two looks is another face.
 
 
-def costs(
+def cost_matrix(
     foretold: Sequence[Pose], seen: Sequence[Pose], unseen_s: Sequence[float]
 ) -> NDArray[np.float64]:
     """Return how badly each detection fits each foretold face, shape (foretold, seen).

@@ -9,7 +9,7 @@ import numpy as np
 from facemask_video.core.errors import TracksError
 from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace, TrackedFrame, person_of
 from facemask_video.core.frame import Frame, time_s
-from facemask_video.track.appearance import Look, look_at
+from facemask_video.track.appearance import Appearance, describe_appearance
 from facemask_video.track.choice import FaceChoice
 from facemask_video.track.sidecar import Sidecar, SidecarFrame
 from facemask_video.track.tracker import Tracker
@@ -39,7 +39,10 @@ class TrackFaces:
         for item in items:
             frame = item.frame
             self._tracker.push(
-                time_s(frame), item.detections, cut=item.cut, look=partial(_look, frame)
+                time_s(frame),
+                item.detections,
+                starts_shot=item.starts_shot,
+                look=partial(_look, frame),
             )
             held.append(item.frame)
             if len(held) > self._tracker.look_ahead:
@@ -51,8 +54,8 @@ class TrackFaces:
             n_given += 1
 
 
-def _look(frame: Frame, detection: Detection) -> Look:
-    return look_at(frame, detection.box)
+def _look(frame: Frame, detection: Detection) -> Appearance:
+    return describe_appearance(frame, detection.box)
 
 
 class ReplayTracks:

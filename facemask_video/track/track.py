@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.core.faces import Detection, TrackedFace
-from facemask_video.track.appearance import Look
+from facemask_video.track.appearance import Appearance
 from facemask_video.track.kalman import Node, Path, smooth
 from facemask_video.track.pose import Pose, PosedFace, Shape, assemble
 
@@ -64,7 +64,7 @@ class Track:
         self.shot = shot
         self.ended = False
         self.fills_shot = False
-        self.look: Look | None = None
+        self.look: Appearance | None = None
         self.look_due_index = index
         self.first_index = self.last_seen_index = index
         self.first_seen_s = self.last_seen_s = time_s
@@ -147,7 +147,7 @@ class Track:
         self.n_seen += 1
         self.best_score = max(self.best_score, detection.score)
 
-    def remember(self, look: Look, *, due_index: int) -> None:
+    def remember(self, look: Appearance, *, due_index: int) -> None:
         """Let what the person looks like now into what is remembered of it."""
         if self.look is not None:
             mixed = self.look**2 + look**2

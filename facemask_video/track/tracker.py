@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.core.faces import Detection, TrackedFace
-from facemask_video.core.geometry import covered
-from facemask_video.track.appearance import Look, unlikeness
-from facemask_video.track.association import assign, costs
+from facemask_video.core.geometry import overlap_coefficient
+from facemask_video.track.appearance import Appearance, bhattacharyya_distance
+from facemask_video.track.association import assign, cost_matrix
 from facemask_video.track.pose import PosedFace, take_apart
 from facemask_video.track.track import SMOOTHINGS, UNNAMED, Track
 
@@ -105,20 +105,20 @@ class Tracker:
         time_s: float,
         detections: Sequence[Detection],
         *,
-        cut: bool = False,
-        look: Callable[[Detection], Look] | None = None,
+        starts_shot: bool = False,
+        look: Callable[[Detection], Appearance] | None = None,
     ) -> None:
         """Take the next frame's detections.
 
         Args:
             time_s: Presentation time.
             detections: In frame px.
-            cut: The frame begins a new shot: nobody in it is anybody seen before.
+            starts_shot: The frame begins a new shot: nobody in it is anybody seen before.
             look: Says what the person of a detection looks like. Asked for where places alone do
                 not tell two persons apart, and now and then to remember what each looks like.
         """
         index = self._newest + 1
-        if cut:
+        if starts_shot:
             self._end_shot()
             self._shot_start = index
         if index > 0:
@@ -184,9 +184,11 @@ class Tracker:
                 if self._could_be(track, later):
                     gap_s = later.first_seen_s - track.last_seen_s
                     foretold = track.walked_on(later.first_seen_s)
-                    table[row, column] = costs([foretold], [later.first_pose], [gap_s])[0, 0]
+                    table[row, column] = cost_matrix([foretold], [later.first_pose], [gap_s])[0, 0]
                     if track.look is not None and later.look is not None:
-                        table[row, column] += _LOOK_WEIGHT * unlikeness(track.look, later.look)
+                        table[row, column] += _LOOK_WEIGHT * bhattacharyya_distance(
+                            track.look, later.look
+                        )
         was = {id(rivals[column]): lost[row] for row, column in assign(table)}
         # In the order in which they began, so that who was lost has a number to pass on.
         for track in believed:
@@ -235,19 +237,19 @@ class Tracker:
         sights: list[_Sight],
         in_frame: list[_Sight],
         time_s: float,
-        look: Callable[[Detection], Look] | None,
+        look: Callable[[Detection], Appearance] | None,
     ) -> list[_Sight]:
         """Continue tracks not yet seen in this frame; return the sights left over.
 
         Of ``in_frame``, all there are in it, some may lie over these.
         """
         waiting = [track for track in self._alive() if track.last_seen_index < self._newest]
-        table = costs(
+        table = cost_matrix(
             [track.pose for track in waiting],
             [sight.face.pose for sight in sights],
             [time_s - track.last_seen_s for track in waiting],
         )
-        looks: dict[int, Look] = {}
+        looks: dict[int, Appearance] = {}
         if look is not None:
             looks = {
                 column: look(sights[column].detection) for column in _contested(np.isfinite(table))
@@ -255,7 +257,9 @@ class Tracker:
             for column, seen in looks.items():
                 for row, track in enumerate(waiting):
                     if track.look is not None:
-                        table[row, column] += _LOOK_WEIGHT * unlikeness(track.look, seen)
+                        table[row, column] += _LOOK_WEIGHT * bhattacharyya_distance(
+                            track.look, seen
+                        )
         taken = set()
         for row, column in assign(table):
             sight, track = sights[column], waiting[row]
@@ -301,14 +305,14 @@ def _is_part_of(new: _Sight, known: _Sight, least_covered: float) -> bool:
         return True
     if _lies_at_neck(new, known):
         least_covered = min(least_covered, _IN_CHIN)
-    return covered(new.detection.box, known.detection.box) > least_covered
+    return overlap_coefficient(new.detection.box, known.detection.box) > least_covered
 
 
 def _is_hidden(sight: _Sight, others: Sequence[_Sight]) -> bool:
     """Tell whether a face seen better in the same frame lies over a part of this one."""
     return any(
         other.detection.score > sight.detection.score
-        and covered(sight.detection.box, other.detection.box) > _HIDDEN
+        and overlap_coefficient(sight.detection.box, other.detection.box) > _HIDDEN
         for other in others
     )
 

@@ -53,7 +53,7 @@ def test_a_video_is_converted_from_its_tracks_without_a_detector(
         "from facemask_video.cli.main import main\n"
         "from facemask_video.pipeline import load\n"
         "main(sys.argv[1:8], standalone_mode=False)\n"
-        "load.looking_detector = None\n"
+        "load.build_detector = None\n"
         "main(sys.argv[8:], standalone_mode=False)\n"
     )
     track = ["track", sample, "--out", tracks, "--end", "0.2", "-q"]

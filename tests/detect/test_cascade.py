@@ -100,8 +100,8 @@ def test_landmarks_are_where_they_are_in_the_mirror(pictures: list[ImageU8]) -> 
     width = pictures[0].shape[1]
     mirrored = np.ascontiguousarray(pictures[0][:, ::-1])
     box = Box(width - face.box.x1, face.box.y0, width - face.box.x0, face.box.y1)
-    there = detector.look_near([mirrored], [[box]])[0][0]
-    here = detector.look_near(pictures[:1], [[face.box]])[0][0]
+    there = detector.refine([mirrored], [[box]])[0][0]
+    here = detector.refine(pictures[:1], [[face.box]])[0][0]
     back = np.array([[width, 0]]) + there.landmarks[[1, 0, 2, 4, 3]] * [-1, 1]
     # A face is not its own mirror image: within a fortieth of its width.
     assert np.abs(back - here.landmarks).mean() < face.box.width_px / 40
@@ -115,14 +115,14 @@ def test_a_look_around_a_place_sees_what_a_look_at_the_whole_sees_there(
     side = face.box.area_px2**0.5
     aside = Box(face.box.x0 - 3 * side, face.box.y0 - side / 2, face.box.x1 + 9, face.box.y1 + 9)
     for region, about in ((expand(face.box, 3), side), (aside, 1.3 * side)):
-        (found,) = detector.look_around(pictures[0], region, about)
+        (found,) = detector.detect_in_region(pictures[0], region, about)
         # Not the very same: without the other levels another of its many candidates may win.
         assert iou(found.box, face.box) > 0.9
         assert abs(found.score - face.score) < 0.01
-    assert detector.look_around(pictures[0], Box(0, 0, side, side), side) == []
-    assert detector.look_around(pictures[0], expand(face.box, 3), 3 * side) == []
-    assert detector.look_around(pictures[0], Box(-900, -900, -700, -700), side) == []
-    assert detector.look_around(pictures[0], expand(face.box, 3), 1.0) == []
+    assert detector.detect_in_region(pictures[0], Box(0, 0, side, side), side) == []
+    assert detector.detect_in_region(pictures[0], expand(face.box, 3), 3 * side) == []
+    assert detector.detect_in_region(pictures[0], Box(-900, -900, -700, -700), side) == []
+    assert detector.detect_in_region(pictures[0], expand(face.box, 3), 1.0) == []
 
 
 def test_a_close_look_finds_the_face_from_a_poor_guess_and_none_elsewhere(
@@ -134,7 +134,7 @@ def test_a_close_look_finds_the_face_from_a_poor_guess_and_none_elsewhere(
     near = Box(*(edge + off for edge in edges(face.box)))
     nowhere = Box(0, 0, face.box.width_px, face.box.width_px)
     outside = Box(-900, -900, -800, -800)
-    found, nothing, beyond = detector.look_near(pictures[:1], [[near, nowhere, outside]])[0]
+    found, nothing, beyond = detector.refine(pictures[:1], [[near, nowhere, outside]])[0]
     assert found.score > 0.9
     assert iou(found.box, face.box) > 0.7
     assert nothing.score < 0.6
@@ -148,7 +148,7 @@ def test_a_face_that_leaves_the_picture_keeps_its_size(pictures: list[ImageU8]) 
     cut_off = np.ascontiguousarray(pictures[0][:, :right])
     box = face.box
     for _ in range(5):
-        found = detector.look_near([cut_off], [[box]])[0][0]
+        found = detector.refine([cut_off], [[box]])[0][0]
         box = found.box
     assert found.score > 0.8
     assert iou(box, face.box) > 0.75
@@ -162,7 +162,7 @@ def test_a_close_look_jitters_less_than_the_cut_at_whole_pixels(pictures: list[I
         for _ in range(8)
     ]
     faces = [found[0] for found in detector.detect(noisy)]
-    close = [found[0] for found in detector.look_near(noisy, [[face.box] for face in faces])]
+    close = [found[0] for found in detector.refine(noisy, [[face.box] for face in faces])]
     raw = np.std([face.landmarks[:2] for face in faces], axis=0).mean()
     settled = np.std([face.landmarks[:2] for face in close], axis=0).mean()
     assert settled < 0.7 * raw
@@ -193,17 +193,17 @@ def test_cuda_sees_the_same_at_given_places(pictures: list[ImageU8]) -> None:
     cuda = CascadeDetector(device=torch.device("cuda"), **options)  # type: ignore[arg-type]
     here = CascadeDetector(device=CPU, **options)  # type: ignore[arg-type]
     places = [[each.box for each in found] for found in here.detect(pictures)]
-    near_cuda, near_here = (each.look_near(pictures, places) for each in (cuda, here))
+    near_cuda, near_here = (each.refine(pictures, places) for each in (cuda, here))
     for mine, other in zip(near_cuda, near_here, strict=True):
         same_faces(mine, other)
     region, side = expand(places[0][0], 3), places[0][0].area_px2 ** 0.5
-    found = [each.look_around(pictures[0], region, side) for each in (cuda, here)]
+    found = [each.detect_in_region(pictures[0], region, side) for each in (cuda, here)]
     assert len(found[1]) == 1
     same_faces(*found)
     outside = Box(-900, -900, -800, -800)
-    assert cuda.look_around(pictures[0], outside, side) == []
+    assert cuda.detect_in_region(pictures[0], outside, side) == []
     assert cuda.detect([np.full((64, 80, 3), 128, np.uint8)] * 2) == [[], []]
-    (beyond,) = cuda.look_near(pictures[:1], [[outside]])[0]
+    (beyond,) = cuda.refine(pictures[:1], [[outside]])[0]
     assert beyond.score < 0.6
 
 

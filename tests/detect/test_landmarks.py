@@ -61,7 +61,7 @@ def test_points_of_a_bare_face_lie_where_mtcnn_has_them() -> None:
     (face,) = _detector(placed=False).detect([image])[0]
 
     (theirs,), (ours,) = (
-        _detector(placed=placed).look_near([image], [[face.box]])[0] for placed in (False, True)
+        _detector(placed=placed).refine([image], [[face.box]])[0] for placed in (False, True)
     )
 
     eyes_px = float(np.hypot(*(theirs.landmarks[1] - theirs.landmarks[0])))
@@ -80,7 +80,7 @@ def test_points_stay_where_they_are_when_a_mask_is_put_on() -> None:
     def moved(*, placed: bool) -> float:
         detector = _detector(placed=placed)
         (without,), (with_mask,) = (
-            detector.look_near([image], [[face.box]])[0] for image in (bare, masked)
+            detector.refine([image], [[face.box]])[0] for image in (bare, masked)
         )
         return float(np.linalg.norm(without.landmarks - with_mask.landmarks, axis=1).mean())
 
@@ -91,7 +91,7 @@ def test_points_stay_where_they_are_when_a_mask_is_put_on() -> None:
 def test_points_follow_a_face_that_is_moved_and_enlarged() -> None:
     image, detector = _frame("astronaut.mp4"), _detector(placed=True)
     (face,) = detector.detect([image])[0]
-    (here,) = detector.look_near([image], [[face.box]])[0]
+    (here,) = detector.refine([image], [[face.box]])[0]
     map_ = np.array([[1.3, 0.0, 11.0], [0.0, 1.3, -7.0]])
     # OpenCV's origin is the centre of the first pixel.
     shifted = map_.copy()
@@ -99,7 +99,7 @@ def test_points_follow_a_face_that_is_moved_and_enlarged() -> None:
     height, width = image.shape[:2]
     larger = np.asarray(cv2.warpAffine(image, shifted, (int(1.3 * width), height)), np.uint8)
 
-    (there,) = detector.look_near([larger], [[detector.detect([larger])[0][0].box]])[0]
+    (there,) = detector.refine([larger], [[detector.detect([larger])[0][0].box]])[0]
 
     expected = here.landmarks * 1.3 + map_[:, 2]
     eyes_px = float(np.hypot(*(there.landmarks[1] - there.landmarks[0])))
@@ -112,6 +112,6 @@ def test_cuda_places_the_same_points() -> None:
     here, cuda = (_detector(placed=True, device=torch.device(name)) for name in ("cpu", "cuda"))
     places = [[face.box for face in here.detect([image])[0]]]
 
-    (expected,), (found,) = (each.look_near([image], places)[0] for each in (here, cuda))
+    (expected,), (found,) = (each.refine([image], places)[0] for each in (here, cuda))
 
     np.testing.assert_allclose(found.landmarks, expected.landmarks, atol=0.5)

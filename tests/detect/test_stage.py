@@ -9,8 +9,8 @@ import pytest
 from facemask_video.core.faces import DetectedFrame, Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box, iou
-from facemask_video.detect.shot_boundary import CutFinder
-from facemask_video.detect.size import detect_size_px, in_frame
+from facemask_video.detect.shot_boundary import ShotBoundaryDetector
+from facemask_video.detect.size import detect_size_px, to_frame_px
 from facemask_video.detect.stage import SEARCH_FRAMES, DetectFaces
 from tests.fakes import FakeFrame, detection_at
 
@@ -35,7 +35,7 @@ class SeesSquares:
             self._seen(image, Box(0, 0, image.shape[1], image.shape[0]), 0.99) for image in images
         ]
 
-    def look_near(
+    def refine(
         self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
         return [
@@ -46,7 +46,7 @@ class SeesSquares:
             for image, each in zip(images, places, strict=True)
         ]
 
-    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+    def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
         self.searched.append(int(image[0, 0, 0]))
         return self._seen(image, region, 0.99)
 
@@ -75,7 +75,7 @@ def run(centres: Sequence[tuple[float, float] | None], **options: int) -> list[D
     stage = DetectFaces(detector, max_side_px=WIDTH, **options)
     out = list(stage(frames(centres)))
     assert [item.frame.index for item in out] == list(range(len(centres)))
-    assert sorted(detector.looks) == [item.frame.index for item in out if item.looked]
+    assert sorted(detector.looks) == [item.frame.index for item in out if item.detector_ran]
     return out
 
 
@@ -83,18 +83,18 @@ STEADY: list[tuple[float, float] | None] = [(80.0, 60.0)] * 60
 
 
 def test_every_frame_is_looked_at_when_asked() -> None:
-    assert all(item.looked for item in run(STEADY, detect_every=1))
+    assert all(item.detector_ran for item in run(STEADY, detect_every=1))
 
 
 def test_every_nth_frame_is_looked_at_and_the_face_is_seen_in_all() -> None:
     out = run(STEADY, detect_every=5)
-    assert [item.frame.index for item in out if item.looked] == list(range(0, 60, 5))
+    assert [item.frame.index for item in out if item.detector_ran] == list(range(0, 60, 5))
     assert all(len(item.detections) == 1 for item in out)
 
 
 def test_automatic_looks_are_rare_while_nothing_happens() -> None:
     out = run(STEADY)
-    assert sum(item.looked for item in out) <= 8
+    assert sum(item.detector_ran for item in out) <= 8
     assert all(len(item.detections) == 1 for item in out)
 
 
@@ -102,7 +102,7 @@ def test_automatic_looks_are_dense_while_faces_come_and_go() -> None:
     coming: list[tuple[float, float] | None] = [
         (80.0, 60.0) if index % 20 < 10 else None for index in range(60)
     ]
-    looks, calm = (sum(item.looked for item in run(each)) for each in (coming, STEADY))
+    looks, calm = (sum(item.detector_ran for item in run(each)) for each in (coming, STEADY))
     assert looks > 2 * calm
 
 
@@ -130,7 +130,7 @@ def test_a_face_too_fast_to_be_followed_is_looked_for(there: range) -> None:
     ]
     out = run(centres)
     assert [len(item.detections) for item in out] == [int(index in there) for index in range(60)]
-    assert sum(item.looked for item in out) < 30
+    assert sum(item.detector_ran for item in out) < 30
 
 
 def test_a_lost_face_is_searched_for_where_it_was_and_not_in_whole_frames() -> None:
@@ -159,18 +159,18 @@ def test_a_cut_is_found_looked_at_and_not_followed_across() -> None:
         FakeFrame(pictures[index >= 23], index, index, Fraction(1, 25)) for index in range(40)
     ]
     out = list(DetectFaces(SeesSquares(), max_side_px=WIDTH)(source))
-    assert [item.frame.index for item in out if item.cut] == [23]
-    assert out[23].looked
+    assert [item.frame.index for item in out if item.starts_shot] == [23]
+    assert out[23].detector_ran
 
 
 def test_brightness_and_motion_are_no_cut() -> None:
     rng = np.random.default_rng(4)
     scene = np.kron(rng.integers(40, 160, (6, 16, 3)), np.ones((20, 20, 1))).astype(np.uint8)
-    finder = CutFinder()
+    finder = ShotBoundaryDetector()
     flash = [np.clip(scene * level, 0, 255).astype(np.uint8) for level in (1, 1, 1.5, 1, 0.5)]
     pan = [np.ascontiguousarray(scene[:, 2 * step : 160 + 2 * step]) for step in range(60)]
     assert not any(finder.begins_shot(image) for image in flash)
-    finder = CutFinder()
+    finder = ShotBoundaryDetector()
     assert not any(finder.begins_shot(image) for image in pan)
 
 
@@ -180,7 +180,7 @@ def test_a_plain_detector_looks_at_every_frame() -> None:
             return [[detection_at(80, 60, 20)] for _ in images]
 
     out = list(DetectFaces(Plain(), max_side_px=WIDTH)(frames(STEADY)))
-    assert all(item.looked and len(item.detections) == 1 for item in out)
+    assert all(item.detector_ran and len(item.detections) == 1 for item in out)
 
 
 def test_frames_held_are_bounded_by_two_groups() -> None:
@@ -200,7 +200,7 @@ def test_frames_held_are_bounded_by_two_groups() -> None:
 def test_a_change_of_size_begins_anew() -> None:
     small = [FakeFrame(np.full((60, 80, 3), 90, np.uint8), 5 + index) for index in range(5)]
     out = list(DetectFaces(SeesSquares(), max_side_px=WIDTH)([*frames([None] * 5), *small]))
-    assert [item.cut for item in out] == [index == 5 for index in range(10)]
+    assert [item.starts_shot for item in out] == [index == 5 for index in range(10)]
 
 
 def test_an_empty_source_gives_nothing() -> None:
@@ -215,6 +215,6 @@ def test_thumbnail_still_shows_the_smallest_face() -> None:
 
 
 def test_detections_are_taken_to_frame_px() -> None:
-    (face,) = in_frame([detection_at(40, 30, 10)], 0.5)
+    (face,) = to_frame_px([detection_at(40, 30, 10)], 0.5)
     assert face.box == Box(70, 50, 90, 70)
     np.testing.assert_allclose(face.landmarks, detection_at(80, 60, 20).landmarks)

@@ -91,7 +91,7 @@ def track(
     """Run the stage over detections by frame."""
     tracker = Tracker(**options)  # type: ignore[arg-type]
     frames = (
-        DetectedFrame(TimedFrame(index, at_s[index]), tuple(found), cut=index in cuts)
+        DetectedFrame(TimedFrame(index, at_s[index]), tuple(found), starts_shot=index in cuts)
         for index, found in enumerate(seen)
     )
     return [item.faces for item in TrackFaces(tracker)(frames)]

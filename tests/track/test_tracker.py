@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace
-from facemask_video.core.geometry import covered
+from facemask_video.core.geometry import overlap_coefficient
 from facemask_video.track import Tracker, TrackFaces, tracker
 from tests.fakes import FakeFrame
 from tests.track.drawn import Place, TimedFrame, centre, detection, times, track
@@ -287,7 +287,7 @@ def test_a_neck_below_a_mask_begins_no_track(
 ) -> None:
     face = detection(Place(200, 200, 90))
     below = detection(Place(200 + right, 200 + 0.71 * (90 + width) / 1.4, width), score=score)
-    assert 0.2 < covered(face.box, below.box) < 0.3 or right > 5
+    assert 0.2 < overlap_coefficient(face.box, below.box) < 0.3 or right > 5
 
     faces = track([[face]] * 5 + [[face, below]] * 25, times("30", 30))
 

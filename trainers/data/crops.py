@@ -21,8 +21,8 @@ from facemask_video.core.errors import ConfigError
 from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.warp import warp
-from facemask_video.detect.detector import Detector, NearDetector
-from facemask_video.detect.observations import is_same
+from facemask_video.detect.detector import Detector, RegionDetector
+from facemask_video.detect.observations import same_face
 
 _DETECT_SIDE_PX = 640
 
@@ -347,10 +347,10 @@ def main_face(image: ImageU8, detector: Detector) -> Detection | None:
         return float(face.box.area_px2 * (1 - off))
 
     best = max(found, key=prominence)
-    if isinstance(detector, NearDetector):
+    if isinstance(detector, RegionDetector):
         # As in a video: a close look places a face better, but may settle on another one.
-        close = detector.look_near([framed], [[best.box]])[0][0]
-        best = close if is_same(close, best) else best
+        close = detector.refine([framed], [[best.box]])[0][0]
+        best = close if same_face(close, best) else best
     shifted = (best.landmarks - np.float32(border)) / np.float32(scale)
     edges = (best.box.x0, best.box.y0, best.box.x1, best.box.y1)
     box = geometry.Box(*((edge - border) / scale for edge in edges))

@@ -2,12 +2,12 @@
 
 import torch
 
-from facemask_video.detect.build import looking_detector
-from facemask_video.detect.detector import NearDetector
+from facemask_video.detect.build import build_detector
+from facemask_video.detect.detector import RegionDetector
 
 MIN_FACE_PX = 40.0
 
 
-def photograph_detector(device: torch.device) -> NearDetector:
+def photograph_detector(device: torch.device) -> RegionDetector:
     """Return what finds the main face of a picture; see `trainers.data.crops.main_face`."""
-    return looking_detector(device=device, min_face_px=MIN_FACE_PX)
+    return build_detector(device=device, min_face_px=MIN_FACE_PX)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.detect.landmarks import SEEN_SIZE_PX, SURROUND
+from facemask_video.detect.landmarks import CROP_SCALE, INPUT_PX
 from trainers.data.augment import Augmentation, cut_cloth, cut_off, vary, wear
 from trainers.data.crops import CropSet
 from trainers.data.garments import draw_garment
@@ -95,7 +95,7 @@ class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.floa
         if rng.random() < _COARSE:
             small_px = int(rng.integers(14, 44))
             small = cv2.resize(cut, (small_px, small_px), interpolation=cv2.INTER_AREA)
-            cut = np.asarray(cv2.resize(small, (SEEN_SIZE_PX, SEEN_SIZE_PX)), np.float32)
+            cut = np.asarray(cv2.resize(small, (INPUT_PX, INPUT_PX)), np.float32)
         return np.ascontiguousarray(cut.transpose(2, 0, 1) * 2 - 1, dtype=np.float32), points
 
 
@@ -131,14 +131,12 @@ def _detected(
     half = _BOX_HALF_SIDE * max(float(np.hypot(*across)), 1.0)
     half *= float(np.exp(rng.normal(0, _BOX_SCALE)))
     middle = middle + rng.normal(0, _BOX_SHIFT, 2) * 2 * half
-    half *= SURROUND
+    half *= CROP_SCALE
     first = middle - half
     # Reduced by area first, as the detector's cuts are; what is left of the map is a shift.
-    scale = SEEN_SIZE_PX / (2 * half)
+    scale = INPUT_PX / (2 * half)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     reduced = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=how)
     shift = np.array([[1.0, 0.0, -first[0] * scale], [0.0, 1.0, -first[1] * scale]])
-    cut = cv2.warpAffine(
-        reduced, shift, (SEEN_SIZE_PX, SEEN_SIZE_PX), borderMode=cv2.BORDER_REPLICATE
-    )
+    cut = cv2.warpAffine(reduced, shift, (INPUT_PX, INPUT_PX), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(cut, np.float32), np.asarray((points - first) / (2 * half), np.float32)

@@ -210,13 +210,13 @@ class _Near:
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
         return [[self._face(self.full)] for _ in images]
 
-    def look_near(
+    def refine(
         self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
         assert list(places) == [[self.full]]
         return [[self._face(self.close)] for _ in images]
 
-    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+    def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
         raise AssertionError("a photograph is looked at as a whole")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from click.testing import CliRunner
 
-from facemask_video.detect.landmarks import SEEN_SIZE_PX, load_landmarks
+from facemask_video.detect.landmarks import INPUT_PX, load_landmarks
 from tests.devices import on_every_device
 from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
@@ -29,7 +29,7 @@ def test_samples_are_the_same_by_number_and_their_points_lie_on_the_cut() -> Non
     again = LandmarkSamples(drawn_crops(4), drawn_crops(4, seed=1), seed=3, count=8)
     assert np.array_equal(again[7][0], samples[7][0])
     assert np.array_equal(again[7][1], samples[7][1])
-    assert again[7][0].shape == (3, SEEN_SIZE_PX, SEEN_SIZE_PX)
+    assert again[7][0].shape == (3, INPUT_PX, INPUT_PX)
     # Eyes in the upper half, left before right; the mouth below them.
     assert (points[:, :2, 1].mean(axis=1) < 0.6).all()
     assert (points[:, 0, 0] < points[:, 1, 0]).all()
@@ -80,6 +80,6 @@ def test_the_command_writes_a_network_that_the_converter_loads(
 
     assert result.exit_code == 0, result.output
     assert "of the eyes' distance" in result.output
-    points = load_landmarks(path, device=CPU)(torch.zeros(2, 3, SEEN_SIZE_PX, SEEN_SIZE_PX))
+    points = load_landmarks(path, device=CPU)(torch.zeros(2, 3, INPUT_PX, INPUT_PX))
     assert points.shape == (2, 5, 2)
     assert ((points > 0) & (points < 1)).all()

@@ -11,8 +11,8 @@ from facemask_video.config import DetectConfig, TracksConfig
 from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box, iou
-from facemask_video.detect.build import looking_detector
-from facemask_video.detect.turned import QUARTERS, TurnedDetector
+from facemask_video.detect.build import build_detector
+from facemask_video.detect.rotation import QUARTER_TURNS, RotatingDetector
 from facemask_video.pipeline.load import load_finder
 from facemask_video.pipeline.timing import Steps
 from facemask_video.pipeline.track_source import follow_faces
@@ -29,21 +29,21 @@ def image() -> ImageU8:
 
 
 @pytest.fixture(scope="module")
-def detector() -> TurnedDetector:
-    plain = looking_detector(device=torch.device("cpu"), min_face_px=30)
-    return TurnedDetector(plain, QUARTERS["any"])
+def detector() -> RotatingDetector:
+    plain = build_detector(device=torch.device("cpu"), min_face_px=30)
+    return RotatingDetector(plain, QUARTER_TURNS["any"])
 
 
 @pytest.mark.parametrize("quarter", [0, 1, 2, 3])
 def test_a_turned_face_is_found_where_it_lies(
-    quarter: int, image: ImageU8, detector: TurnedDetector
+    quarter: int, image: ImageU8, detector: RotatingDetector
 ) -> None:
     (upright,) = detector.detect([image])[0]
     turned = np.ascontiguousarray(np.rot90(image, quarter))
 
     (found,) = detector.detect([turned])[0]
-    (near,) = detector.look_near([turned], [[found.box]])[0]
-    (around,) = detector.look_around(turned, found.box, upright.box.width_px)
+    (near,) = detector.refine([turned], [[found.box]])[0]
+    (around,) = detector.detect_in_region(turned, found.box, upright.box.width_px)
 
     # The same pixels are judged, so even parts of a px agree.
     height, width = image.shape[:2]
@@ -61,14 +61,16 @@ def test_a_turned_face_is_found_where_it_lies(
         assert np.abs(other.landmarks - found.landmarks).max() < 0.1 * upright.box.width_px
 
 
-def test_places_of_several_pictures_stay_in_order(image: ImageU8, detector: TurnedDetector) -> None:
+def test_places_of_several_pictures_stay_in_order(
+    image: ImageU8, detector: RotatingDetector
+) -> None:
     side = min(image.shape[:2])
     standing = np.ascontiguousarray(image[:side, :side])
     lying = np.ascontiguousarray(np.rot90(standing))
     boxes = [detector.detect([each])[0][0].box for each in (standing, lying)]
     nothing = Box(2, 2, 32, 32)
 
-    found = detector.look_near([standing, lying], [[boxes[0], nothing], [nothing, boxes[1]]])
+    found = detector.refine([standing, lying], [[boxes[0], nothing], [nothing, boxes[1]]])
 
     assert [[face.score > 0.9 for face in faces] for faces in found] == [
         [True, False],
@@ -85,17 +87,17 @@ class TwoNear:
         boxes = Box(20, 20, 60, 60), Box(38, 20, 78, 60)
         return [[Detection(box, points, 0.95) for box in boxes] for _ in images]
 
-    def look_near(
+    def refine(
         self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
         raise NotImplementedError
 
-    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+    def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
         return self.detect([image])[0]
 
 
 def test_two_faces_of_one_look_stay_two() -> None:
-    detector = TurnedDetector(TwoNear(), [2])
+    detector = RotatingDetector(TwoNear(), [2])
     image = np.zeros((100, 98, 3), np.uint8)
 
     (found,) = detector.detect([image])
@@ -103,7 +105,7 @@ def test_two_faces_of_one_look_stay_two() -> None:
     # Turned by half the second look's faces lie elsewhere, one of each pair on one of the other.
     upright = [face for face in found if face.box.y0 == 20]
     assert len(upright) == 2
-    assert len(detector.look_around(image, Box(0, 0, 98, 100), 40)) == len(found)
+    assert len(detector.detect_in_region(image, Box(0, 0, 98, 100), 40)) == len(found)
 
 
 @pytest.mark.parametrize(("turned", "n_tracks"), [("off", 0), ("sideways", 1)])

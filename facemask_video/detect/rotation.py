@@ -10,10 +10,10 @@ import numpy as np
 
 from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
-from facemask_video.core.geometry import Box, covered
-from facemask_video.detect.detector import NearDetector
+from facemask_video.core.geometry import Box, overlap_coefficient
+from facemask_video.detect.detector import RegionDetector
 
-QUARTERS = {"off": (), "sideways": (1, 3), "any": (1, 2, 3)}
+QUARTER_TURNS = {"off": (), "sideways": (1, 3), "any": (1, 2, 3)}
 """Quarter turns, counterclockwise, at which pictures are shown besides as they are."""
 
 Size = tuple[int, ...]
@@ -25,7 +25,7 @@ _COVERED = 0.5
 # Part of the smaller of two boxes that the other covers, where both are one face.
 
 
-class TurnedDetector:
+class RotatingDetector:
     """Looks at pictures as they are and turned, and keeps what it sees best.
 
     Each turn costs a full look what the first costs. A close look turns a picture only for places
@@ -33,10 +33,10 @@ class TurnedDetector:
 
     Args:
         detector: What looks.
-        quarters: See `QUARTERS`.
+        quarters: See `QUARTER_TURNS`.
     """
 
-    def __init__(self, detector: NearDetector, quarters: Sequence[int]) -> None:
+    def __init__(self, detector: RegionDetector, quarters: Sequence[int]) -> None:
         """Take both."""
         self._detector = detector
         self._quarters = tuple(quarters)
@@ -54,18 +54,18 @@ class TurnedDetector:
             )
         return [_best(ways) for ways in zip(*looks, strict=True)]
 
-    def look_near(
+    def refine(
         self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
-        """Look at given places only; see `facemask_video.detect.detector.NearDetector`."""
-        found = [list(each) for each in self._detector.look_near(images, places)]
+        """Look at given places only; see `facemask_video.detect.detector.RegionDetector`."""
+        found = [list(each) for each in self._detector.refine(images, places)]
         for quarter in self._quarters:
             todo = [[i for i, f in enumerate(each) if f.score < _STANDS_AT] for each in found]
             if not any(todo):
                 break
             # Only pictures that have something to turn for: the others stay as they are.
             having = [index for index, each in enumerate(todo) if each]
-            again = self._detector.look_near(
+            again = self._detector.refine(
                 [_turned(images[index], quarter) for index in having],
                 [
                     [
@@ -81,13 +81,13 @@ class TurnedDetector:
                         found[index][i] = _back(face, quarter, images[index].shape[:2])
         return found
 
-    def look_around(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
-        """Find faces in a part of an image; see `facemask_video.detect.detector.NearDetector`."""
-        looks = [self._detector.look_around(image, region, side_px)]
+    def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
+        """Find faces in a part of an image; see `facemask_video.detect.detector.RegionDetector`."""
+        looks = [self._detector.detect_in_region(image, region, side_px)]
         size = image.shape[:2]
         for quarter in self._quarters:
             around = _turned_box(region, quarter, size)
-            turned = self._detector.look_around(_turned(image, quarter), around, side_px)
+            turned = self._detector.detect_in_region(_turned(image, quarter), around, side_px)
             looks.append([_back(face, quarter, size) for face in turned])
         return _best(looks)
 
@@ -131,6 +131,6 @@ def _best(looks: Sequence[list[Detection]]) -> list[Detection]:
     kept: list[tuple[Detection, int]] = []
     for face, turn in sorted(told, key=lambda each: -each[0].score):
         elsewhere = (other for other, of in kept if of != turn)
-        if not any(covered(face.box, other.box) > _COVERED for other in elsewhere):
+        if not any(overlap_coefficient(face.box, other.box) > _COVERED for other in elsewhere):
             kept.append((face, turn))
     return [face for face, _ in kept]
