@@ -63,7 +63,7 @@ class OutlineDrawer:
             np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
             for crop in crops
         ]
-        logits = self._network.draw_outline(to_network(small, self._device))
+        logits = self._network.mask_logits(to_network(small, self._device))
         return list(torch.sigmoid(logits.float())[:, 0].cpu().numpy())
 
 

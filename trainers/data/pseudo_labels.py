@@ -51,7 +51,7 @@ def _mean_outline(image: ImageU8, generator: TwoStageGenerator) -> AlphaF32:
         for gamma in _GAMMAS
         for picture in (image, image[:, ::-1])
     ]
-    logits = generator.draw_outline(to_network(views, torch.device("cpu")))
+    logits = generator.mask_logits(to_network(views, torch.device("cpu")))
     drawn = torch.sigmoid(logits.float())[:, 0].numpy()
     drawn[1::2] = drawn[1::2, :, ::-1]
     return np.asarray(drawn.mean(axis=0), np.float32)

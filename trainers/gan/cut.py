@@ -16,9 +16,9 @@ from torch.nn import functional
 from facemask_video.translate.networks import (
     Generator,
     GeneratorSpec,
-    ResnetTrunk,
     build_generator,
 )
+from facemask_video.translate.networks.resnet import ResnetTrunk
 from trainers.data.batches import Batch
 from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast

@@ -16,8 +16,8 @@ from facemask_video.translate.networks import (
     GeneratorSpec,
     TwoStageGenerator,
     build_generator,
-    widened,
 )
+from facemask_video.translate.networks.inpaint import dilate, soft_threshold
 from trainers.data.batches import Batch
 from trainers.gan import losses
 from trainers.gan.autocast import autocast
@@ -138,24 +138,24 @@ class WarmStart:
         stats: dict[str, Tensor] = {}
         with autocast(self.device, self.precision):
             if isinstance(generator, TwoStageGenerator):
-                logits = generator.draw_outline(batch.masked)
+                logits = generator.mask_logits(batch.masked)
                 outline = losses.outline_loss(logits, batch.masked_cover)
                 known = batch.real_cover.amin(dim=(1, 2, 3)) >= 0
                 if bool(known.any()):
-                    real_logits = generator.draw_outline(batch.real_masked[known])
+                    real_logits = generator.mask_logits(batch.real_masked[known])
                     stats["unmask/real_outline"] = losses.outline_loss(
                         real_logits, batch.real_cover[known]
                     )
                     outline = outline + 0.5 * stats["unmask/real_outline"]
                 # Completion learns under the true outline and under its own, mistakes included.
                 # Gaps are not closed, as they are in a conversion: it should learn about them.
-                own = generator.decide(torch.sigmoid(logits.detach().float()))
+                own = soft_threshold(torch.sigmoid(logits.detach().float()))
                 use_own = torch.arange(len(own), device=own.device).view(-1, 1, 1, 1) % 2 == 0
                 used = torch.where(
                     use_own, torch.maximum(own, batch.masked_cover), batch.masked_cover
                 )
-                blank, alpha = generator.hide(_hidden_below(used, opt.hidden_below))
-                painted = generator.complete(batch.masked, blank)
+                erased, alpha = generator.erase(_hidden_below(used, opt.hidden_below))
+                painted = generator.complete(batch.masked, erased)
             else:
                 painted, alpha = generator(batch.masked)
                 outline = losses.alpha_loss(alpha, batch.masked_cover)
@@ -302,4 +302,4 @@ def _hidden_below(outline: Tensor, share: float) -> Tensor:
 
 def _around(alpha: Tensor, reach_px: int) -> Tensor:
     """Widen an opacity by a few px, apart from any gradient."""
-    return widened(alpha.detach().float(), reach_px)
+    return dilate(alpha.detach().float(), reach_px)

@@ -1,0 +1,28 @@
+"""The networks that translate an aligned face crop.
+
+Every generator takes an image in [-1, 1], shape (n, 3, S, S), and gives a `Translation`: the
+picture it paints and the alpha under which that picture replaces the input. The trainers and the
+converter share them, so a weights file needs only the sizes that `GeneratorSpec` holds.
+
+Sources: the residual generator with 6 or 9 blocks is that of Johnson et al. 2016 as used by
+CycleGAN (Zhu et al., ICCV 2017, section 4 and appendix 7.2); alpha output after AttentionGAN (Tang
+et al., IJCNN 2019); the two-stage form (segment the mask, then complete the face without seeing
+what lies under it) after the published unmasking networks that work so.
+"""
+
+import torch
+
+from facemask_video.translate.networks.one_stage import OneStageGenerator
+from facemask_video.translate.networks.spec import GeneratorSpec
+from facemask_video.translate.networks.translation import Translation
+from facemask_video.translate.networks.two_stage import TwoStageGenerator
+
+__all__ = ["Generator", "GeneratorSpec", "Translation", "TwoStageGenerator", "build_generator"]
+
+Generator = OneStageGenerator | TwoStageGenerator
+
+
+def build_generator(spec: GeneratorSpec) -> Generator:
+    """Build a generator with fresh weights, in channels-last memory."""
+    make = TwoStageGenerator if spec.architecture == "two-stage" else OneStageGenerator
+    return make(spec).to(memory_format=torch.channels_last)

@@ -1,0 +1,106 @@
+"""Segment the mask, then complete the face under it."""
+
+import torch
+from torch import Tensor, nn
+
+from facemask_video.translate.networks import inpaint
+from facemask_video.translate.networks.resnet import ResnetTrunk
+from facemask_video.translate.networks.spec import GeneratorSpec
+from facemask_video.translate.networks.translation import Translation
+
+
+class TwoStageGenerator(nn.Module):
+    """For unmask: segment the mask, then complete the face without seeing what lies under it.
+
+    The completion network sees the image with a smooth filling (`GeneratorSpec.fill`) in place of
+    what lies under the (slightly widened) mask, and the mask itself; so no colour of the fabric can
+    leak into the skin. It paints what the filling lacks.
+    """
+
+    MARGIN_PX_AT_128 = 3
+    """How far the erased area reaches beyond the mask: over its edge and its shadow."""
+
+    SURE, LIKELY = 0.5, 0.05
+    """Cloth is what is at least so probable, and from the second on where it hangs on the first."""
+
+    CELL_PX = 4
+    """What lies in neighbouring cells of this side hangs together."""
+
+    def __init__(self, spec: GeneratorSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        segmentation = GeneratorSpec(
+            ngf=spec.outline_ngf,
+            n_blocks=2,
+            n_downsampling=4 if spec.fold == 1 else 3,
+            norm=spec.norm,
+            padding=spec.padding,
+            skips=True,
+            final_kernel=3,
+            fold=spec.fold,
+        )
+        # Weights files and checkpoints know the segmentation network by this name.
+        self.outline = ResnetTrunk(segmentation, 3, 1)
+        self.completion = ResnetTrunk(spec, 4, 3)
+
+    def mask_logits(self, image: Tensor) -> Tensor:
+        """Return the logits of the mask's segmentation, shape (n, 1, S, S)."""
+        return self.outline(image)  # type: ignore[no-any-return]
+
+    def mask_probability(self, image: Tensor) -> Tensor:
+        """Return how likely each pixel is cloth, shape (n, 1, S, S)."""
+        probability = torch.sigmoid(self.mask_logits(image))
+        if self.spec.mirrored and not self.training:
+            mirrored = torch.sigmoid(self.mask_logits(image.flip(3))).flip(3)
+            probability = (probability + mirrored) / 2
+        return probability
+
+    def segment(self, image: Tensor) -> Tensor:
+        """Return the mask's opacity, shape (n, 1, S, S), in [0, 1], mostly one or the other."""
+        probability = self.mask_probability(image)
+        opacity = inpaint.soft_threshold(probability)
+        if not self.training:
+            flaps = inpaint.hysteresis(
+                probability,
+                opacity,
+                low=self.LIKELY,
+                high=self.SURE,
+                cell_px=self.CELL_PX,
+                edge_px=max(1, self._margin_px(image) // 2),
+            )
+            opacity = torch.maximum(opacity, flaps)
+        # Gaps and holes of a few px are none: cloth has none.
+        return inpaint.close_gaps(opacity, self._margin_px(image))
+
+    def erase(self, opacity: Tensor) -> tuple[Tensor, Tensor]:
+        """Widen a mask's opacity for what comes after.
+
+        Returns:
+            What the completion network must not see, and the alpha under which its picture
+            replaces the input; both of shape (n, 1, S, S), in [0, 1].
+        """
+        alpha = inpaint.feather(opacity, self._margin_px(opacity))
+        # Total inside the mask, or fabric shines through at half strength.
+        erased = inpaint.dilate(opacity, 2)
+        return torch.maximum(erased, alpha), alpha
+
+    def complete(self, image: Tensor, erased: Tensor) -> Tensor:
+        """Paint the image where ``erased``, (n, 1, S, S), hides it (1); its pixels are not seen."""
+        weights = None
+        if self.spec.fill == "face":
+            weights = inpaint.face_weights(image.shape[-1], image.device).to(image.dtype)
+        filled = inpaint.push_pull_fill(image, 1 - erased, weights)
+        seen = torch.cat([filled, erased], dim=1)
+        missing = self.completion(seen)
+        if self.spec.mirrored and not self.training:
+            missing = (missing + self.completion(seen.flip(3)).flip(3)) / 2
+        painted = filled + missing
+        # In training the range is left open: a clamp would stop gradients that lead back into it.
+        return painted if self.training else painted.clamp(-1, 1)  # type: ignore[no-any-return]
+
+    def forward(self, image: Tensor) -> Translation:
+        erased, alpha = self.erase(self.segment(image))
+        return Translation(self.complete(image, erased), alpha)
+
+    def _margin_px(self, image: Tensor) -> int:
+        return max(1, round(self.MARGIN_PX_AT_128 * int(image.shape[-1]) / 128))

@@ -1,0 +1,79 @@
+from typing import Any, get_args
+
+import pytest
+import torch
+
+from facemask_video.translate.networks import GeneratorSpec, Translation, build_generator
+from facemask_video.translate.networks.spec import Architecture, Norm
+from tests.translate.networks.tiny import noise_image, tiny_spec
+
+OPTIONS: list[dict[str, Any]] = [
+    *({"norm": norm} for norm in get_args(Norm)),
+    {"padding": "zero"},
+    {"padding": "cyclegan"},
+    {"padding": "reflect", "final_kernel": 7},
+    {"upsampling": "resize"},
+    {"upsampling": "transpose"},
+    {"alpha": False},
+    {"skips": True},
+    {"attention": True},
+    {"fold": 2},
+    {"n_downsampling": 3},
+    {"architecture": "unet", "n_downsampling": 5},
+    {"architecture": "unet", "n_downsampling": 5, "upsampling": "transpose"},
+    {"architecture": "two-stage"},
+    {"architecture": "two-stage", "fold": 2, "skips": True, "norm": "batch"},
+    {"architecture": "two-stage", "mirrored": True},
+    {"architecture": "two-stage", "fill": "face"},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_every_option_builds_a_network_whose_parts_all_learn(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    network = build_generator(tiny_spec(**options))
+    image = noise_image()
+
+    translation = network(image)
+
+    assert translation.painted.shape == image.shape
+    assert translation.alpha.shape == (2, 1, 32, 32)
+    assert (
+        0 <= float(translation.alpha.detach().min()) <= float(translation.alpha.detach().max()) <= 1
+    )
+    (translation.over(image) ** 2).mean().add(translation.painted.mean()).backward()
+    without = [name for name, p in network.named_parameters() if p.grad is None]
+    assert not without
+
+
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_a_picture_stays_in_range_in_evaluation(architecture: str) -> None:
+    torch.manual_seed(0)
+    network = build_generator(tiny_spec(architecture=architecture, n_downsampling=3)).eval()
+
+    with torch.no_grad():
+        painted, _ = network(noise_image() * 2)
+
+    assert float(painted.min()) >= -1
+    assert float(painted.max()) <= 1
+
+
+def test_nothing_changes_where_alpha_is_0_and_everything_where_it_is_1() -> None:
+    image = noise_image(1)
+    painted = -image
+    alpha = torch.zeros(1, 1, 32, 32)
+    alpha[..., 16:] = 1
+
+    result = Translation(painted, alpha).over(image)
+
+    assert torch.equal(result[..., :16], image[..., :16])
+    assert torch.allclose(result[..., 16:], painted[..., 16:])
+
+
+def test_lite_has_about_a_quarter_of_the_weights_of_standard() -> None:
+    standard, lite = (
+        sum(p.numel() for p in build_generator(GeneratorSpec(ngf=ngf)).parameters())
+        for ngf in (64, 32)
+    )
+
+    assert 3.5 < standard / lite < 4.5
