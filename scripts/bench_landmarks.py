@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from facemask_video.align.crop import frame_to_crop
 from facemask_video.core import geometry
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pictures import try_read_picture
 from facemask_video.detect.cascade import (
     LENIENT_STAGE_THRESHOLDS,
     LENIENT_THRESHOLD,
     CascadeDetector,
 )
 from facemask_video.detect.mtcnn import MtcnnDetector
-from trainers.data.crops import main_face, read_rgb
+from trainers.data.crops import main_face
 from trainers.data.detector import MIN_FACE_PX, photograph_detector
 from trainers.evaluate.photographs import read_pairs_file
 
@@ -43,7 +44,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     pictures = [
-        tuple(read_rgb(asked.pairs.parent / name) for name in row)
+        tuple(try_read_picture(asked.pairs.parent / name) for name in row)
         for row in read_pairs_file(asked.pairs)
     ]
     mtcnn = MtcnnDetector(device=CPU, threshold=0.6, min_face_px=MIN_FACE_PX)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from facemask_video.composite.alpha import clean, smoothstep
 from facemask_video.core.faces import TranslatedCrop
 from facemask_video.core.frame import AlphaF32, ImageU8
+from facemask_video.core.pictures import luma
 
 MODES = ("none", "histogram", "mean-std")
 """What `match_colour` accepts."""
@@ -223,7 +224,7 @@ def _trust(kept: _Kept) -> float:
     shares = kept.weights.ravel() / total
     tint = shares @ (kept.ours.astype(np.float64) - kept.theirs).reshape(-1, 3)
     off = float(np.abs(tint).max()) / MAX_SHIFT
-    ours, theirs = _luma(kept.ours).ravel(), _luma(kept.theirs).ravel()
+    ours, theirs = luma(kept.ours).ravel(), luma(kept.theirs).ravel()
     ours, theirs = ours - shares @ ours, theirs - shares @ theirs
     spread = float(np.sqrt((shares @ ours**2) * (shares @ theirs**2)))
     if spread < _MIN_STD**2:
@@ -237,7 +238,3 @@ def _trust(kept: _Kept) -> float:
 
 def _fade(at: float) -> float:
     return float(smoothstep(np.array(at)).item())
-
-
-def _luma(image: ImageU8) -> NDArray[np.float64]:
-    return np.asarray(image @ np.array([0.299, 0.587, 0.114]), dtype=np.float64)

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from facemask_video.core.errors import WeightsError
+from facemask_video.core.files import atomic_write
 
 
 def read_network_card(path: Path) -> dict[str, str]:
@@ -71,7 +72,5 @@ def write_network_file(path: Path, network: nn.Module, card: dict[str, str]) -> 
     }
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise WeightsError(f"{path}: not written, a weight is not a finite half-precision number.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    save_file(tensors, str(part), metadata=card)
-    part.replace(path)
+    with atomic_write(path) as part:
+        save_file(tensors, str(part), metadata=card)

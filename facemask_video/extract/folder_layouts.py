@@ -18,9 +18,9 @@ import numpy as np
 from facemask_video.config.extract import SPLITS
 from facemask_video.core.errors import CropsError
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pictures import try_read_picture, write_picture
 from facemask_video.extract.manifest import ManifestRow
 from facemask_video.extract.parts import landmark_picture
-from facemask_video.extract.pictures import load_picture, write_picture
 
 DOMAINS = {"bare": "A", "masked": "B"}
 
@@ -37,7 +37,8 @@ def lay_out(folder: Path, rows: Iterable[ManifestRow], layout: str) -> None:
         layout: ``none``, ``cyclegan`` or ``paired``.
 
     Raises:
-        CropsError: A file cannot be written or read.
+        CropsError: A file cannot be read, linked or taken away.
+        VideoWriteError: A pair cannot be written.
     """
     _clear(folder)
     for row in rows:
@@ -47,7 +48,7 @@ def lay_out(folder: Path, rows: Iterable[ManifestRow], layout: str) -> None:
             target = folder / f"{row.split}{DOMAINS[row.domain]}" / _flat_name(row)
             _link(folder / row.file, target)
         elif layout == "paired":
-            crop = load_picture(folder / row.file)
+            crop = try_read_picture(folder / row.file)
             if crop is None:
                 raise CropsError(f"{folder / row.file}: cannot be read; curate the set anew.")
             points = np.asarray(row.crop_landmarks)
@@ -62,7 +63,7 @@ def write_pair(path: Path, a: ImageU8, b: ImageU8) -> None:
     """Write A and B, of one size, side by side: pix2pix's paired form.
 
     Raises:
-        CropsError: It cannot be written.
+        VideoWriteError: It cannot be written.
     """
     write_picture(path, np.concatenate([a, b], axis=1))
 

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from facemask_video.core.errors import CropsError
+from facemask_video.core.files import atomic_write
 
 MANIFEST = "manifest.jsonl"
 
@@ -213,11 +214,9 @@ def write_manifest(folder: Path, rows: Iterable[ManifestRow]) -> Path:
         CropsError: It cannot be written.
     """
     path = folder / MANIFEST
-    part = path.with_name(f".{MANIFEST}.part")
     try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
+        with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(f"{row.to_json()}\n" for row in sorted(rows, key=lambda r: r.crop))
-        part.replace(path)
     except OSError as exc:
         raise CropsError(
             f"{path}: cannot be written ({exc.strerror}); check the folder and the space left."

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +10,7 @@ from facemask_video.config.extract import CropConfig
 from facemask_video.core import geometry
 from facemask_video.core.errors import CropsError
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pictures import write_picture
 from facemask_video.extract.crops import Cut
 from facemask_video.extract.manifest import (
     CROPS,
@@ -26,8 +25,6 @@ from facemask_video.extract.manifest import (
 )
 from facemask_video.extract.parts import landmark_picture, part_mask
 
-_JPEG_QUALITY = 95
-
 
 def write_pictures(folder: Path, crop: str, cut: Cut, config: CropConfig) -> str:
     """Write the crop and what else is asked for of a face; returns the crop's file.
@@ -39,7 +36,7 @@ def write_pictures(folder: Path, crop: str, cut: Cut, config: CropConfig) -> str
         config: What is written.
 
     Raises:
-        CropsError: A file cannot be written.
+        VideoWriteError: A file cannot be written.
     """
     suffix = SUFFIXES[config.format]
     points = geometry.apply(cut.crop.frame_to_crop, cut.face.landmarks)
@@ -56,39 +53,6 @@ def write_pictures(folder: Path, crop: str, cut: Cut, config: CropConfig) -> str
     for file, picture in pictures.items():
         write_picture(folder / file, picture)
     return picture_path(CROPS, crop, suffix)
-
-
-def write_picture(
-    path: Path, picture: ImageU8 | NDArray[np.uint8], *, quality: int = _JPEG_QUALITY
-) -> None:
-    """Write an RGB or grey picture; the suffix names the format, ``quality`` is for JPEG.
-
-    Raises:
-        CropsError: It cannot be written.
-    """
-    if picture.ndim == 3:
-        picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), np.uint8)
-    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if path.suffix == ".jpg" else []
-    _, encoded = cv2.imencode(path.suffix, picture, options)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encoded.tobytes())
-    except OSError as exc:
-        raise CropsError(
-            f"{path}: cannot be written ({exc.strerror}); check the space left."
-        ) from exc
-
-
-def load_picture(path: Path) -> ImageU8 | None:
-    """Read a picture of the set as RGB; None where it is not there or damaged."""
-    try:
-        data: Any = np.frombuffer(path.read_bytes(), np.uint8)
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    except (OSError, cv2.error):
-        return None
-    return (
-        None if picture is None else np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
-    )
 
 
 def find_picture(folder: Path, crop: str) -> str | None:

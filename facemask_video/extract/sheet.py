@@ -14,10 +14,11 @@ import cv2
 import numpy as np
 
 from facemask_video.core.errors import CropsError
+from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pictures import write_picture
 from facemask_video.extract.curate import REASONS
 from facemask_video.extract.manifest import THUMBS, ManifestRow, picture_path
-from facemask_video.extract.pictures import write_picture
 
 SHEET = "contact.html"
 _THUMB_PX = 112
@@ -30,7 +31,7 @@ def write_thumbnail(folder: Path, crop_id: str, crop: ImageU8) -> None:
     """Write the small picture of a crop, which stays where the crop itself is thrown away.
 
     Raises:
-        CropsError: It cannot be written.
+        VideoWriteError: It cannot be written.
     """
     size = (_THUMB_PX, _THUMB_PX)
     small = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -64,10 +65,9 @@ def write_sheet(folder: Path, rows: Sequence[ManifestRow], *, most: int = MOST_S
     template = resources.files("facemask_video.extract").joinpath("sheet.html")
     page = template.read_text("utf-8").replace("<!-- body -->", "\n".join(body))
     path = folder / SHEET
-    part = folder / f".{SHEET}.part"
     try:
-        part.write_text(page, encoding="utf-8")
-        part.replace(path)
+        with atomic_write(path) as part:
+            part.write_text(page, encoding="utf-8")
     except OSError as exc:
         raise CropsError(f"{path}: cannot be written ({exc.strerror}).") from exc
     return path

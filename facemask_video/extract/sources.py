@@ -1,16 +1,12 @@
 """What crops are cut from: videos and pictures, named one by one or by folder."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from facemask_video.core.errors import VideoReadError
-from facemask_video.core.frame import ImageU8
+from facemask_video.core.files import sha256_file
 
 PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 # What a folder's files are taken for videos by; a file that is named itself may be called anything.
@@ -48,8 +44,7 @@ class Source:
             VideoReadError: It cannot be read.
         """
         try:
-            with self.path.open("rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
+            return sha256_file(self.path)
         except OSError as exc:
             raise VideoReadError(f"{self.path}: cannot be read ({exc.strerror}).") from exc
 
@@ -86,25 +81,3 @@ def _files_below(folder: Path, leave_out: Path) -> Iterator[Source]:
             if name.startswith(".") or path.suffix.lower() not in PICTURES | VIDEOS:
                 continue
             yield Source(path, f"{own_name}/{path.relative_to(folder).as_posix()}")
-
-
-def read_picture(path: Path) -> ImageU8:
-    """Read a picture as RGB, the way up that its EXIF says.
-
-    Raises:
-        VideoReadError: It cannot be read or decoded, or is cut off.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as exc:
-        raise VideoReadError(f"{path}: cannot be read ({exc.strerror}).") from exc
-    # The decoder fills what is missing of a JPEG with grey and says nothing.
-    if data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        raise VideoReadError(f"{path}: is cut off; get it anew.")
-    try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        picture = None
-    if picture is None:
-        raise VideoReadError(f"{path}: is no picture that can be decoded here.")
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)

@@ -12,10 +12,10 @@ from facemask_video.core import geometry
 from facemask_video.core.faces import Crop, Detection, TrackedFace
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
+from facemask_video.core.pictures import read_picture
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.size import detect_size_px, to_frame_px
 from facemask_video.extract.crops import Cut, make_cut, whole_box
-from facemask_video.extract.sources import read_picture
 
 # Of the longer side: pictures cut close to the face are given a border, as the detector wants some
 # surround, and a wider one where it then sees nobody.

@@ -15,7 +15,6 @@ by hand, that the face is worked on. What was decided for one direction says not
 Keys that a reader does not know are ignored.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -28,6 +27,7 @@ import numpy as np
 
 from facemask_video.core.errors import TracksError, VideoWriteError
 from facemask_video.core.faces import TrackedFace
+from facemask_video.core.files import part_path, sha256_file
 from facemask_video.core.frame import Frame
 from facemask_video.core.geometry import Box
 
@@ -74,7 +74,7 @@ class SidecarWriter:
     ) -> None:
         """Open the part file and write the header."""
         self._path = path
-        self._part = path.with_name(f".{path.name}.part")
+        self._part = part_path(path)
         try:
             self._file = self._part.open("w", encoding="utf-8", newline="\n")
         except OSError as exc:
@@ -249,15 +249,9 @@ def _face(entry: Mapping[str, Any]) -> SidecarFace:
     )
 
 
-def digest(path: Path) -> str:
-    """Return a file's SHA-256 in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def describe_source(path: Path) -> dict[str, Any]:
     """Return what a sidecar's header says of its video: name, size and hash."""
-    return {"name": path.name, "bytes": path.stat().st_size, "sha256": digest(path)}
+    return {"name": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
 
 
 def check_source(sidecar: Sidecar, path: Path) -> None:
@@ -271,7 +265,7 @@ def check_source(sidecar: Sidecar, path: Path) -> None:
         raise TracksError(
             f"{sidecar.path}: line 1 names no sha256 of the video; make it with --tracks-out."
         )
-    found = digest(path)
+    found = sha256_file(path)
     if found != expected:
         raise TracksError(
             f"{sidecar.path}: the tracks belong to {sidecar.source.get('name', 'another file')} "

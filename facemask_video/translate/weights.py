@@ -4,7 +4,6 @@ The card says what the weights are for, so that a mismatch is refused with its r
 producing a wrong picture. Tensors are stored in half precision and read into float32.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
@@ -14,6 +13,7 @@ from typing import Any
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import WeightsError
+from facemask_video.core.files import sha256_file
 from facemask_video.core.network_file import (
     read_network_card,
     read_network_file,
@@ -126,7 +126,7 @@ def read_card(path: Path) -> WeightsCard:
     if not path.is_file():
         raise WeightsError(f"{path}: no such weights file; check --weights.")
     card = read_network_card(path)
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha256 = sha256_file(path)
     return WeightsCard.from_metadata(card, path=path, sha256=sha256)
 
 

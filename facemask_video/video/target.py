@@ -1,10 +1,10 @@
 """The file that is written: its container, its checks, and its hidden part beside it."""
 
-import os
 from fractions import Fraction
 from pathlib import Path
 
 from facemask_video.core.errors import VideoWriteError
+from facemask_video.core.files import part_path
 from facemask_video.video.probe import describe_error
 
 MUXERS = {
@@ -86,9 +86,7 @@ def make_part(path: Path) -> Path:
     Raises:
         VideoWriteError: Nothing can be written there.
     """
-    # Cut, as the name with its affixes must not exceed the file system's 255 bytes.
-    stem = path.name.encode()[:200].decode(errors="ignore")
-    part = path.with_name(f".{stem}.{os.getpid()}.part").absolute()
+    part = part_path(path).absolute()
     try:
         part.unlink(missing_ok=True)
         part.touch(exist_ok=False)

@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facemask_video.core.pictures import read_picture, write_picture
 from facemask_video.extract.folder_layouts import lay_out
 from facemask_video.extract.manifest import ManifestRow
-from facemask_video.extract.pictures import load_picture, write_picture
 from tests.extract.rows import make_row
 
 
@@ -56,7 +56,7 @@ def test_a_paired_picture_holds_the_landmarks_and_the_crop(
         "train": 2,
         "val": 1,
     }
-    pair = load_picture(tmp_path / "train" / "clip-0123456789_f000000-t0000.png")
+    pair = read_picture(tmp_path / "train" / "clip-0123456789_f000000-t0000.png")
     assert pair is not None
     assert pair.shape == (256, 512, 3)
     assert (pair[:, 256:] == 40).all()

@@ -1,11 +1,6 @@
 from pathlib import Path
 
-import cv2
-import numpy as np
-import pytest
-
-from facemask_video.core.errors import VideoReadError
-from facemask_video.extract.sources import find_sources, read_picture
+from facemask_video.extract.sources import find_sources
 
 
 def _touch(*paths: Path) -> None:
@@ -47,31 +42,3 @@ def test_a_file_named_twice_is_listed_once_and_a_missing_one_all_the_same(tmp_pa
     )
 
     assert [source.path.name for source in found] == ["a.mp4", "nowhere.mp4"]
-
-
-def test_a_picture_is_read_as_rgb(tmp_path: Path) -> None:
-    image = np.zeros((8, 6, 3), np.uint8)
-    image[..., 0] = 200
-    cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
-
-    assert (read_picture(tmp_path / "a.png") == image).all()
-
-
-def test_what_is_no_whole_picture_is_refused_in_one_line(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    cv2.imwrite(str(tmp_path / "whole.jpg"), noise)
-    data = (tmp_path / "whole.jpg").read_bytes()
-    (tmp_path / "half.jpg").write_bytes(data[: len(data) // 2])
-    (tmp_path / "text.png").write_text("no picture")
-    (tmp_path / "empty.png").write_bytes(b"")
-    read_picture(tmp_path / "whole.jpg")
-
-    for name, reason in [
-        ("half.jpg", "cut off"),
-        ("text.png", "no picture"),
-        ("empty.png", "no picture"),
-        ("nowhere.png", "cannot be read"),
-    ]:
-        with pytest.raises(VideoReadError, match=f"{name}: .*{reason}") as caught:
-            read_picture(tmp_path / name)
-        assert "\n" not in str(caught.value)

@@ -19,7 +19,9 @@ from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.core import geometry
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.faces import Detection
+from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pictures import try_read_picture
 from facemask_video.core.warp import warp
 from facemask_video.detect.detector import Detector, RegionDetector
 from facemask_video.detect.observations import same_face
@@ -103,8 +105,6 @@ class CropSet:
 
     def save(self, path: Path) -> None:
         """Write one .npz file; it is there whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.stem}.part.npz")
         arrays: dict[str, Any] = {
             "images": self.images,
             "landmarks": self.landmarks,
@@ -113,8 +113,9 @@ class CropSet:
         }
         known = {"covers": self.covers, "moments": self.moments, "aside": self.aside}
         arrays |= {name: array for name, array in known.items() if array is not None}
-        np.savez(part, **arrays)
-        part.replace(path)
+        # An open file: given a path, numpy adds the suffix .npz to it.
+        with atomic_write(path) as part, part.open("wb") as file:
+            np.savez(file, **arrays)
 
     @classmethod
     def joined(cls, sets: Sequence["CropSet"]) -> "CropSet":
@@ -275,7 +276,7 @@ def cut_folder(
     skipped: list[tuple[str, str]] = []
     for done, path in enumerate(paths, start=1):
         name = path.relative_to(folder.resolve().parent).as_posix()
-        picture = read_rgb(path)
+        picture = try_read_picture(path)
         face = None if picture is None else main_face(picture, detector)
         if picture is None:
             skipped.append((name, "unreadable"))
@@ -309,17 +310,6 @@ def resize_crop(image: ImageU8, size_px: int) -> ImageU8:
     scale = size_px / image.shape[0]
     to_size = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
     return warp(image, to_size, width_px=size_px, height_px=size_px)
-
-
-def read_rgb(path: Path) -> ImageU8 | None:
-    """Read a picture as people see it (EXIF turned); None where it cannot be decoded."""
-    try:
-        picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    except cv2.error:
-        return None
-    if picture is None:
-        return None
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def main_face(image: ImageU8, detector: Detector) -> Detection | None:

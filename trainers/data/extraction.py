@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from facemask_video.core.errors import ConfigError
+from facemask_video.core.pictures import try_read_picture
 from facemask_video.extract.manifest import MANIFEST, ManifestRow, read_manifest
-from trainers.data.crops import CropSet, read_rgb, resize_crop
+from trainers.data.crops import CropSet, resize_crop
 
 
 def is_extraction(folder: Path) -> bool:
@@ -42,7 +43,7 @@ def read_extraction(
     images, landmarks, aside, moments, names = [], [], [], [], []
     tracks: dict[tuple[str, int], int] = {}
     for row in kept:
-        image = None if row.file is None else read_rgb(folder / row.file)
+        image = None if row.file is None else try_read_picture(folder / row.file)
         name = crop_name(folder, row)
         if image is None or image.shape != (row.size_px, row.size_px, 3):
             skipped.append((name, "unreadable"))

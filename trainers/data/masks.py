@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemask_video.core.pictures import luma
 from trainers.data.heads import Head, Plane, place_head
 from trainers.data.noise import smooth_noise
 from trainers.data.straps import draw_straps
@@ -209,8 +210,7 @@ def _scene_light(image: FloatImage, head: Head) -> _Light:
     face = (np.abs(head.x) < 0.8) & (head.y > 0.2) & (head.y < 1.5)
     if int(face.sum()) < 30:
         return _Light(0.9, np.ones(3, np.float32), 0.0, 0.0)
-    luma = image @ np.array([0.299, 0.587, 0.114], np.float32)
-    values = luma[face]
+    values = luma(image)[face]
     bright = float(np.percentile(values, 80))
     x, y = head.x[face], head.y[face] - 0.85
     slope_x = float((x * (values - values.mean())).sum() / max((x * x).sum(), 1e-6))

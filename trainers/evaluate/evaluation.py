@@ -1,6 +1,5 @@
 """One evaluation from its configuration to its report: reading `evaluate` is reading all of it."""
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from facemask_video.classify.mask_classifier import default_gate
 from facemask_video.config.settings import as_plain
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
+from facemask_video.core.files import sha256_file
 from facemask_video.translate.device import pick_device, pick_precision
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
@@ -80,7 +80,7 @@ def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> 
     return Report(
         figures=tuple(found.figures),
         config=as_plain(config),
-        files={role: _sha256(path) for role, path in files.items()},
+        files={role: sha256_file(path) for role, path in files.items()},
         notes=tuple(found.notes),
         grids=tuple(found.grids),
     )
@@ -206,8 +206,3 @@ def _judge_clips(config: EvaluateConfig, found: Findings, on_step: OnStep) -> No
         of_clips.append(clip_figures(clip, max_frames=clips.max_frames, seed=seed))
     each = [figure for figures in of_clips for figure in figures]
     found.figures.extend([*pooled_figures(each, seed=seed), *each] if len(of_clips) > 1 else each)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

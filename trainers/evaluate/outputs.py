@@ -44,7 +44,8 @@ def translated(crops: CropSet, translator: CropTranslator, *, batch_size: int) -
             placed(crops.images[index], crops.landmarks[index] * crops.size_px)
             for index in range(start, min(start + batch_size, len(crops)))
         ]
-        shown += [_blended(crop) for crop in translator.translate(batch)]
+        made = translator.translate(batch)
+        shown += [blend(crop.source.image, *shown_parts(crop)) for crop in made]
     return np.stack(shown)
 
 
@@ -63,8 +64,8 @@ def shown_parts(crop: TranslatedCrop) -> tuple[ImageU8, AlphaF32]:
     return matched.image, clean(matched.alpha * window)
 
 
-def _blended(crop: TranslatedCrop) -> ImageU8:
-    image, alpha = shown_parts(crop)
-    source = crop.source.image.astype(np.float32)
-    blend = source + alpha[..., None] * (image.astype(np.float32) - source)
-    return np.rint(blend).clip(0, 255).astype(np.uint8)
+def blend(picture: ImageU8, image: ImageU8, alpha: AlphaF32) -> ImageU8:
+    """Return a picture under another one of its size, (h, w, 3) both, of opacity (h, w)."""
+    below = picture.astype(np.float32)
+    mixed = below + alpha[..., None] * (image.astype(np.float32) - below)
+    return np.rint(mixed).clip(0, 255).astype(np.uint8)

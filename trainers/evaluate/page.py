@@ -4,11 +4,10 @@ import base64
 from collections.abc import Sequence
 from html import escape
 
-import cv2
 import numpy as np
 
-from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pictures import encode_picture
 from trainers.evaluate.compare import Difference, comparison_table
 from trainers.evaluate.figures import Figure
 from trainers.evaluate.report import Grid, Report, groups, shown, sources, table
@@ -135,9 +134,5 @@ def _grid(grid: Grid) -> str:
 
 def data_uri(image: ImageU8) -> str:
     """Return a picture (h, w, 3), RGB, as a JPEG in a URI."""
-    done, encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-    )
-    if not done:
-        raise ConfigError(f"a picture of shape {image.shape} cannot be encoded as JPEG.")
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+    encoded = encode_picture(image, ".jpg", quality=_JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode()

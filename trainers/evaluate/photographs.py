@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
-from trainers.data.crops import main_face, read_rgb
+from facemask_video.core.pictures import try_read_picture
+from trainers.data.crops import main_face
 from trainers.data.detector import photograph_detector
 
 logger = logging.getLogger(__name__)
@@ -155,7 +156,7 @@ def with_landmarks(
 
 
 def _read(path: Path) -> ImageU8:
-    picture = read_rgb(path)
+    picture = try_read_picture(path)
     if picture is None:
         raise ConfigError(f"{path}: not there, or not a picture that can be read.")
     return picture

@@ -18,7 +18,7 @@ from facemask_video.core.frame import ImageU8
 from facemask_video.detect.detector import Detector
 from trainers.data.crops import main_face
 from trainers.evaluate.baselines import RADIUS_PX
-from trainers.evaluate.outputs import CropTranslator
+from trainers.evaluate.outputs import CropTranslator, blend
 from trainers.evaluate.photographs import PhotoPairs
 
 
@@ -74,7 +74,5 @@ def _pasted(picture: ImageU8, crop: TranslatedCrop) -> ImageU8:
     result = picture.copy()
     box = patch.box
     place = result[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)]
-    before = place.astype(np.float32)
-    blend = before + patch.alpha[..., None] * (patch.image.astype(np.float32) - before)
-    place[:] = np.rint(blend).clip(0, 255).astype(np.uint8)
+    place[:] = blend(place, patch.image, patch.alpha)
     return result

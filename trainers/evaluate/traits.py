@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pictures import luma
 from trainers.data.crops import CropSet
 from trainers.evaluate.figures import OURS, Figure, averaged
 
@@ -156,5 +157,5 @@ def _skin(image: ImageU8) -> tuple[float, float]:
     pixels = np.concatenate([patch.reshape(-1, 3) for patch in patches])
     lab = cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
     lightness, _, yellow = (float(v) for v in np.median(lab, axis=0))
-    luma = float(np.median(pixels @ np.array([0.299, 0.587, 0.114])))
-    return luma, math.degrees(math.atan2(lightness - 50, max(yellow, 1e-3)))
+    brightness = float(np.median(luma(pixels)))
+    return brightness, math.degrees(math.atan2(lightness - 50, max(yellow, 1e-3)))

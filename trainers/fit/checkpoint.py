@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import torch
 
 from facemask_video.core.errors import TrainingError
+from facemask_video.core.files import atomic_write
 
 FORMAT = "facemask-checkpoint/2"
 _FIRST_FORMAT = "facemask-checkpoint/1"
@@ -61,17 +62,15 @@ def save_checkpoint(
         images_seen: Goes into the name.
         keep: Older checkpoints are deleted.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{images_seen:09d}.pt"
-    part = path.with_suffix(".part")
     state = {
         "format": FORMAT,
         "images_seen": images_seen,
         "parts": {name: part.state_dict() for name, part in parts.items()},
         "processes": processes,
     }
-    torch.save(state, part)
-    part.replace(path)
+    with atomic_write(path) as part:
+        torch.save(state, part)
     for old in sorted(folder.glob(_NUMBERED))[:-keep]:
         old.unlink()
     return path

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from facemask_video.core.errors import ConfigError, TrainingError
+from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pixels import to_network
 from facemask_video.translate.networks import Generator
@@ -49,38 +50,35 @@ def export_onnx(
         ) from exc
     plain = copy.deepcopy(network).float().to(memory_format=torch.contiguous_format)
     pictures = to_network(images, torch.device("cpu")).contiguous()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    with warnings.catch_warnings():
-        # Tracing warns of each size that it makes a constant; they are constants, but for n.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            plain,
-            (pictures[:1],),
-            str(part),
-            dynamo=False,
-            opset_version=_OPSET,
-            input_names=["image"],
-            output_names=["painted", "alpha"],
-            dynamic_axes={name: {0: "n"} for name in ("image", "painted", "alpha")},
+    with atomic_write(path) as part:
+        with warnings.catch_warnings():
+            # Tracing warns of each size that it makes a constant; they are constants, but for n.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                plain,
+                (pictures[:1],),
+                str(part),
+                dynamo=False,
+                opset_version=_OPSET,
+                input_names=["image"],
+                output_names=["painted", "alpha"],
+                dynamic_axes={name: {0: "n"} for name in ("image", "painted", "alpha")},
+            )
+        model = onnx.load(str(part))
+        onnx.helper.set_model_props(model, card.to_metadata())
+        onnx.checker.check_model(model)
+        onnx.save(model, str(part))
+        session = onnxruntime.InferenceSession(str(part), providers=["CPUExecutionProvider"])
+        found = session.run(None, {"image": pictures.numpy()})
+        with torch.no_grad():
+            expected = plain(pictures)
+        difference = max(
+            float(np.abs(np.asarray(ours) - theirs.numpy()).max())
+            for ours, theirs in zip(found, expected, strict=True)
         )
-    model = onnx.load(str(part))
-    onnx.helper.set_model_props(model, card.to_metadata())
-    onnx.checker.check_model(model)
-    onnx.save(model, str(part))
-    session = onnxruntime.InferenceSession(str(part), providers=["CPUExecutionProvider"])
-    found = session.run(None, {"image": pictures.numpy()})
-    with torch.no_grad():
-        expected = plain(pictures)
-    difference = max(
-        float(np.abs(np.asarray(ours) - theirs.numpy()).max())
-        for ours, theirs in zip(found, expected, strict=True)
-    )
-    if not difference <= _TOLERANCE:
-        part.unlink()
-        raise TrainingError(
-            f"{path}: not written, ONNX and torch differ by {difference:.4f}, more than "
-            f"{_TOLERANCE:.4f}."
-        )
-    part.replace(path)
+        if not difference <= _TOLERANCE:
+            raise TrainingError(
+                f"{path}: not written, ONNX and torch differ by {difference:.4f}, more than "
+                f"{_TOLERANCE:.4f}."
+            )
     return difference

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from facemask_video.core.errors import TrainingError
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pixels import to_images
 from facemask_video.translate.networks import Generator
@@ -90,17 +87,6 @@ def draw_preview(generators: Mapping[str, Generator], faces: PreviewFaces) -> Im
         images += [np.zeros_like(images[0])] * (n_columns - len(images))
         pictures.append(np.hstack(images))
     return np.asarray(np.vstack(pictures), np.uint8)
-
-
-def write_picture(path: Path, image: ImageU8) -> None:
-    """Write an RGB picture.
-
-    Raises:
-        TrainingError: It cannot be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), image[..., ::-1]):
-        raise TrainingError(f"{path}: cannot be written; check space and rights.")
 
 
 def _run(network: Generator, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import torch
 
+from facemask_video.core.pictures import write_picture
 from trainers.config import TrainConfig
 from trainers.fit.best import Best, HeldOutDistance
 from trainers.fit.curves import draw_curves
 from trainers.fit.ema import Averages
 from trainers.fit.export import export_generators
 from trainers.fit.meter import Meter
-from trainers.fit.previews import choose_faces, draw_preview, write_picture
+from trainers.fit.previews import choose_faces, draw_preview
 from trainers.fit.processes import Processes
 from trainers.fit.runs import RunFolder
 from trainers.fit.sources import TrainingCrops

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facemask_video.core.errors import ConfigError
+from facemask_video.core.files import atomic_write
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,5 @@ class RunFolder:
     def drop_stats_after(self, images_seen: int) -> None:
         """Forget the lines that a run resumed at ``images_seen`` will write again."""
         kept = [line for line in self.read_stats() if line["images_seen"] <= images_seen]
-        part = self.stats.with_suffix(".part")
-        part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-        part.replace(self.stats)
+        with atomic_write(self.stats) as part:
+            part.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")

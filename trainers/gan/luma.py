@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
+from facemask_video.core.pictures import LUMA_WEIGHTS
+
 
 def luma(image: Tensor) -> Tensor:
     """Return the luma (ITU-R BT.601, section 2.5.1) of pictures (n, 3, S, S) as (n, 1, S, S)."""
-    weights = torch.tensor([0.299, 0.587, 0.114], device=image.device, dtype=image.dtype)
+    weights = torch.tensor(LUMA_WEIGHTS, device=image.device, dtype=image.dtype)
     weighted: Tensor = (image * weights.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
     return weighted
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pictures import try_read_picture
 from facemask_video.detect.detector import Detector
 from facemask_video.extract.manifest import read_manifest
-from trainers.data.crops import CropSet, face_crop, list_images, main_face, read_rgb, resize_crop
+from trainers.data.crops import CropSet, face_crop, list_images, main_face, resize_crop
 from trainers.data.extraction import is_extraction, kept_rows
 
 _DEFAULT_SIZE_PX = 256
@@ -101,7 +102,7 @@ def load_face(
     Returns:
         The face, or the reason why there is none.
     """
-    image = source.image if source.path is None else read_rgb(source.path)
+    image = source.image if source.path is None else try_read_picture(source.path)
     if image is None:
         return UNREADABLE
     points = source.landmarks

@@ -1,6 +1,5 @@
 """Make a set of pairs: list the faces, spread them over processes, keep the manifest."""
 
-import hashlib
 import itertools
 import logging
 from collections import deque
@@ -16,6 +15,7 @@ from typing import Any
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.config.settings import as_plain
 from facemask_video.core.errors import CropsError
+from facemask_video.core.files import sha256_file
 from trainers.pairs.config import PairsConfig
 from trainers.pairs.faces import UNREADABLE, find_sources
 from trainers.pairs.folders import face_paths
@@ -168,8 +168,7 @@ def _options(place: Path, config: PairsConfig) -> dict[str, Any]:
     if config.maker == "generator":
         from trainers.pairs.generated import generator_weights
 
-        weights = generator_weights(config.weights).read_bytes()
-        options["weights_sha256"] = hashlib.sha256(weights).hexdigest()
+        options["weights_sha256"] = sha256_file(generator_weights(config.weights))
     return {
         "about": "Masks in masked/ are synthetic; see facemask-train pairs.",
         "faces_of": place.resolve().name,

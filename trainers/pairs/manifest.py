@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from facemask_video.core.errors import CropsError
+from facemask_video.core.files import atomic_write
 
 MANIFEST, OPTIONS, LIST = "manifest.jsonl", "pairs.json", "pairs.csv"
 
@@ -109,12 +110,10 @@ def write_manifest(out: Path, rows: Sequence[PairRow]) -> None:
 def write_list(out: Path, rows: Sequence[PairRow]) -> None:
     """Write ``pairs.csv``, which ``facemask-train evaluate --pairs`` reads."""
     path = out / LIST
-    part = path.with_name(f".{LIST}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(("unmasked", "masked"))
         table.writerows((row.bare, row.masked) for row in rows)
-    part.replace(path)
 
 
 def claim(out: Path, options: dict[str, Any]) -> None:
@@ -143,7 +142,5 @@ def claim(out: Path, options: dict[str, Any]) -> None:
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="\n") as file:
+    with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(lines)
-    part.replace(path)

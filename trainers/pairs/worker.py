@@ -13,9 +13,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pictures import write_picture
 from facemask_video.detect.detector import Detector
 from trainers.pairs.config import PairsConfig
 from trainers.pairs.faces import FaceSource, load_face
@@ -55,12 +55,12 @@ class Worker:
         if self._is_masked is not None and self._is_masked(face.image):
             return MASKED_ALREADY
         bare = f"{BARE}/{task.path}.png"
-        self._write(bare, face.image)
+        write_picture(self._out / bare, face.image)
         rows = []
         for number, made in enumerate(self._maker.masked(face, task.source.name)):
             masked, outline = (f"{folder}/{task.path}-{number}.png" for folder in (MASKED, OUTLINE))
-            self._write(masked, made.image)
-            self._write(outline, np.rint(made.outline * 255).astype(np.uint8))
+            write_picture(self._out / masked, made.image)
+            write_picture(self._out / outline, np.rint(made.outline * 255).astype(np.uint8))
             points = tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks)
             rows.append(
                 PairRow(
@@ -79,14 +79,6 @@ class Worker:
                 )
             )
         return rows
-
-    def _write(self, file: str, image: ImageU8 | NDArray[np.uint8]) -> None:
-        path = self._out / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part")
-        _, packed = cv2.imencode(".png", image[..., ::-1] if image.ndim == 3 else image)
-        part.write_bytes(packed.tobytes())
-        part.replace(path)
 
 
 def load_maker(config: PairsConfig) -> Maker:

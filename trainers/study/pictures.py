@@ -10,7 +10,8 @@ import numpy as np
 
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
-from trainers.data.crops import list_images, read_rgb
+from facemask_video.core.pictures import encode_picture, try_read_picture
+from trainers.data.crops import list_images
 
 DIRECTIONS = ("mask", "unmask")
 
@@ -94,12 +95,11 @@ def encoded(picture: Picture, size_px: int) -> str:
     Raises:
         ConfigError: It cannot be read.
     """
-    image = read_rgb(picture.path)
+    image = try_read_picture(picture.path)
     if image is None:
         raise ConfigError(f"{picture.path}: not a picture that can be read.")
-    bgr = cv2.cvtColor(_resized(image, size_px), cv2.COLOR_RGB2BGR)
-    _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode()
+    jpeg = encode_picture(_resized(image, size_px), ".jpg", quality=_JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
 def _resized(image: ImageU8, size_px: int) -> ImageU8:

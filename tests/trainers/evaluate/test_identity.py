@@ -84,7 +84,8 @@ def test_a_real_embedder_tells_persons_apart(shared_data: Path) -> None:
     pytest.importorskip("onnxruntime")
     import torch
 
-    from trainers.data.crops import face_crop, main_face, read_rgb
+    from facemask_video.core.pictures import read_picture
+    from trainers.data.crops import face_crop, main_face
     from trainers.data.detector import photograph_detector
 
     finder = photograph_detector(torch.device("cpu"))
@@ -94,8 +95,7 @@ def test_a_real_embedder_tells_persons_apart(shared_data: Path) -> None:
     for pair in pairs:
         points = []
         for name in (pair.first, pair.second):
-            picture = read_rgb(shared_data / f"lfw/images_deepfunneled/{name}.jpg")
-            assert picture is not None
+            picture = read_picture(shared_data / f"lfw/images_deepfunneled/{name}.jpg")
             face = main_face(picture, finder)
             assert face is not None
             image, landmarks = face_crop(picture, face, 128)
