@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facemask_video.align.template import ALIGNMENT_ID
-from facemask_video.core.errors import WeightsError
 from facemask_video.core.frame import ImageU8
-from facemask_video.core.network_file import read_network_file, take_tensors, write_network_file
+from facemask_video.core.network_file import read_network_file, write_network_file
 from facemask_video.core.pixels import to_network
 
 FORMAT = "facemask-gate/1"
@@ -75,16 +74,11 @@ class Gate:
         Raises:
             WeightsError: No file, damaged, or trained under another alignment.
         """
-        if not path.is_file():
-            raise WeightsError(f"{path}: no such gate weights; use --gate off.")
-        card, tensors = read_network_file(path)
-        found = (card.get("format"), card.get("alignment_id"))
-        if found != (FORMAT, ALIGNMENT_ID):
-            raise WeightsError(
-                f"{path}: gate weights are for {found}, expected {(FORMAT, ALIGNMENT_ID)}."
-            )
-        network = MaskClassifier(int(card["width"]))
-        take_tensors(network, tensors, path)
+        file = read_network_file(path, if_missing="use --gate off")
+        file.require("format", FORMAT, "train it again with facemask-train gate")
+        file.require("alignment_id", ALIGNMENT_ID, "train it again with this version")
+        network = MaskClassifier(file.parse_card(lambda card: int(card["width"])))
+        file.load_into(network)
         return cls(network, device=device)
 
     @torch.inference_mode()

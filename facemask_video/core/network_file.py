@@ -1,63 +1,101 @@
-"""Files of networks: a card, and tensors in half precision."""
+"""Weights files: a card (text by name) and tensors in half precision, in one safetensors file."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 from torch import Tensor, nn
 
 from facemask_video.core.errors import WeightsError
 from facemask_video.core.files import atomic_write
 
+_Card = TypeVar("_Card")
 
-def read_network_card(path: Path) -> dict[str, str]:
-    """Return the card of a file that is there, without its tensors.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkFile:
+    """What a weights file holds.
+
+    Attributes:
+        path: Where it was read.
+        sha256: Of its bytes, in hex.
+        card: Text by name.
+        tensors: By name, on the CPU; floating point in single precision.
+    """
+
+    path: Path
+    sha256: str
+    card: dict[str, str]
+    tensors: dict[str, Tensor]
+
+    def require(self, name: str, expected: str, remedy: str) -> None:
+        """Refuse a file whose card has another value under a name.
+
+        Raises:
+            WeightsError: It says what was found, what was expected, and the remedy.
+        """
+        found = self.card.get(name, "not stated")
+        if found != expected:
+            raise WeightsError(
+                f"{self.path}: the weights' {name} is {found}, expected {expected}; {remedy}."
+            )
+
+    def parse_card(self, parse: Callable[[dict[str, str]], _Card]) -> _Card:
+        """Return what ``parse`` makes of the card.
+
+        Raises:
+            WeightsError: A name is missing, or its value is not what ``parse`` can read.
+        """
+        try:
+            return parse(self.card)
+        except (KeyError, ValueError, TypeError) as exc:
+            raise WeightsError(f"{self.path}: its card is damaged ({exc}); get it anew.") from exc
+
+    def load_into(self, network: nn.Module) -> None:
+        """Give a network the tensors.
+
+        Raises:
+            WeightsError: They are another network's, or not finite.
+        """
+        try:
+            network.load_state_dict(self.tensors)
+        except RuntimeError as exc:
+            reason = str(exc).splitlines()[0]
+            raise WeightsError(f"{self.path}: tensors do not fit the card ({reason}).") from exc
+        if not all(torch.isfinite(tensor).all() for tensor in self.tensors.values()):
+            raise WeightsError(f"{self.path}: holds values that are not finite; get it anew.")
+
+
+def read_network_file(path: Path, *, if_missing: str) -> NetworkFile:
+    """Read a weights file, opening it once.
+
+    Args:
+        path: The file.
+        if_missing: What to do where there is none, for the message.
 
     Raises:
-        WeightsError: Not a safetensors file.
+        WeightsError: No file, or not a safetensors file.
     """
-    with _opened(path) as stored:
-        return stored.metadata() or {}
-
-
-def read_network_file(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Return the card of a file that is there, and its tensors in single precision.
-
-    Raises:
-        WeightsError: Not a safetensors file.
-    """
-    with _opened(path) as stored:
-        card = stored.metadata() or {}
-        tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    return card, {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file; {if_missing}.")
     try:
-        with safe_open(str(path), framework="pt") as stored:
-            yield stored
+        data = path.read_bytes()
+        stored = load(data)
     except (SafetensorError, OSError) as exc:
         raise WeightsError(f"{path}: not a safetensors file ({exc}); check its path.") from exc
-
-
-def take_tensors(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Give a network the tensors of a file.
-
-    Raises:
-        WeightsError: They are another network's, or not finite.
-    """
-    try:
-        network.load_state_dict(tensors)
-    except RuntimeError as exc:
-        reason = str(exc).splitlines()[0]
-        raise WeightsError(f"{path}: tensors do not fit the card ({reason}).") from exc
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise WeightsError(f"{path}: holds values that are not finite; get it anew.")
+    # A safetensors file begins with the length of its header, which is JSON; `load` leaves the
+    # header's metadata out, and `safe_open`, which tells it, opens the file itself.
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    tensors = {n: t.float() if t.is_floating_point() else t for n, t in stored.items()}
+    return NetworkFile(
+        path, hashlib.sha256(data).hexdigest(), header.get("__metadata__", {}), tensors
+    )
 
 
 def write_network_file(path: Path, network: nn.Module, card: dict[str, str]) -> None:

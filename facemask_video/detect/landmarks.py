@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from facemask_video.core.errors import WeightsError
-from facemask_video.core.network_file import read_network_file, take_tensors, write_network_file
+from facemask_video.core.network_file import read_network_file, write_network_file
 
 FORMAT = "facemask-landmarks/1"
 
@@ -96,15 +95,10 @@ def load_landmarks(path: Path, *, device: torch.device) -> LandmarkNetwork:
     Raises:
         WeightsError: No file, damaged, or of another format.
     """
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such landmark weights; install the package again.")
-    card, tensors = read_network_file(path)
-    if card.get("format") != FORMAT:
-        raise WeightsError(
-            f"{path}: landmark weights are of format {card.get('format')}, expected {FORMAT}."
-        )
-    network = LandmarkNetwork(int(card["width"]))
-    take_tensors(network, tensors, path)
+    file = read_network_file(path, if_missing="install the package again")
+    file.require("format", FORMAT, "train it again with facemask-train landmarks")
+    network = LandmarkNetwork(file.parse_card(lambda card: int(card["width"])))
+    file.load_into(network)
     network.eval().requires_grad_(False)
     for layer in network.body:
         assert isinstance(layer, _Layer)

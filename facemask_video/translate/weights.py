@@ -8,16 +8,13 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import WeightsError
-from facemask_video.core.files import sha256_file
 from facemask_video.core.network_file import (
-    read_network_card,
+    NetworkFile,
     read_network_file,
-    take_tensors,
     write_network_file,
 )
 from facemask_video.core.pixels import VALUE_RANGE
@@ -45,7 +42,7 @@ class WeightsCard:
         config_sha256: Of the configuration that trained it.
         licence: Of the weights.
         format: Of the file.
-        sha256: Of the file; filled in by `load_generator`, not stored.
+        sha256: Of the file; not stored in it.
     """
 
     direction: Direction
@@ -66,31 +63,26 @@ class WeightsCard:
         return {name: str(value) for name, value in stored.items()}
 
     @classmethod
-    def from_metadata(cls, metadata: dict[str, str], *, path: Path, sha256: str) -> "WeightsCard":
-        """Read a card back.
+    def of(cls, file: NetworkFile) -> "WeightsCard":
+        """Read the card of a weights file.
 
         Raises:
             WeightsError: Not a card of this format.
         """
-        if metadata.get("format") != FORMAT:
-            raise WeightsError(
-                f"{path}: format is {metadata.get('format', 'not stated')!r}, expected {FORMAT!r}; "
-                "export the weights again with facemask-train export."
+        file.require("format", FORMAT, "export the weights again with facemask-train export")
+        return file.parse_card(
+            lambda card: cls(
+                direction=Direction(card["direction"]),
+                spec=GeneratorSpec(**json.loads(card["spec"])),
+                crop_size_px=int(card["crop_size_px"]),
+                images_seen=int(card["images_seen"]),
+                config_sha256=card["config_sha256"],
+                licence=card["licence"],
+                alignment_id=card["alignment_id"],
+                value_range=card["value_range"],
+                sha256=file.sha256,
             )
-        try:
-            return cls(
-                direction=Direction(metadata["direction"]),
-                spec=GeneratorSpec(**json.loads(metadata["spec"])),
-                crop_size_px=int(metadata["crop_size_px"]),
-                images_seen=int(metadata["images_seen"]),
-                config_sha256=metadata["config_sha256"],
-                licence=metadata["licence"],
-                alignment_id=metadata["alignment_id"],
-                value_range=metadata["value_range"],
-                sha256=sha256,
-            )
-        except (KeyError, ValueError, TypeError) as exc:
-            raise WeightsError(f"{path}: its card is damaged ({exc}); get it anew.") from exc
+        )
 
 
 def default_weights(direction: Direction, quality: str = "standard") -> Path:
@@ -118,16 +110,12 @@ def save_generator(path: Path, network: Generator, card: WeightsCard) -> None:
 
 
 def read_card(path: Path) -> WeightsCard:
-    """Read the card of a weights file without its tensors.
+    """Read what a weights file says of itself.
 
     Raises:
         WeightsError: No file, not safetensors, or no card.
     """
-    if not path.is_file():
-        raise WeightsError(f"{path}: no such weights file; check --weights.")
-    card = read_network_card(path)
-    sha256 = sha256_file(path)
-    return WeightsCard.from_metadata(card, path=path, sha256=sha256)
+    return WeightsCard.of(_read(path))
 
 
 def load_generator(path: Path, *, direction: Direction) -> tuple[Generator, WeightsCard]:
@@ -136,18 +124,15 @@ def load_generator(path: Path, *, direction: Direction) -> tuple[Generator, Weig
     Raises:
         WeightsError: The file is damaged, or made for another direction, alignment or pixel range.
     """
-    card = read_card(path)
-    expectations: tuple[tuple[str, Any, Any, str], ...] = (
-        ("direction", card.direction, direction, f"pass --weights for {direction}"),
-        ("alignment", card.alignment_id, ALIGNMENT_ID, "train again with this version"),
-        ("value range", card.value_range, VALUE_RANGE, "train again with this version"),
-    )
-    for name, found, expected, remedy in expectations:
-        if found != expected:
-            raise WeightsError(
-                f"{path}: weights are for {name}={found}, expected {expected}; {remedy}."
-            )
+    file = _read(path)
+    card = WeightsCard.of(file)
+    file.require("direction", direction, f"pass --weights for {direction}")
+    file.require("alignment_id", ALIGNMENT_ID, "train again with this version")
+    file.require("value_range", VALUE_RANGE, "train again with this version")
     network = build_generator(card.spec)
-    _, tensors = read_network_file(path)
-    take_tensors(network, tensors, path)
+    file.load_into(network)
     return network.eval().requires_grad_(False), card
+
+
+def _read(path: Path) -> NetworkFile:
+    return read_network_file(path, if_missing="check --weights")

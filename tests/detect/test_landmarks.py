@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from facemask_video.core.errors import WeightsError
 from facemask_video.core.frame import ImageU8
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.landmarks import (
@@ -42,18 +41,6 @@ def test_a_network_comes_back_as_it_was_written(tmp_path: Path) -> None:
 
     again = load_landmarks(tmp_path / "points.safetensors", device=CPU)
     assert torch.allclose(again(cuts), network(cuts), atol=2e-3)
-
-
-def test_weights_of_another_kind_are_refused_in_one_line(tmp_path: Path) -> None:
-    missing = tmp_path / "none.safetensors"
-    with pytest.raises(WeightsError, match="no such landmark weights"):
-        load_landmarks(missing, device=CPU)
-    missing.write_bytes(b"nothing")
-    with pytest.raises(WeightsError, match="not a safetensors file"):
-        load_landmarks(missing, device=CPU)
-    gate = default_landmarks().with_name("gate.safetensors")
-    with pytest.raises(WeightsError, match=r"facemask-gate/1, expected facemask-landmarks/1"):
-        load_landmarks(gate, device=CPU)
 
 
 def test_points_of_a_bare_face_lie_where_mtcnn_has_them() -> None:

@@ -73,10 +73,10 @@ def test_a_generator_comes_back_as_it_was_but_for_half_precision(
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"direction": "unmask"}, "direction=unmask, expected mask"),
-        ({"alignment_id": "eyes99"}, "alignment=eyes99, expected eyes27"),
-        ({"value_range": "0..1"}, "value range=0..1, expected -1..1"),
-        ({"format": "facemask-weights/9"}, "format is 'facemask-weights/9'"),
+        ({"direction": "unmask"}, "direction is unmask, expected mask; pass --weights for mask"),
+        ({"alignment_id": "eyes99"}, "alignment_id is eyes99, expected eyes27"),
+        ({"value_range": "0..1"}, "value_range is 0..1, expected -1..1"),
+        ({"format": "facemask-weights/9"}, "format is facemask-weights/9"),
         ({"crop_size_px": "wide"}, "card is damaged"),
         ({"spec": "{"}, "card is damaged"),
         ({"spec": json.dumps({"ngf": 0})}, "card is damaged"),
@@ -101,7 +101,7 @@ def test_a_mismatch_is_refused_with_expected_and_found(
 def test_a_file_without_a_card_is_refused(saved: Path) -> None:
     save_file(load_file(saved), saved)
 
-    with pytest.raises(WeightsError, match="format is 'not stated'"):
+    with pytest.raises(WeightsError, match="format is not stated"):
         load_generator(saved, direction=Direction.MASK)
 
 
