@@ -1,12 +1,10 @@
 """Which files a conversion may write, and what they are called."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from facemask_video.config import ConvertConfig
 from facemask_video.core.direction import Direction
-from facemask_video.core.errors import VideoWriteError
-from facemask_video.video.target import MUXERS, muxer_of
+from facemask_video.video.target import MUXERS, check_outputs, muxer_of
 
 # Containers that cannot hold H.264, which the default encoder writes.
 _NOT_FOR_H264 = {".gif", ".webm"}
@@ -42,26 +40,9 @@ def check_targets(source: Path, target: Path, config: ConvertConfig) -> None:
             target's suffix names no container.
     """
     named = [target, config.output.report, config.output.tracks_out]
-    targets = [path for path in named if path is not None]
-    if len({path.resolve() for path in targets}) < len(targets):
-        raise VideoWriteError(f"{target}: two outputs have the same path; give each its own.")
-    inputs = [source] if config.replay.tracks is None else [source, config.replay.tracks]
-    check_files(targets, inputs=inputs, overwrite=config.output.overwrite)
+    check_outputs(
+        [path for path in named if path is not None],
+        inputs=[path for path in (source, config.replay.tracks) if path is not None],
+        overwrite=config.output.overwrite,
+    )
     muxer_of(target)
-
-
-def check_files(targets: Sequence[Path], *, inputs: Sequence[Path], overwrite: bool) -> None:
-    """Refuse files to write that are read as well, exist, or have no directory.
-
-    Raises:
-        VideoWriteError: One of them is such a file.
-    """
-    for path in targets:
-        if path.exists() and any(path.samefile(other) for other in inputs if other.exists()):
-            raise VideoWriteError(f"{path}: is the input; give the output another name.")
-        if path.is_dir():
-            raise VideoWriteError(f"{path}: is a directory; name a file to write.")
-        if path.exists() and not overwrite:
-            raise VideoWriteError(f"{path}: exists; pass --overwrite (-y) to replace it.")
-        if not path.parent.is_dir():
-            raise VideoWriteError(f"{path}: its directory is not there; make {path.parent} first.")

@@ -9,7 +9,6 @@ from facemask_video.classify.stage import FaceGate, GateFaces
 from facemask_video.config import TracksConfig
 from facemask_video.core.faces import CroppedFrame, TrackedFrame
 from facemask_video.pipeline.load import Finder, load_finder, load_gate
-from facemask_video.pipeline.output_paths import check_files
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.report import OnProgress, Tally, TrackingReport
 from facemask_video.pipeline.timing import Steps
@@ -17,6 +16,7 @@ from facemask_video.pipeline.track_source import follow_faces
 from facemask_video.pipeline.tracks_file import create_tracks, described
 from facemask_video.translate.device import pick_device
 from facemask_video.video import VideoReader
+from facemask_video.video.target import check_outputs
 
 
 def track_video(
@@ -49,7 +49,7 @@ def track_video(
             reader = steps.enter_context(
                 VideoReader(source, start_s=video.start_s, end_s=video.end_s)
             )
-            check_files([target], inputs=[source], overwrite=config.output.overwrite)
+            check_outputs([target], inputs=[source], overwrite=config.output.overwrite)
             device = pick_device(config.networks.device)
             finder = finder or load_finder(config.detect, reader.info, device)
             gate = gate or load_gate(config.networks.gate, device)

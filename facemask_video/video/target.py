@@ -1,5 +1,6 @@
 """The file that is written: its container, its checks, and its hidden part beside it."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -61,23 +62,28 @@ def muxer_of(path: Path) -> str:
         ) from None
 
 
-def check_target(path: Path, source: Path, *, overwrite: bool) -> None:
-    """Refuse a target that is the source, is there already, or has no directory.
+def check_outputs(paths: Sequence[Path], *, inputs: Sequence[Path], overwrite: bool) -> None:
+    """Refuse files to write that are read as well, exist, or have no directory.
+
+    Args:
+        paths: Files to write.
+        inputs: Files that are read meanwhile.
+        overwrite: Files that exist may be replaced.
 
     Raises:
-        VideoWriteError: It is one of these.
+        VideoWriteError: One of them is such a file, or two are the same.
     """
-    if path.exists():
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise VideoWriteError(f"{paths[0]}: two outputs have the same path; give each its own.")
+    for path in paths:
+        if path.exists() and any(path.samefile(other) for other in inputs if other.exists()):
+            raise VideoWriteError(f"{path}: is the input; give the output another name.")
         if path.is_dir():
-            raise VideoWriteError(f"{path}: is a directory; name a file in it.")
-        if path.samefile(source):
-            raise VideoWriteError(f"{path}: output and input are the same file; name another.")
-        if not overwrite:
-            raise VideoWriteError(f"{path}: exists; pass --overwrite to replace it.")
-    elif path.resolve() == source.resolve():
-        raise VideoWriteError(f"{path}: output and input are the same file; name another.")
-    if not path.parent.is_dir():
-        raise VideoWriteError(f"{path}: its directory does not exist; make it first.")
+            raise VideoWriteError(f"{path}: is a directory; name a file to write.")
+        if path.exists() and not overwrite:
+            raise VideoWriteError(f"{path}: exists; pass --overwrite (-y) to replace it.")
+        if not path.parent.is_dir():
+            raise VideoWriteError(f"{path}: its directory is not there; make {path.parent} first.")
 
 
 def make_part(path: Path) -> Path:

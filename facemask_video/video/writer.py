@@ -31,7 +31,7 @@ from facemask_video.video.probe import describe_error, fraction, probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.target import (
     FIXED_RATE,
-    check_target,
+    check_outputs,
     container_options,
     make_part,
     muxer_of,
@@ -97,7 +97,7 @@ class VideoWriter:
         self._metadata = dict(metadata or {})
         self._columns = columns
         self._format = muxer_of(path)
-        check_target(path, reader.path, overwrite=overwrite)
+        check_outputs([path], inputs=[reader.path], overwrite=overwrite)
         self._overwrite = overwrite
         self._strict_streams = strict_streams
         self._width_px, self._height_px = reader.stored_size(columns)
