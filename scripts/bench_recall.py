@@ -138,7 +138,9 @@ class Finders:
         size_px = detect_size_px(width_px, height_px, min_face_px=min_face_px)
         smallest = max(12.0, min_face_px * min(1.0, size_px / max(width_px, height_px)))
         plain = CascadeDetector(device=CPU, threshold=0.7, min_face_px=smallest)
-        looking = build_detector(device=CPU, min_face_px=smallest, turned=turned)
+        looking = build_detector(
+            device=CPU, min_face_px=smallest, quarter_turns=QUARTER_TURNS[turned]
+        )
         return cls(size_px, plain, looking)
 
     def tracks(self, frames: Iterable[Frame], *, every: int) -> list[tuple[TrackedFace, ...]]:

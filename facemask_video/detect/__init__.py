@@ -1,1 +1,1 @@
-"""Faces in pictures."""
+"""Face detection in images, and from frame to frame of a shot."""

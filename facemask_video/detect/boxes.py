@@ -9,47 +9,54 @@ from torch import Tensor
 from facemask_video.detect.integral_image import Candidates
 
 
-def moved(corners: Tensor, regression: Tensor) -> Tensor:
-    """Return boxes moved as the second or the third network says."""
+def apply_regression(corners: Tensor, regression: Tensor) -> Tensor:
+    """Return boxes (n, 4) moved by R-Net's or O-Net's regression (n, 4), in sides of the box."""
     sides = corners[:, 2:] - corners[:, :2] + 1
     return corners + regression * sides.repeat(1, 2)
 
 
-def squared(corners: Tensor) -> Tensor:
-    """Return boxes made square about their centres."""
+def to_squares(corners: Tensor) -> Tensor:
+    """Return boxes (n, 4) made square about their centres, with their longer side."""
     sides = corners[:, 2:] - corners[:, :2]
     longest = sides.max(dim=1, keepdim=True).values
     first = corners[:, :2] + (sides - longest) * 0.5
     return torch.cat([first, first + longest], dim=1)
 
 
-def placed(corners: Tensor, points: Tensor) -> Tensor:
-    """Return the third network's landmarks (n, 10) in px, (n, 5, 2)."""
+def landmarks_px(corners: Tensor, points: Tensor) -> Tensor:
+    """Return O-Net's landmarks in px, (n, 5, 2).
+
+    Args:
+        corners: Boxes that O-Net saw, (n, 4).
+        points: What it returned, (n, 10): five x, then five y, as parts of the box's sides.
+    """
     sides = corners[:, 2:] - corners[:, :2] + 1
     as_fractions = torch.stack([points[:, :5], points[:, 5:]], dim=2)
     return as_fractions * sides[:, None] + corners[:, None, :2] - 1
 
 
-def not_inside_a_better_one(found: Candidates, share: float = 0.7) -> Tensor:
-    """Return which boxes to keep: none whose overlap with a better one covers most of the smaller.
+def nms_over_smaller(candidates: Candidates, threshold: float = 0.7) -> Tensor:
+    """Return the indices that non-maximum suppression keeps, best first.
 
-    Whether a box falls depends on whether those above it stand. All are decided at once and again
-    until nothing changes, which takes as many rounds as the longest chain of such boxes.
+    As MTCNN's last stage has it: a box is suppressed where its intersection with a better kept one
+    is more than ``threshold`` of the smaller of the two. Whether a box falls depends on whether
+    those above it stand; all are decided at once and again until nothing changes, which takes as
+    many rounds as the longest chain of such boxes.
     """
-    # Boxes that leave the picture on two sides can have one and the same cut: of equals, the last
+    # Boxes that leave the image on two sides can have one and the same crop: of equals, the last
     # stands, as in facenet-pytorch.
-    order = found.score.argsort(stable=True).flip(0)
-    corners, picture = found.corners[order], found.picture[order]
+    order = candidates.score.argsort(stable=True).flip(0)
+    corners, image_index = candidates.corners[order], candidates.image_index[order]
     area = (corners[:, 2] - corners[:, 0] + 1) * (corners[:, 3] - corners[:, 1] + 1)
     low = torch.maximum(corners[:, None, :2], corners[None, :, :2])
     high = torch.minimum(corners[:, None, 2:], corners[None, :, 2:])
-    shared = (high - low + 1).clamp(min=0).prod(dim=2)
-    covers = shared / torch.minimum(area[:, None], area[None, :]) > share
-    covers &= picture[:, None] == picture[None, :]
-    covers = covers.triu(diagonal=1)
+    intersection = (high - low + 1).clamp(min=0).prod(dim=2)
+    suppresses = intersection / torch.minimum(area[:, None], area[None, :]) > threshold
+    suppresses &= image_index[:, None] == image_index[None, :]
+    suppresses = suppresses.triu(diagonal=1)
     keep = torch.ones(len(order), dtype=torch.bool, device=order.device)
     while True:
-        stands = ~(covers & keep[:, None]).any(dim=0)
-        if bool((stands == keep).all()):
+        kept = ~(suppresses & keep[:, None]).any(dim=0)
+        if bool((kept == keep).all()):
             return order[keep]
-        keep = stands
+        keep = kept

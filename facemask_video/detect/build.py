@@ -1,4 +1,6 @@
-"""The detector as a conversion uses it: at limits that leave it to a track what is a face."""
+"""The detector as a conversion has it: lenient, as the tracker decides what is a face."""
+
+from collections.abc import Sequence
 
 import torch
 
@@ -9,7 +11,7 @@ from facemask_video.detect.cascade import (
 )
 from facemask_video.detect.detector import RegionDetector
 from facemask_video.detect.landmarks import default_landmarks, load_landmarks
-from facemask_video.detect.rotation import QUARTER_TURNS, RotatingDetector
+from facemask_video.detect.rotation import RotatingDetector
 
 
 def build_detector(
@@ -17,16 +19,17 @@ def build_detector(
     device: torch.device,
     min_face_px: float,
     threshold: float = LENIENT_THRESHOLD,
-    turned: str = "off",
+    quarter_turns: Sequence[int] = (),
 ) -> RegionDetector:
     """Load the cascade with the shipped landmark network.
 
     Args:
         device: Where it runs.
-        min_face_px: Smallest face looked for, in px of the pictures shown, >= 12.
-        threshold: Least mean score asked of a track. Weak sights keep a track, and only the track
-            decides whether it is a face; so a look reports them too.
-        turned: Which faces that do not stand are looked for too, one of `QUARTER_TURNS`.
+        min_face_px: Smallest face looked for, in px of the images shown, >= 12.
+        threshold: Least mean score asked of a track. Single detections may score less (down to
+            `LENIENT_THRESHOLD`): they keep a track that others of its detections confirm.
+        quarter_turns: Rotations at which images are shown besides as they are; see
+            `facemask_video.detect.rotation.QUARTER_TURNS`.
 
     Raises:
         WeightsError: The shipped landmark network is missing or damaged.
@@ -38,5 +41,4 @@ def build_detector(
         min_face_px=min_face_px,
         landmarks=load_landmarks(default_landmarks(), device=device),
     )
-    quarters = QUARTER_TURNS[turned]
-    return RotatingDetector(detector, quarters) if quarters else detector
+    return RotatingDetector(detector, quarter_turns) if quarter_turns else detector

@@ -9,7 +9,7 @@ from facemask_video.core.geometry import Box
 
 
 class Detector(Protocol):
-    """Finds faces in a batch of pictures of one size."""
+    """Finds faces in a batch of images of one size."""
 
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
         """Find the faces of each image.
@@ -26,24 +26,24 @@ class Detector(Protocol):
 
 @runtime_checkable
 class RegionDetector(Detector, Protocol):
-    """A detector that can also look at given places, or around them, only."""
+    """A detector that also works on boxes or on a region alone, at a small part of the cost."""
 
     def refine(
-        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
+        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
-        """Look at given places.
+        """Score boxes near which a face may be, and place the face more exactly.
 
         Args:
             images: As for `detect`.
-            places: For each image, boxes near which a face may be, in px of that image.
+            boxes: For each image, in px of that image.
 
         Returns:
-            For each image a detection a place, in order, whatever its score.
+            For each image a detection a box, in order, whatever its score.
         """
         ...
 
     def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
-        """Find faces of about a size in a part of an image.
+        """Find faces of about a size in a region of an image.
 
         Args:
             image: As for `detect`.

@@ -1,8 +1,8 @@
-"""Place the five points of a face that may be masked.
+"""Landmarks of a face that may be masked.
 
-MTCNN's third network has seen hardly a mask: under one it sets the mouth too high and too narrow,
-and takes the eyes along. This network looks at the same kind of cut, saw masks drawn on faces whose
-points were known (``facemask-train landmarks``), and puts the points where they lie beneath.
+MTCNN's O-Net has seen hardly a mask: under one it sets the mouth too high and too narrow, and takes
+the eyes along. This network reads the same kind of crop, was trained on masks drawn on faces whose
+landmarks were known (``facemask-train landmarks``), and puts the points where they lie beneath.
 """
 
 from importlib import resources
@@ -18,10 +18,10 @@ from facemask_video.core.network_file import read_network_file, write_network_fi
 FORMAT = "facemask-landmarks/1"
 
 INPUT_PX = 48
-"""Side of the cuts that it takes."""
+"""Side of the crops that it takes."""
 
 CROP_SCALE = 1.15
-"""Side of those cuts, in longer sides of the face's box."""
+"""Side of those crops, in longer sides of the face's box."""
 
 _CELLS = INPUT_PX // 4
 
@@ -29,9 +29,9 @@ _CELLS = INPUT_PX // 4
 class LandmarkNetwork(nn.Module):
     """Five points of a face: (n, 3, 48, 48) in [-1, 1] to (n, 5, 2), (x, y) as parts of the side.
 
-    Each point is the mean place of a heat map (soft-argmax; Luvizon et al., "Human pose regression
-    by combining indirect part detection and contextual information", 2019, section 3.1), which is
-    learnt in a small part of the samples that direct regression takes.
+    Each point is the mean position of a heat map (soft-argmax; Luvizon et al., "Human pose
+    regression by combining indirect part detection and contextual information", 2019, section 3.1),
+    which is learnt in a small part of the samples that direct regression takes.
     """
 
     grid: Tensor
@@ -53,13 +53,13 @@ class LandmarkNetwork(nn.Module):
             _Layer(widest, widest),
         )
         self.maps = nn.Conv2d(widest, 5, 1)
-        middle = (torch.arange(_CELLS) + 0.5) / _CELLS
-        places = torch.stack([middle.repeat(_CELLS), middle.repeat_interleave(_CELLS)], dim=1)
-        self.register_buffer("grid", places, persistent=False)
+        centre = (torch.arange(_CELLS) + 0.5) / _CELLS
+        centres = torch.stack([centre.repeat(_CELLS), centre.repeat_interleave(_CELLS)], dim=1)
+        self.register_buffer("grid", centres, persistent=False)
 
-    def forward(self, cuts: Tensor) -> Tensor:
+    def forward(self, crops: Tensor) -> Tensor:
         """Return the points."""
-        heat = self.maps(self.body(cuts)).flatten(2).softmax(dim=2)
+        heat = self.maps(self.body(crops)).flatten(2).softmax(dim=2)
         points: Tensor = heat @ self.grid
         return points
 
@@ -78,7 +78,7 @@ class _Layer(nn.Module):
         return functional.relu(self.norm(self.conv(features)), inplace=True)
 
     def fold_norm(self) -> None:
-        """Let the convolution do the norm's work; for running only."""
+        """Fold the norm into the convolution; for inference only."""
         assert isinstance(self.norm, nn.BatchNorm2d)
         self.conv = fuse_conv_bn_eval(self.conv, self.norm)
         self.norm = nn.Identity()
@@ -90,7 +90,7 @@ def default_landmarks() -> Path:
 
 
 def load_landmarks(path: Path, *, device: torch.device) -> LandmarkNetwork:
-    """Read a network, in single precision and for running only: its norms are folded away.
+    """Read a network, in single precision and for inference only: its norms are folded away.
 
     Raises:
         WeightsError: No file, damaged, or of another format.

@@ -21,14 +21,14 @@ STAGE_THRESHOLDS = (0.6, 0.7)
 OFFSET_PX = 0.5
 """What MTCNN adds to every coordinate: it counts pixels from 1 and calls a pixel's centre whole,
 which is one px too far where the first centre is 0, and half a px in our convention. Mirrored
-pictures of 48 to 256 px show a mean of 0.49-0.60 px, so it does not grow with the face."""
+images of 48 to 256 px show a mean of 0.49-0.60 px, so it does not grow with the face."""
 
 
 def load_networks(device: torch.device) -> tuple[nn.Module, nn.Module, nn.Module]:
-    """Return the three networks with their weights, for running only.
+    """Return P-Net, R-Net and O-Net with their weights, for inference only.
 
-    They read RGB scaled to [-1, 1) and return regressions and probabilities (the third: box,
-    landmarks, probabilities).
+    They read RGB scaled to [-1, 1) and return regressions and probabilities (O-Net: box, landmarks,
+    probabilities).
     """
     networks = (PNet(), RNet(), ONet())
     for network in networks:
@@ -41,12 +41,11 @@ class MtcnnDetector:
 
     Args:
         device: Where the networks run.
-        threshold: Least score of a face in the last network, [0, 1].
-        min_face_px: Smallest face looked for, in px of the pictures shown, >= 12.
+        threshold: Least score of a face in O-Net, [0, 1].
+        min_face_px: Smallest face looked for, in px of the images shown, >= 12.
     """
 
     def __init__(self, *, device: torch.device, threshold: float, min_face_px: float) -> None:
-        """Load the networks."""
         if not 0.0 <= threshold <= 1.0:
             raise ValueError(f"threshold: got {threshold}, expected a score in [0, 1].")
         if min_face_px < 12:
@@ -64,7 +63,7 @@ class MtcnnDetector:
 
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
         """Find the faces of each image; see `facemask_video.detect.detector.Detector`."""
-        # MTCNN's pyramid is empty for a picture smaller than its smallest face, and it then fails.
+        # MTCNN's pyramid is empty for an image smaller than its smallest face, and it then fails.
         if not images or min(images[0].shape[:2]) < self._min_face_px:
             return [[] for _ in images]
         boxes, scores, landmarks = self._networks.detect(np.stack(images), landmarks=True)

@@ -1,7 +1,7 @@
-"""Faces that lie or hang: the same detector, shown turned pictures too.
+"""Faces that lie or hang: the same detector, shown rotated images too.
 
-MTCNN and what follows it know faces that stand, and those tilted by less than 45 degrees or so. By
-quarter turns every other face comes to stand in one of four pictures.
+MTCNN and what follows it know upright faces, and those tilted by less than 45 degrees or so. By
+quarter turns every other face comes to stand in one of four images.
 """
 
 from collections.abc import Sequence
@@ -14,123 +14,124 @@ from facemask_video.core.geometry import Box, overlap_coefficient
 from facemask_video.detect.detector import RegionDetector
 
 QUARTER_TURNS = {"off": (), "sideways": (1, 3), "any": (1, 2, 3)}
-"""Quarter turns, counterclockwise, at which pictures are shown besides as they are."""
+"""By the choices of ``--turned``: quarter turns, counterclockwise, at which images are shown
+besides as they are."""
 
 Size = tuple[int, ...]
 """Height and width."""
 
-_STANDS_AT = 0.9
-# A close look of this score needs no other.
-_COVERED = 0.5
-# Part of the smaller of two boxes that the other covers, where both are one face.
+_UPRIGHT_SCORE = 0.9
+# A box refined to this score needs no rotation.
+_SAME_FACE_OVERLAP = 0.5
+# Overlap coefficient of two boxes on one face.
 
 
 class RotatingDetector:
-    """Looks at pictures as they are and turned, and keeps what it sees best.
+    """Shows a detector images as they are and rotated, and keeps each face's best detection.
 
-    Each turn costs a full look what the first costs. A close look turns a picture only for places
-    where it is less than sure of a standing face.
+    Each rotation costs a full detection what the first costs. A refinement rotates an image only
+    for boxes in which it is less than sure of an upright face.
 
     Args:
-        detector: What looks.
-        quarters: See `QUARTER_TURNS`.
+        detector: Finds upright faces.
+        quarter_turns: See `QUARTER_TURNS`.
     """
 
-    def __init__(self, detector: RegionDetector, quarters: Sequence[int]) -> None:
-        """Take both."""
+    def __init__(self, detector: RegionDetector, quarter_turns: Sequence[int]) -> None:
         self._detector = detector
-        self._quarters = tuple(quarters)
+        self._quarter_turns = tuple(quarter_turns)
 
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
         """Find the faces of each image; see `facemask_video.detect.detector.Detector`."""
-        looks = [self._detector.detect(images)]
-        for quarter in self._quarters:
-            turned = self._detector.detect([_turned(image, quarter) for image in images])
-            looks.append(
+        by_turn = [self._detector.detect(images)]
+        for turns in self._quarter_turns:
+            rotated = self._detector.detect([_rotate(image, turns) for image in images])
+            by_turn.append(
                 [
-                    [_back(face, quarter, image.shape[:2]) for face in faces]
-                    for faces, image in zip(turned, images, strict=True)
+                    [_rotate_back(face, turns, image.shape[:2]) for face in faces]
+                    for faces, image in zip(rotated, images, strict=True)
                 ]
             )
-        return [_best(ways) for ways in zip(*looks, strict=True)]
+        return [_merge(each) for each in zip(*by_turn, strict=True)]
 
     def refine(
-        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
+        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
-        """Look at given places only; see `facemask_video.detect.detector.RegionDetector`."""
-        found = [list(each) for each in self._detector.refine(images, places)]
-        for quarter in self._quarters:
-            todo = [[i for i, f in enumerate(each) if f.score < _STANDS_AT] for each in found]
-            if not any(todo):
+        """Score boxes; see `facemask_video.detect.detector.RegionDetector`."""
+        best = [list(each) for each in self._detector.refine(images, boxes)]
+        for turns in self._quarter_turns:
+            unsure = [[i for i, f in enumerate(each) if f.score < _UPRIGHT_SCORE] for each in best]
+            if not any(unsure):
                 break
-            # Only pictures that have something to turn for: the others stay as they are.
-            having = [index for index, each in enumerate(todo) if each]
-            again = self._detector.refine(
-                [_turned(images[index], quarter) for index in having],
+            # Only images that have a box to be rotated for.
+            having = [index for index, each in enumerate(unsure) if each]
+            rotated = self._detector.refine(
+                [_rotate(images[index], turns) for index in having],
                 [
                     [
-                        _turned_box(places[index][i], quarter, images[index].shape[:2])
-                        for i in todo[index]
+                        _rotate_box(boxes[index][i], turns, images[index].shape[:2])
+                        for i in unsure[index]
                     ]
                     for index in having
                 ],
             )
-            for index, faces in zip(having, again, strict=True):
-                for i, face in zip(todo[index], faces, strict=True):
-                    if face.score > found[index][i].score:
-                        found[index][i] = _back(face, quarter, images[index].shape[:2])
-        return found
+            for index, faces in zip(having, rotated, strict=True):
+                for i, face in zip(unsure[index], faces, strict=True):
+                    if face.score > best[index][i].score:
+                        best[index][i] = _rotate_back(face, turns, images[index].shape[:2])
+        return best
 
     def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
-        """Find faces in a part of an image; see `facemask_video.detect.detector.RegionDetector`."""
-        looks = [self._detector.detect_in_region(image, region, side_px)]
+        """Find faces in a region; see `facemask_video.detect.detector.RegionDetector`."""
+        by_turn = [self._detector.detect_in_region(image, region, side_px)]
         size = image.shape[:2]
-        for quarter in self._quarters:
-            around = _turned_box(region, quarter, size)
-            turned = self._detector.detect_in_region(_turned(image, quarter), around, side_px)
-            looks.append([_back(face, quarter, size) for face in turned])
-        return _best(looks)
+        for turns in self._quarter_turns:
+            rotated = self._detector.detect_in_region(
+                _rotate(image, turns), _rotate_box(region, turns, size), side_px
+            )
+            by_turn.append([_rotate_back(face, turns, size) for face in rotated])
+        return _merge(by_turn)
 
 
-def _turned(image: ImageU8, quarter: int) -> ImageU8:
-    return np.ascontiguousarray(np.rot90(image, quarter))
+def _rotate(image: ImageU8, turns: int) -> ImageU8:
+    return np.ascontiguousarray(np.rot90(image, turns))
 
 
-def _turned_point(x: float, y: float, quarter: int, size: Size) -> tuple[float, float]:
-    """Return where a point of a picture of a size (height, width) is in the turned picture."""
+def _rotate_point(x: float, y: float, turns: int, size: Size) -> tuple[float, float]:
+    """Return where a point of an image of a size (height, width) is in the rotated image."""
     height, width = size
-    if quarter == 1:
+    if turns == 1:
         return y, width - x
-    if quarter == 2:
+    if turns == 2:
         return width - x, height - y
     return height - y, x
 
 
-def _turned_box(box: Box, quarter: int, size: Size) -> Box:
+def _rotate_box(box: Box, turns: int, size: Size) -> Box:
     (x0, y0), (x1, y1) = (
-        _turned_point(x, y, quarter, size) for x, y in ((box.x0, box.y0), (box.x1, box.y1))
+        _rotate_point(x, y, turns, size) for x, y in ((box.x0, box.y0), (box.x1, box.y1))
     )
     return Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
 
 
-def _back(face: Detection, quarter: int, size: Size) -> Detection:
-    """Take a face that was seen in a turned picture to where it is in the picture, of a size."""
-    rest, (height, width) = 4 - quarter, size
-    seen_size = size if quarter == 2 else (width, height)
-    points = [_turned_point(float(x), float(y), rest, seen_size) for x, y in face.landmarks]
-    box = _turned_box(face.box, rest, seen_size)
+def _rotate_back(face: Detection, turns: int, size: Size) -> Detection:
+    """Map a face from the rotated image to the image, which is of a size (height, width)."""
+    inverse, (height, width) = 4 - turns, size
+    rotated_size = size if turns == 2 else (width, height)
+    points = [_rotate_point(float(x), float(y), inverse, rotated_size) for x, y in face.landmarks]
+    box = _rotate_box(face.box, inverse, rotated_size)
     return Detection(box, np.array(points, dtype=np.float32), face.score)
 
 
-def _best(looks: Sequence[list[Detection]]) -> list[Detection]:
-    """Join what several turns saw, best first: of each face the best sight alone.
+def _merge(by_turn: Sequence[list[Detection]]) -> list[Detection]:
+    """Join the detections of several rotations, best first: of each face the best alone.
 
-    What one turn took for two faces stays two.
+    What one rotation took for two faces stays two.
     """
-    told = [(face, turn) for turn, faces in enumerate(looks) for face in faces]
+    all_faces = [(face, turn) for turn, faces in enumerate(by_turn) for face in faces]
     kept: list[tuple[Detection, int]] = []
-    for face, turn in sorted(told, key=lambda each: -each[0].score):
-        elsewhere = (other for other, of in kept if of != turn)
-        if not any(overlap_coefficient(face.box, other.box) > _COVERED for other in elsewhere):
+    for face, turn in sorted(all_faces, key=lambda each: -each[0].score):
+        others = (other for other, of in kept if of != turn)
+        if not any(overlap_coefficient(face.box, each.box) > _SAME_FACE_OVERLAP for each in others):
             kept.append((face, turn))
     return [face for face, _ in kept]

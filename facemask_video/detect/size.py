@@ -1,4 +1,4 @@
-"""How large a picture the detector is shown, and the way back to the frame."""
+"""How large an image the detector is shown, and the way back to the frame."""
 
 import math
 from collections.abc import Iterable
@@ -7,8 +7,8 @@ from facemask_video.core.faces import Detection
 from facemask_video.core.geometry import Box
 
 SMALLEST_FACE_PX = 20.0
-"""Side of the smallest wanted face in the thumbnail. MTCNN's first network sees faces of 12 px, its
-second cuts them at 24: at 20 px it finds nearly all, at 12 px many are lost."""
+"""Side of the smallest wanted face in the thumbnail. P-Net sees faces of 12 px, R-Net reads crops
+of 24: at 20 px MTCNN finds nearly all, at 12 px many are lost."""
 
 
 def detect_size_px(width_px: int, height_px: int, *, min_face_px: float) -> int:
@@ -31,7 +31,7 @@ def detect_size_px(width_px: int, height_px: int, *, min_face_px: float) -> int:
 
 
 def to_frame_px(detections: Iterable[Detection], thumbnail_scale: float) -> tuple[Detection, ...]:
-    """Take detections from thumbnail px to frame px.
+    """Map detections from thumbnail px to frame px.
 
     Args:
         detections: In px of the thumbnail.
@@ -40,9 +40,9 @@ def to_frame_px(detections: Iterable[Detection], thumbnail_scale: float) -> tupl
     by = 1.0 / thumbnail_scale
     return tuple(
         Detection(
-            Box(found.box.x0 * by, found.box.y0 * by, found.box.x1 * by, found.box.y1 * by),
-            found.landmarks * by,
-            found.score,
+            Box(each.box.x0 * by, each.box.y0 * by, each.box.x1 * by, each.box.y1 * by),
+            each.landmarks * by,
+            each.score,
         )
-        for found in detections
+        for each in detections
     )

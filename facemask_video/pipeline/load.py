@@ -13,6 +13,7 @@ from facemask_video.config import ConvertConfig, DetectConfig
 from facemask_video.core.frame import VideoInfo
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.detector import Detector
+from facemask_video.detect.rotation import QUARTER_TURNS
 from facemask_video.detect.size import detect_size_px
 from facemask_video.translate.device import pick_device, pick_precision
 from facemask_video.translate.stage import CropTranslator
@@ -90,7 +91,7 @@ def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> 
         device=device,
         threshold=config.threshold,
         min_face_px=max(_MTCNN_CELL_PX, config.min_face_px * scale),
-        turned=config.turned,
+        quarter_turns=QUARTER_TURNS[config.turned],
     )
     return Finder(detector, size_px)
 

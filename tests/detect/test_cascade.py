@@ -11,7 +11,7 @@ import torch
 from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box, expand, iou
-from facemask_video.detect import cascade
+from facemask_video.detect import batching
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.video import VideoReader
@@ -66,13 +66,13 @@ def test_same_faces_when_the_networks_take_little_at_once(
 ) -> None:
     options = {"device": CPU, "threshold": 0.7, "min_face_px": 20.0}
     usual = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
-    monkeypatch.setattr(cascade, "_AT_ONCE", {"cpu": (5000, 3, 2)})
+    monkeypatch.setattr(batching, "_LIMITS", {"cpu": batching._Limits(5000, 3, 2)})
     little = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
     for mine, other in zip(little, usual, strict=True):
         same_faces(mine, other)
 
 
-def test_same_faces_where_the_processor_has_no_blocks(
+def test_same_faces_where_the_processor_has_no_blocked_layout(
     pictures: list[ImageU8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = {"device": CPU, "threshold": 0.7, "min_face_px": 20.0}
@@ -107,7 +107,7 @@ def test_landmarks_are_where_they_are_in_the_mirror(pictures: list[ImageU8]) -> 
     assert np.abs(back - here.landmarks).mean() < face.box.width_px / 40
 
 
-def test_a_look_around_a_place_sees_what_a_look_at_the_whole_sees_there(
+def test_a_region_shows_the_faces_that_the_whole_image_shows_there(
     pictures: list[ImageU8],
 ) -> None:
     detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
@@ -125,7 +125,7 @@ def test_a_look_around_a_place_sees_what_a_look_at_the_whole_sees_there(
     assert detector.detect_in_region(pictures[0], expand(face.box, 3), 1.0) == []
 
 
-def test_a_close_look_finds_the_face_from_a_poor_guess_and_none_elsewhere(
+def test_refinement_finds_the_face_near_a_poor_box_and_none_elsewhere(
     pictures: list[ImageU8],
 ) -> None:
     detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
@@ -154,7 +154,7 @@ def test_a_face_that_leaves_the_picture_keeps_its_size(pictures: list[ImageU8]) 
     assert iou(box, face.box) > 0.75
 
 
-def test_a_close_look_jitters_less_than_the_cut_at_whole_pixels(pictures: list[ImageU8]) -> None:
+def test_refinement_jitters_less_than_the_crop_at_whole_pixels(pictures: list[ImageU8]) -> None:
     detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
     rng = np.random.default_rng(2)
     noisy = [
@@ -162,10 +162,10 @@ def test_a_close_look_jitters_less_than_the_cut_at_whole_pixels(pictures: list[I
         for _ in range(8)
     ]
     faces = [found[0] for found in detector.detect(noisy)]
-    close = [found[0] for found in detector.refine(noisy, [[face.box] for face in faces])]
+    refined = [found[0] for found in detector.refine(noisy, [[face.box] for face in faces])]
     raw = np.std([face.landmarks[:2] for face in faces], axis=0).mean()
-    settled = np.std([face.landmarks[:2] for face in close], axis=0).mean()
-    assert settled < 0.7 * raw
+    steady = np.std([face.landmarks[:2] for face in refined], axis=0).mean()
+    assert steady < 0.7 * raw
 
 
 @pytest.mark.parametrize("detector", [MtcnnDetector, CascadeDetector])
@@ -188,15 +188,15 @@ def test_cuda_finds_the_same_faces(pictures: list[ImageU8]) -> None:
 
 
 @pytest.mark.needs_cuda
-def test_cuda_sees_the_same_at_given_places(pictures: list[ImageU8]) -> None:
+def test_cuda_refines_the_same_faces(pictures: list[ImageU8]) -> None:
     options = {"threshold": 0.8, "min_face_px": 20.0}
     cuda = CascadeDetector(device=torch.device("cuda"), **options)  # type: ignore[arg-type]
     here = CascadeDetector(device=CPU, **options)  # type: ignore[arg-type]
-    places = [[each.box for each in found] for found in here.detect(pictures)]
-    near_cuda, near_here = (each.refine(pictures, places) for each in (cuda, here))
+    boxes = [[each.box for each in found] for found in here.detect(pictures)]
+    near_cuda, near_here = (each.refine(pictures, boxes) for each in (cuda, here))
     for mine, other in zip(near_cuda, near_here, strict=True):
         same_faces(mine, other)
-    region, side = expand(places[0][0], 3), places[0][0].area_px2 ** 0.5
+    region, side = expand(boxes[0][0], 3), boxes[0][0].area_px2 ** 0.5
     found = [each.detect_in_region(pictures[0], region, side) for each in (cuda, here)]
     assert len(found[1]) == 1
     same_faces(*found)

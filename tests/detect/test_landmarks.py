@@ -1,4 +1,4 @@
-"""The network that places points under a mask, and its part in a close look."""
+"""The network that places landmarks under a mask, and its part in a refinement."""
 
 from pathlib import Path
 
@@ -35,12 +35,12 @@ def _detector(*, placed: bool, device: torch.device = CPU) -> CascadeDetector:
 def test_a_network_comes_back_as_it_was_written(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = LandmarkNetwork(width=12).eval()
-    cuts = torch.randn(3, 3, 48, 48)
+    crops = torch.randn(3, 3, 48, 48)
 
     save_landmarks(tmp_path / "points.safetensors", network, images_seen=7)
 
     again = load_landmarks(tmp_path / "points.safetensors", device=CPU)
-    assert torch.allclose(again(cuts), network(cuts), atol=2e-3)
+    assert torch.allclose(again(crops), network(crops), atol=2e-3)
 
 
 def test_points_of_a_bare_face_lie_where_mtcnn_has_them() -> None:
@@ -97,8 +97,8 @@ def test_points_follow_a_face_that_is_moved_and_enlarged() -> None:
 def test_cuda_places_the_same_points() -> None:
     image = _frame("astronaut_masked.mp4")
     here, cuda = (_detector(placed=True, device=torch.device(name)) for name in ("cpu", "cuda"))
-    places = [[face.box for face in here.detect([image])[0]]]
+    boxes = [[face.box for face in here.detect([image])[0]]]
 
-    (expected,), (found,) = (each.refine([image], places)[0] for each in (here, cuda))
+    (expected,), (found,) = (each.refine([image], boxes)[0] for each in (here, cuda))
 
     np.testing.assert_allclose(found.landmarks, expected.landmarks, atol=0.5)

@@ -30,8 +30,8 @@ def image() -> ImageU8:
 
 @pytest.fixture(scope="module")
 def detector() -> RotatingDetector:
-    plain = build_detector(device=torch.device("cpu"), min_face_px=30)
-    return RotatingDetector(plain, QUARTER_TURNS["any"])
+    upright = build_detector(device=torch.device("cpu"), min_face_px=30)
+    return RotatingDetector(upright, QUARTER_TURNS["any"])
 
 
 @pytest.mark.parametrize("quarter", [0, 1, 2, 3])
@@ -43,7 +43,7 @@ def test_a_turned_face_is_found_where_it_lies(
 
     (found,) = detector.detect([turned])[0]
     (near,) = detector.refine([turned], [[found.box]])[0]
-    (around,) = detector.detect_in_region(turned, found.box, upright.box.width_px)
+    (in_region,) = detector.detect_in_region(turned, found.box, upright.box.width_px)
 
     # The same pixels are judged, so even parts of a px agree.
     height, width = image.shape[:2]
@@ -55,15 +55,13 @@ def test_a_turned_face_is_found_where_it_lies(
         3: (height - y, x),
     }[quarter]
     assert np.allclose(found.landmarks, np.stack(there, axis=1), atol=1e-3)
-    for other in (near, around):
+    for other in (near, in_region):
         assert other.score > 0.95
         assert iou(other.box, found.box) > 0.8
         assert np.abs(other.landmarks - found.landmarks).max() < 0.1 * upright.box.width_px
 
 
-def test_places_of_several_pictures_stay_in_order(
-    image: ImageU8, detector: RotatingDetector
-) -> None:
+def test_boxes_of_several_images_stay_in_order(image: ImageU8, detector: RotatingDetector) -> None:
     side = min(image.shape[:2])
     standing = np.ascontiguousarray(image[:side, :side])
     lying = np.ascontiguousarray(np.rot90(standing))
@@ -88,7 +86,7 @@ class TwoNear:
         return [[Detection(box, points, 0.95) for box in boxes] for _ in images]
 
     def refine(
-        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
+        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
         raise NotImplementedError
 
@@ -96,13 +94,13 @@ class TwoNear:
         return self.detect([image])[0]
 
 
-def test_two_faces_of_one_look_stay_two() -> None:
+def test_two_faces_of_one_rotation_stay_two() -> None:
     detector = RotatingDetector(TwoNear(), [2])
     image = np.zeros((100, 98, 3), np.uint8)
 
     (found,) = detector.detect([image])
 
-    # Turned by half the second look's faces lie elsewhere, one of each pair on one of the other.
+    # Turned by half, the second pair lies elsewhere, one of it on one of the first.
     upright = [face for face in found if face.box.y0 == 20]
     assert len(upright) == 2
     assert len(detector.detect_in_region(image, Box(0, 0, 98, 100), 40)) == len(found)

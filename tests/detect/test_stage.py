@@ -1,4 +1,4 @@
-"""When the stage looks, how it follows, and what it holds."""
+"""When the stage runs the detector, how it follows faces, and what it holds."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
@@ -9,9 +9,10 @@ import pytest
 from facemask_video.core.faces import DetectedFrame, Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box, iou
+from facemask_video.detect.propagate import SEARCH_FRAMES
 from facemask_video.detect.shot_boundary import ShotBoundaryDetector
 from facemask_video.detect.size import detect_size_px, to_frame_px
-from facemask_video.detect.stage import SEARCH_FRAMES, DetectFaces
+from facemask_video.detect.stage import DetectFaces
 from tests.fakes import FakeFrame, detection_at
 
 WIDTH, HEIGHT = 160, 120
@@ -21,29 +22,29 @@ class SeesSquares:
     """Sees bright squares: the centre of brightness, where there is enough of it.
 
     Attributes:
-        looks: Index of each picture looked at in full, as told by its corner pixel.
-        searched: Likewise of each of which a part was looked at.
+        detected: Index of each image that `detect` was given, read from its corner pixel.
+        searched: Likewise of `detect_in_region`.
     """
 
     def __init__(self) -> None:
-        self.looks: list[int] = []
+        self.detected: list[int] = []
         self.searched: list[int] = []
 
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
-        self.looks += [int(image[0, 0, 0]) for image in images]
+        self.detected += [int(image[0, 0, 0]) for image in images]
         return [
             self._seen(image, Box(0, 0, image.shape[1], image.shape[0]), 0.99) for image in images
         ]
 
     def refine(
-        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
+        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
         return [
             [
                 (self._seen(image, place, 0.98) or [detection_at(*place.center, 20, score=0.1)])[0]
                 for place in each
             ]
-            for image, each in zip(images, places, strict=True)
+            for image, each in zip(images, boxes, strict=True)
         ]
 
     def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
@@ -70,40 +71,42 @@ def frames(centres: Iterable[tuple[float, float] | None]) -> Iterator[FakeFrame]
         yield FakeFrame(image, index, index, Fraction(1, 25))
 
 
-def run(centres: Sequence[tuple[float, float] | None], **options: int) -> list[DetectedFrame]:
+def run(
+    centres: Sequence[tuple[float, float] | None], *, detect_every: int = 0
+) -> list[DetectedFrame]:
     detector = SeesSquares()
-    stage = DetectFaces(detector, max_side_px=WIDTH, **options)
+    stage = DetectFaces(detector, max_side_px=WIDTH, detect_every=detect_every)
     out = list(stage(frames(centres)))
     assert [item.frame.index for item in out] == list(range(len(centres)))
-    assert sorted(detector.looks) == [item.frame.index for item in out if item.detector_ran]
+    assert sorted(detector.detected) == [item.frame.index for item in out if item.detector_ran]
     return out
 
 
 STEADY: list[tuple[float, float] | None] = [(80.0, 60.0)] * 60
 
 
-def test_every_frame_is_looked_at_when_asked() -> None:
+def test_the_detector_runs_on_every_frame_when_asked() -> None:
     assert all(item.detector_ran for item in run(STEADY, detect_every=1))
 
 
-def test_every_nth_frame_is_looked_at_and_the_face_is_seen_in_all() -> None:
+def test_the_detector_runs_on_every_nth_frame_and_the_face_is_found_in_all() -> None:
     out = run(STEADY, detect_every=5)
     assert [item.frame.index for item in out if item.detector_ran] == list(range(0, 60, 5))
     assert all(len(item.detections) == 1 for item in out)
 
 
-def test_automatic_looks_are_rare_while_nothing_happens() -> None:
+def test_automatic_detection_is_rare_while_nothing_happens() -> None:
     out = run(STEADY)
     assert sum(item.detector_ran for item in out) <= 8
     assert all(len(item.detections) == 1 for item in out)
 
 
-def test_automatic_looks_are_dense_while_faces_come_and_go() -> None:
+def test_automatic_detection_is_dense_while_faces_come_and_go() -> None:
     coming: list[tuple[float, float] | None] = [
         (80.0, 60.0) if index % 20 < 10 else None for index in range(60)
     ]
-    looks, calm = (sum(item.detector_ran for item in run(each)) for each in (coming, STEADY))
-    assert looks > 2 * calm
+    busy, calm = (sum(item.detector_ran for item in run(each)) for each in (coming, STEADY))
+    assert busy > 2 * calm
 
 
 @pytest.mark.parametrize("detect_every", [0, 4, 7])
@@ -113,7 +116,7 @@ def test_a_face_is_carried_to_its_first_and_last_frame(detect_every: int) -> Non
     assert [len(item.detections) for item in out] == [int(19 <= i < 43) for i in range(60)]
 
 
-def test_a_moving_face_is_followed_between_looks() -> None:
+def test_a_moving_face_is_followed_between_detections() -> None:
     centres = [(20.0 + 3 * index, 60.0) for index in range(40)]
     out = run(centres, detect_every=8)
     for (x, y), item in zip(centres, out, strict=True):
@@ -122,7 +125,7 @@ def test_a_moving_face_is_followed_between_looks() -> None:
 
 
 @pytest.mark.parametrize("there", [range(14, 60), range(19)])
-def test_a_face_too_fast_to_be_followed_is_looked_for(there: range) -> None:
+def test_a_face_too_fast_to_be_followed_is_searched_for(there: range) -> None:
     # Between frames 14 and 18 it jumps by more than its width.
     centres = [
         (15.0 + 30 * min(max(index - 14, 0), 4), 60.0) if index in there else None
@@ -139,7 +142,7 @@ def test_a_lost_face_is_searched_for_where_it_was_and_not_in_whole_frames() -> N
     detector = SeesSquares()
     out = list(DetectFaces(detector, max_side_px=WIDTH, detect_every=25)(frames(centres)))
     assert [index for index, item in enumerate(out) if item.detections] == there
-    assert detector.looks == [0, 25]
+    assert detector.detected == [0, 25]
     # Forward until it is there again, and back from there once.
     assert sorted(detector.searched) == [20, 21, 22, 22, 23]
 
@@ -151,35 +154,35 @@ def test_the_search_for_a_lost_face_ends() -> None:
     assert detector.searched == list(range(12, 12 + SEARCH_FRAMES + 1))
 
 
-def test_a_cut_is_found_looked_at_and_not_followed_across() -> None:
+def test_no_face_is_followed_across_a_shot_boundary() -> None:
     rng = np.random.default_rng(4)
     scenes = [rng.integers(0, 255, (6, 8, 3), dtype=np.uint8) for _ in range(2)]
     pictures = [np.kron(scene, np.ones((20, 20, 1), np.uint8)) for scene in scenes]
     source = [
         FakeFrame(pictures[index >= 23], index, index, Fraction(1, 25)) for index in range(40)
     ]
-    out = list(DetectFaces(SeesSquares(), max_side_px=WIDTH)(source))
+    out = list(DetectFaces(SeesSquares(), max_side_px=WIDTH, detect_every=0)(source))
     assert [item.frame.index for item in out if item.starts_shot] == [23]
     assert out[23].detector_ran
 
 
-def test_brightness_and_motion_are_no_cut() -> None:
+def test_brightness_and_motion_are_no_shot_boundary() -> None:
     rng = np.random.default_rng(4)
     scene = np.kron(rng.integers(40, 160, (6, 16, 3)), np.ones((20, 20, 1))).astype(np.uint8)
-    finder = ShotBoundaryDetector()
+    shots = ShotBoundaryDetector()
     flash = [np.clip(scene * level, 0, 255).astype(np.uint8) for level in (1, 1, 1.5, 1, 0.5)]
     pan = [np.ascontiguousarray(scene[:, 2 * step : 160 + 2 * step]) for step in range(60)]
-    assert not any(finder.begins_shot(image) for image in flash)
-    finder = ShotBoundaryDetector()
-    assert not any(finder.begins_shot(image) for image in pan)
+    assert not any(shots.begins_shot(image) for image in flash)
+    shots = ShotBoundaryDetector()
+    assert not any(shots.begins_shot(image) for image in pan)
 
 
-def test_a_plain_detector_looks_at_every_frame() -> None:
+def test_a_plain_detector_runs_on_every_frame() -> None:
     class Plain:
         def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
             return [[detection_at(80, 60, 20)] for _ in images]
 
-    out = list(DetectFaces(Plain(), max_side_px=WIDTH)(frames(STEADY)))
+    out = list(DetectFaces(Plain(), max_side_px=WIDTH, detect_every=0)(frames(STEADY)))
     assert all(item.detector_ran and len(item.detections) == 1 for item in out)
 
 
@@ -192,19 +195,21 @@ def test_frames_held_are_bounded_by_two_groups() -> None:
             taken += 1
             yield frame
 
-    stage = DetectFaces(SeesSquares(), max_side_px=WIDTH, batch_frames=6)
+    stage = DetectFaces(SeesSquares(), max_side_px=WIDTH, detect_every=0, batch_frames=6)
     for given, _ in enumerate(stage(counted()), start=1):
         assert taken - given <= 12
 
 
 def test_a_change_of_size_begins_anew() -> None:
     small = [FakeFrame(np.full((60, 80, 3), 90, np.uint8), 5 + index) for index in range(5)]
-    out = list(DetectFaces(SeesSquares(), max_side_px=WIDTH)([*frames([None] * 5), *small]))
+    out = list(
+        DetectFaces(SeesSquares(), max_side_px=WIDTH, detect_every=0)([*frames([None] * 5), *small])
+    )
     assert [item.starts_shot for item in out] == [index == 5 for index in range(10)]
 
 
 def test_an_empty_source_gives_nothing() -> None:
-    assert list(DetectFaces(SeesSquares(), max_side_px=WIDTH)([])) == []
+    assert list(DetectFaces(SeesSquares(), max_side_px=WIDTH, detect_every=0)([])) == []
 
 
 def test_thumbnail_still_shows_the_smallest_face() -> None:

@@ -124,7 +124,7 @@ class TestDetectFaces(StageContract):
 
     def make_stage(self) -> Stage[Any, Any]:
         detector = ScriptedDetector([detection_at(80, 60, 50)], frame_width_px=160)
-        return DetectFaces(detector, max_side_px=80, batch_frames=4)
+        return DetectFaces(detector, max_side_px=80, detect_every=0, batch_frames=4)
 
     def make_item(self, frame: FakeFrame) -> FakeFrame:
         return frame

@@ -211,9 +211,9 @@ class _Near:
         return [[self._face(self.full)] for _ in images]
 
     def refine(
-        self, images: Sequence[ImageU8], places: Sequence[Sequence[Box]]
+        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
     ) -> list[list[Detection]]:
-        assert list(places) == [[self.full]]
+        assert list(boxes) == [[self.full]]
         return [[self._face(self.close)] for _ in images]
 
     def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
