@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from facemask_video import provenance
+from facemask_video.config import VideoConfig
 from facemask_video.core.direction import Direction
 from facemask_video.video import VideoReader, VideoWriter, probe
 from tests.synthetic import encode_clip, moving_square_frames
@@ -16,7 +17,7 @@ def convert(source: Path, target: Path, direction: Direction, encoder: str = "mp
     tags = provenance.describe(direction, "1.2.3", SHA)
     with (
         VideoReader(source) as reader,
-        VideoWriter(target, reader, encoder=encoder, metadata=tags) as writer,
+        VideoWriter(target, reader, VideoConfig(encoder=encoder), metadata=tags) as writer,
     ):
         for frame in reader:
             writer.write(frame)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facemask_video.config import VideoConfig
 from facemask_video.core.errors import TracksError
 from facemask_video.core.frame import Patch
 from facemask_video.core.geometry import Box
@@ -21,7 +22,8 @@ def convert(
 ) -> Path:
     """Write a clip with a grey rectangle pasted; return the sidecar that names `REGION`."""
     lines: list[dict[str, object]] = [{"format": "facemask-tracks/1", "source": {}}]
-    with VideoReader(source) as reader, VideoWriter(target, reader, **options) as writer:
+    video = VideoConfig(**options)
+    with VideoReader(source) as reader, VideoWriter(target, reader, video) as writer:
         for frame in reader:
             face = {
                 "track": 0,

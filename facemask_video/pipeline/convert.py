@@ -188,17 +188,10 @@ def _describe_output(target: Path, config: ConvertConfig) -> dict[str, object]:
 def _open_writer(
     target: Path, reader: VideoReader, config: ConvertConfig, networks: Networks
 ) -> VideoWriter:
-    video = config.video
     return VideoWriter(
         target,
         reader,
-        encoder=video.encoder,
-        crf=video.crf,
-        preset=video.preset,
-        pixel_format=video.pixel_format,
-        encoder_options=video.encoder_options,
-        audio=video.audio,
-        strict_streams=video.strict_streams,
+        config.video,
         overwrite=config.output.overwrite,
         metadata=provenance.describe(
             config.direction, __version__, str(networks.weights.get("sha256", ""))

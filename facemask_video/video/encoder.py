@@ -1,8 +1,8 @@
 """Choose and check an encoder: pixel format, quality, options, before any frame is spent on it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
 import av
 import av.error
@@ -11,6 +11,7 @@ from av.codec.codec import UnknownCodecError, find_best_pix_fmt_of_list
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
+from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.video.plane_layout import layout_of
 from facemask_video.video.probe import describe_error
@@ -41,11 +42,11 @@ class EncoderPlan:
     options: dict[str, str]
     constant_quantiser: bool
     interlaced: bool
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 def plan_encoder(
-    name: str,
+    video: VideoConfig,
     *,
     width_px: int,
     height_px: int,
@@ -54,15 +55,11 @@ def plan_encoder(
     frame_rate: Fraction,
     fixed_rate: bool,
     interlaced: bool,
-    pixel_format: str | None,
-    crf: float | None,
-    preset: str | None,
-    options: Mapping[str, str],
 ) -> EncoderPlan:
-    """Settle an encoder's settings by opening it.
+    """Find an encoder's settings by opening it.
 
     Args:
-        name: FFmpeg's name of the encoder.
+        video: What is asked for.
         width_px: Stored width.
         height_px: Stored height.
         source_format: Pixel format of the frames to come.
@@ -70,39 +67,35 @@ def plan_encoder(
         frame_rate: Nominal; the encoder's clock where it or the container can hold no finer.
         fixed_rate: The container counts frames instead of ticks.
         interlaced: The source's pictures are two fields.
-        pixel_format: Asked for, or None for the nearest to the source's.
-        crf: Asked for, or None for the default where the encoder has it.
-        preset: Asked for, or None.
-        options: Further options.
 
     Raises:
         VideoWriteError: There is no such encoder, option, or pixel format, or it will not open.
     """
+    name, asked_format = video.encoder, video.pixel_format
     codec = _encoder(name)
-    settings, constant_quantiser = _settings(codec, crf=crf, preset=preset, options=options)
+    settings, constant_quantiser = _settings(codec, video)
     names = [video_format.name for video_format in codec.video_formats or []]
-    notes: list[str] = []
-    if pixel_format is not None and names and pixel_format not in names:
+    if asked_format is not None and names and asked_format not in names:
         raise VideoWriteError(
-            f"encoder {name}: cannot take pixel format {pixel_format}; it takes {', '.join(names)}."
+            f"encoder {name}: cannot take pixel format {asked_format}; it takes {', '.join(names)}."
         )
-    wanted = pixel_format or nearest_format(source_format, names)
+    wanted = asked_format or nearest_format(source_format, names)
+    formats = [wanted]
+    if asked_format is None:
+        formats.append(_for_odd_size(wanted, names, width_px, height_px))
     clocks = [1 / frame_rate] if fixed_rate else [time_base, 1 / frame_rate]
     failure: Exception | None = None
-    for format_name in dict.fromkeys((wanted, _for_odd_size(wanted, names, width_px, height_px))):
-        for clock in dict.fromkeys(clocks):
-            plan = EncoderPlan(
-                name, format_name, clock, settings, constant_quantiser, interlaced, notes
-            )
-            try:
-                _open_once(codec, plan, width_px, height_px, frame_rate)
-            except (av.error.FFmpegError, ValueError) as exc:
-                failure = failure or exc
-                continue
-            if pixel_format is not None and format_name != pixel_format:
-                break
-            notes.extend(_format_note(name, source_format, format_name, pixel_format, wanted))
-            return plan
+    for format_name, clock in product(dict.fromkeys(formats), dict.fromkeys(clocks)):
+        notes = _format_notes(name, source_format, format_name, asked_format, wanted)
+        plan = EncoderPlan(
+            name, format_name, clock, settings, constant_quantiser, interlaced, tuple(notes)
+        )
+        try:
+            _open_once(codec, plan, width_px, height_px, frame_rate)
+        except (av.error.FFmpegError, ValueError) as exc:
+            failure = failure or exc
+            continue
+        return plan
     raise VideoWriteError(
         f"encoder {name}: refuses {width_px}x{height_px} {wanted} with options {settings} "
         f"({describe_error(failure) if failure else 'no reason given'}); check the options, or "
@@ -123,20 +116,19 @@ def _encoder(name: str) -> Codec:
     return codec
 
 
-def _settings(
-    codec: Codec, *, crf: float | None, preset: str | None, options: Mapping[str, str]
-) -> tuple[dict[str, str], bool]:
+def _settings(codec: Codec, video: VideoConfig) -> tuple[dict[str, str], bool]:
+    """Return the options by name, and whether quality is left to a constant quantiser."""
     known = codec.create("video").supported_options
     private = {option.name for option in known.private}
     general = {option.name for option in known.generic}
-    for key in options:
+    for key in video.encoder_options:
         if key not in private and key not in general:
             raise VideoWriteError(
                 f"encoder {codec.name}: has no option {key!r}; "
                 f"see ffmpeg -h encoder={codec.name} for those that it has."
             )
-    settings = {key: str(value) for key, value in options.items()}
-    for key, value in (("crf", crf), ("preset", preset)):
+    settings = {key: str(value) for key, value in video.encoder_options.items()}
+    for key, value in (("crf", video.crf), ("preset", video.preset)):
         if value is not None:
             if key not in private:
                 raise VideoWriteError(
@@ -181,7 +173,7 @@ def _for_odd_size(wanted: str, names: list[str], width_px: int, height_px: int) 
     return wanted if fits(wanted) or not fitting else nearest_format(wanted, fitting)
 
 
-def _format_note(
+def _format_notes(
     encoder: str, source_format: str, chosen: str, asked: str | None, wanted: str
 ) -> list[str]:
     if chosen == source_format or chosen == source_format.replace("yuvj", "yuv"):

@@ -21,6 +21,7 @@ from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.video.probe import (
     codec_name,
     describe_error,
+    fraction,
     is_chapter_track,
     open_source,
     stream_time_base,
@@ -251,10 +252,9 @@ class Passthrough:
         """Give the output the source's chapters, cut to the range."""
         chapters = []
         for chapter in self._container.chapters():
-            tick = chapter["time_base"]
-            if not tick:
+            unit = fraction(chapter["time_base"])
+            if unit is None:
                 continue
-            unit = Fraction(tick.numerator, tick.denominator)
             start_s, end_s = chapter["start"] * unit, chapter["end"] * unit
             if self._first_s is not None:
                 start_s = max(start_s, self._first_s)

@@ -19,6 +19,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.frame import Frame
 from facemask_video.video.conversion import converted, range_and_matrix
@@ -26,6 +27,7 @@ from facemask_video.video.encoder import EncoderPlan, configure, plan_encoder
 from facemask_video.video.lost_metadata import losses
 from facemask_video.video.matroska import set_pixel_aspect
 from facemask_video.video.native_frame import NativeFrame, native
+from facemask_video.video.output_clock import OutputClock
 from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
 from facemask_video.video.probe import describe_error, fraction, probe
 from facemask_video.video.reader import VideoReader
@@ -60,14 +62,8 @@ class VideoWriter:
         self,
         path: Path,
         reader: VideoReader,
+        video: VideoConfig | None = None,
         *,
-        encoder: str = "libx264",
-        crf: float | None = None,
-        preset: str | None = None,
-        pixel_format: str | None = None,
-        encoder_options: Mapping[str, str] | None = None,
-        audio: bool = True,
-        strict_streams: bool = False,
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         columns: int = 1,
@@ -77,13 +73,7 @@ class VideoWriter:
         Args:
             path: The target; its suffix names the container.
             reader: The open source, for its streams, tags and range.
-            encoder: FFmpeg's name of the encoder.
-            crf: Constant quality, or None for 18 where the encoder has it.
-            preset: The encoder's preset, or None for its own default.
-            pixel_format: Asked for, or None for the source's or the nearest.
-            encoder_options: Further options by name.
-            audio: False leaves audio streams out.
-            strict_streams: Refuse a container that cannot hold every stream.
+            video: How to encode, and which streams to carry; its range is the reader's affair.
             overwrite: Replace the target if it exists.
             metadata: Container tags added to the source's.
             columns: Number of pictures side by side in each frame.
@@ -91,66 +81,63 @@ class VideoWriter:
         Raises:
             VideoWriteError: The target or the encoder cannot be used so.
         """
+        video = video or VideoConfig()
         self.path = path
-        self.notes: list[str] = []
         self._reader = reader
-        self._metadata = dict(metadata or {})
-        self._columns = columns
         self._format = muxer_of(path)
         check_outputs([path], inputs=[reader.path], overwrite=overwrite)
         self._overwrite = overwrite
-        self._strict_streams = strict_streams
+        self._strict_streams = video.strict_streams
+        self._metadata = dict(metadata or {})
         self._width_px, self._height_px = reader.stored_size(columns)
-        self._plan: EncoderPlan = plan_encoder(
-            encoder,
-            width_px=self._width_px,
-            height_px=self._height_px,
-            source_format=reader.pixel_format,
-            time_base=reader.info.time_base,
-            frame_rate=reader.info.frame_rate or _FALLBACK_RATE,
-            fixed_rate=self._format in FIXED_RATE,
-            interlaced=reader.info.interlaced,
-            pixel_format=pixel_format,
-            crf=crf,
-            preset=preset,
-            options=encoder_options or {},
-        )
-        self.notes.extend(self._plan.notes)
-        if reader.mastering_data:
-            self.notes.append(
-                f"{', '.join(reader.mastering_data)} in the source cannot be handed to an encoder "
-                "here and are left out; the colour tags are kept"
-            )
-        self._passthrough = Passthrough(
-            reader.path, video_index=reader.info.video_index, audio=audio, strict=strict_streams
-        )
+        self._plan = self._plan_encoder(video)
+        self.notes = [*self._plan.notes, *_mastering_notes(reader)]
+        self._clock = OutputClock(self._plan.time_base)
+        self._frames = 0
+        self._finished = False
         self._part: Path | None = None
         self._output: OutputContainer | None = None
-        self._shift_ticks = 0
-        self._last_tick: int | None = None
-        self._largest_deviation_s = Fraction(0)
-        self._frames = 0
-        self._moved_frames = 0
-        self._finished = False
+        self._passthrough = Passthrough(
+            reader.path,
+            video_index=reader.info.video_index,
+            audio=video.audio,
+            strict=video.strict_streams,
+        )
         try:
             self._held = self._passthrough.plan(self._format)
             self.notes.extend(self._passthrough.notes)
             self._part = make_part(path)
-            self._output = av.open(
-                f"file:{self._part}",
-                mode="w",
-                format=self._format,
-                container_options=container_options(
-                    self._format,
-                    self._plan.time_base,
-                    cover_art=self._passthrough.holds_cover_art(self._held),
-                ),
-                metadata_errors="surrogateescape",
-            )
+            self._output = self._open_output(self._part)
             self._stream = self._add_streams(self._output)
         except BaseException:
             self.discard()
             raise
+
+    def _plan_encoder(self, video: VideoConfig) -> EncoderPlan:
+        info = self._reader.info
+        return plan_encoder(
+            video,
+            width_px=self._width_px,
+            height_px=self._height_px,
+            source_format=self._reader.pixel_format,
+            time_base=info.time_base,
+            frame_rate=info.frame_rate or _FALLBACK_RATE,
+            fixed_rate=self._format in FIXED_RATE,
+            interlaced=info.interlaced,
+        )
+
+    def _open_output(self, part: Path) -> OutputContainer:
+        return av.open(
+            f"file:{part}",
+            mode="w",
+            format=self._format,
+            container_options=container_options(
+                self._format,
+                self._plan.time_base,
+                cover_art=self._passthrough.holds_cover_art(self._held),
+            ),
+            metadata_errors="surrogateescape",
+        )
 
     def __enter__(self) -> Self:
         """Return the writer itself."""
@@ -177,9 +164,10 @@ class VideoWriter:
         assert output is not None, "write after finish or discard"
         if self._frames == 0:
             self._begin(frame, output)
-        tick = self._tick_of(frame)
+        stored_base = fraction(self._stream.time_base) or self._plan.time_base
         picture = converted(picture_frame, self._plan.pixel_format)
-        picture.pts, picture.time_base = tick, self._plan.time_base
+        picture.pts = self._clock.tick_of(frame, stored_base=stored_base)
+        picture.time_base = self._plan.time_base
         if self._plan.time_base != frame.time_base:
             picture.duration = 0
         self._frames += 1
@@ -217,23 +205,11 @@ class VideoWriter:
                 ) from exc
             self._part = None
             self._finished = True
-            self.notes.extend(self._time_notes())
+            self.notes.extend(
+                self._clock.notes(self._format, self._plan.name, self._reader.info.time_base)
+            )
         finally:
             self.discard()
-
-    def _time_notes(self) -> Iterator[str]:
-        deviation = f"{float(self._largest_deviation_s) * 1000:.3f} ms"
-        if self._moved_frames:
-            yield (
-                f"{self._moved_frames} frames were due no later than the frame before them, and "
-                f"follow it by one tick; frame times are off by at most {deviation}"
-            )
-        elif self._largest_deviation_s:
-            yield (
-                f"a {self._format} file from encoder {self._plan.name} cannot hold the source's "
-                f"clock of {self._reader.info.time_base} s a tick: frame times are off by at most "
-                f"{deviation}"
-            )
 
     def _set_aspect(self, part: Path) -> None:
         """Write the pixel aspect where PyAV cannot have the muxer do it."""
@@ -329,10 +305,9 @@ class VideoWriter:
 
     def _begin(self, frame: Frame, output: OutputContainer) -> None:
         """Write the header, now that the first frame's time is known."""
-        reader = self._reader
+        reader, shift_s = self._reader, Fraction(0)
         if reader.start_s is not None or reader.end_s is not None:
-            self._shift_ticks = frame.pts
-        shift_s = self._shift_ticks * frame.time_base
+            shift_s = self._clock.begin_at(frame)
         end_tick = reader.end_tick
         self._passthrough.start(
             shift_s=shift_s,
@@ -343,18 +318,6 @@ class VideoWriter:
         output.metadata.update(join_tags(kept_tags(dict(reader.info.metadata)), self._metadata))
         with self._reporting():
             output.start_encoding()
-
-    def _tick_of(self, frame: Frame) -> int:
-        exact_s = (frame.pts - self._shift_ticks) * frame.time_base
-        tick = round(exact_s / self._plan.time_base)
-        if self._last_tick is not None and tick <= self._last_tick:
-            tick = self._last_tick + 1
-            self._moved_frames += 1
-        self._last_tick = tick
-        stored_base = fraction(self._stream.time_base) or self._plan.time_base
-        stored = round(tick * self._plan.time_base / stored_base) * stored_base
-        self._largest_deviation_s = max(self._largest_deviation_s, abs(stored - exact_s))
-        return tick
 
     def _mux(self, packets: "list[Packet[VideoStream]]") -> None:
         output = self._output
@@ -367,7 +330,7 @@ class VideoWriter:
             output.mux_one(packet)
 
     @contextlib.contextmanager
-    def _reporting(self):  # type: ignore[no-untyped-def]
+    def _reporting(self) -> Iterator[None]:
         try:
             yield
         except (av.error.FFmpegError, OSError, ValueError) as exc:
@@ -375,3 +338,11 @@ class VideoWriter:
                 f"{self.path}: writing failed after {self._frames} frames "
                 f"({describe_error(exc)}); check free space and encoder options."
             ) from exc
+
+
+def _mastering_notes(reader: VideoReader) -> Iterator[str]:
+    if reader.mastering_data:
+        yield (
+            f"{', '.join(reader.mastering_data)} in the source cannot be handed to an encoder "
+            "here and are left out; the colour tags are kept"
+        )

@@ -311,7 +311,7 @@ def test_bad_outputs_and_options_are_one_line_each(
         ([sample, out, *base, "--encoder", "libnope"], "libnope"),
         ([sample, out, *base, "--pix-fmt", "nope"], "nope"),
         ([sample, out, *base, "--start", "100"], "range"),
-        ([sample, out, "-d", "unmask", "--weights", weights], "direction=mask"),
+        ([sample, out, "-d", "unmask", "--weights", weights], "direction is mask"),
         ([sample, out, "-d", "mask", "--weights", junk], "junk.safetensors"),
         ([sample, out, "-d", "mask", "--weights", tmp_path / "no"], "no such weights file"),
         ([sample, out, *base, "--device", "tpu"], "--device tpu"),

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import pytest
 
+from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.video import VideoReader, VideoWriter, probe
 from facemask_video.video import decoder as decoder_module
@@ -101,7 +102,7 @@ def test_a_file_is_opened_by_its_name_alone(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with (
         VideoReader(Path(name)) as reader,
-        VideoWriter(Path(f"out {name}"), reader, preset="ultrafast") as writer,
+        VideoWriter(Path(f"out {name}"), reader, VideoConfig(preset="ultrafast")) as writer,
     ):
         for frame in reader:
             writer.write(frame)
@@ -205,7 +206,7 @@ def test_a_target_or_encoder_that_cannot_work_is_one_clear_line(
     (tmp_path / "there.mp4").write_bytes(b"kept")
     before = sorted(tmp_path.iterdir())
     with VideoReader(clip) as reader, pytest.raises(VideoWriteError, match=reason) as error:
-        VideoWriter(tmp_path / name, reader, **options)
+        VideoWriter(tmp_path / name, reader, VideoConfig(**options))
     only_line(error)
     assert sorted(tmp_path.iterdir()) == before
 
@@ -264,7 +265,9 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path, clip, suffix
         source = encode_clip(tmp_path.parent / f"big{suffix}", frames)
         with (
             VideoReader(source) as reader,
-            VideoWriter(tmp_path / f"out{suffix}", reader, encoder_options={"qp": "1"}) as writer,
+            VideoWriter(
+                tmp_path / f"out{suffix}", reader, VideoConfig(encoder_options={"qp": "1"})
+            ) as writer,
         ):
             resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
             for frame in reader:

@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.core.frame import Patch
 from facemask_video.core.geometry import Box
@@ -21,7 +22,7 @@ def convert(source: Path, target: Path, **options: object) -> list[str]:
     bounds = {key: options.pop(key) for key in ("start_s", "end_s") if key in options}
     with (
         VideoReader(source, **bounds) as reader,
-        VideoWriter(target, reader, **options) as writer,
+        VideoWriter(target, reader, VideoConfig(**options)) as writer,
     ):
         for frame in reader:
             writer.write(frame)
@@ -85,7 +86,7 @@ def test_only_the_patched_rectangle_differs_after_a_lossless_round_trip(tmp_path
     image = np.full((21, 20, 3), 200, np.uint8)
     with (
         VideoReader(source) as reader,
-        VideoWriter(tmp_path / "out.mkv", reader, encoder="ffv1") as writer,
+        VideoWriter(tmp_path / "out.mkv", reader, VideoConfig(encoder="ffv1")) as writer,
     ):
         for frame in reader:
             alpha = np.full((21, 20), frame.index % 2, np.float32)
@@ -299,7 +300,7 @@ def test_a_stream_that_the_container_cannot_hold_is_named(tmp_path):
         VideoReader(source) as reader,
         pytest.raises(VideoWriteError, match=r"subtitle stream 2 .* leave --strict-streams out"),
     ):
-        VideoWriter(tmp_path / "strict.mp4", reader, strict_streams=True)
+        VideoWriter(tmp_path / "strict.mp4", reader, VideoConfig(strict_streams=True))
     assert not (tmp_path / "strict.mp4").exists()
 
 

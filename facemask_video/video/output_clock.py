@@ -1,0 +1,63 @@
+"""The times of frames on an output's clock."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from facemask_video.core.frame import Frame
+
+
+class OutputClock:
+    """Turns frame times into ticks that rise, and remembers how far off they are.
+
+    Args:
+        time_base: Seconds a tick of the encoder.
+    """
+
+    def __init__(self, time_base: Fraction) -> None:
+        self._time_base = time_base
+        self._first_pts = 0
+        self._last_tick: int | None = None
+        self._largest_deviation_s = Fraction(0)
+        self._delayed_frames = 0
+
+    def begin_at(self, first: Frame) -> Fraction:
+        """Let the output begin at 0 with a frame; returns that frame's own time in seconds."""
+        self._first_pts = first.pts
+        return first.pts * first.time_base
+
+    def tick_of(self, frame: Frame, *, stored_base: Fraction) -> int:
+        """Return a frame's tick; later than due where the one before it would not be earlier.
+
+        Args:
+            frame: Frames come in display order.
+            stored_base: Seconds a tick of the container.
+        """
+        exact_s = (frame.pts - self._first_pts) * frame.time_base
+        tick = round(exact_s / self._time_base)
+        if self._last_tick is not None and tick <= self._last_tick:
+            tick = self._last_tick + 1
+            self._delayed_frames += 1
+        self._last_tick = tick
+        stored_s = round(tick * self._time_base / stored_base) * stored_base
+        self._largest_deviation_s = max(self._largest_deviation_s, abs(stored_s - exact_s))
+        return tick
+
+    def notes(self, format_name: str, encoder: str, source_base: Fraction) -> Iterator[str]:
+        """Say where times could not be kept.
+
+        Args:
+            format_name: The output's container.
+            encoder: FFmpeg's name of the encoder.
+            source_base: Seconds a tick of the source.
+        """
+        deviation = f"{float(self._largest_deviation_s) * 1000:.3f} ms"
+        if self._delayed_frames:
+            yield (
+                f"{self._delayed_frames} frames were due no later than the frame before them, and "
+                f"follow it by one tick; frame times are off by at most {deviation}"
+            )
+        elif self._largest_deviation_s:
+            yield (
+                f"a {format_name} file from encoder {encoder} cannot hold the source's "
+                f"clock of {source_base} s a tick: frame times are off by at most {deviation}"
+            )
