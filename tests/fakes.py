@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from facemask_video.align.template import TEMPLATE
-from facemask_video.core.faces import Crop, Detection, TrackedFace, TranslatedCrop
+from facemask_video.core.faces import Crop, Detection, TrackedFace, TrackId, TranslatedCrop
 from facemask_video.core.frame import ImageU8, Patch
 from facemask_video.core.geometry import Box
 from facemask_video.pipeline.load import Finder, Networks
@@ -80,7 +80,7 @@ def tracked_at(
 ) -> TrackedFace:
     """Return `detection_at` as a followed face."""
     seen = detection_at(center_x_px, center_y_px, side_px)
-    return TrackedFace(track_id, seen.box, seen.landmarks, seen.score, observed=True)
+    return TrackedFace(TrackId(track_id), seen.box, seen.landmarks, seen.score, observed=True)
 
 
 @dataclass

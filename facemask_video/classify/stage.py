@@ -13,7 +13,7 @@ from typing import Protocol
 
 from facemask_video.align.crop import cut_crop
 from facemask_video.core.direction import Direction
-from facemask_video.core.faces import NEXT_PART, Crop, CroppedFrame, Verdict
+from facemask_video.core.faces import Crop, CroppedFrame, TrackId, Verdict
 from facemask_video.core.frame import Frame, ImageU8
 
 SOURCE_DOMAIN = {Direction.MASK: "bare", Direction.UNMASK: "masked"}
@@ -95,7 +95,7 @@ class GateFaces:
     """Decide for each track whether its face is translated; holds ``look_ahead`` frames.
 
     A track is judged when its first frame leaves, by the mean score over all its frames held then.
-    Where it changes for good it goes on under another number (see `NEXT_PART`), from the earliest
+    Where it changes for good it goes on as the next part (see `TrackId`), from the earliest
     frame held then: so a change is acted upon half of `LASTING` late. A face that has a verdict
     keeps it and casts no vote.
 
@@ -115,7 +115,7 @@ class GateFaces:
 
     def __call__(self, items: Iterable[CroppedFrame], /) -> Iterator[CroppedFrame]:
         """Yield each frame with a verdict on each of its faces."""
-        persons: dict[int, _Person] = {}
+        persons: dict[TrackId, _Person] = {}
         held: deque[CroppedFrame] = deque()
         for item in items:
             self._score(item, persons)
@@ -125,7 +125,7 @@ class GateFaces:
         while held:
             yield self._judge(held.popleft(), persons)
 
-    def _score(self, item: CroppedFrame, persons: dict[int, _Person]) -> None:
+    def _score(self, item: CroppedFrame, persons: dict[TrackId, _Person]) -> None:
         due = []
         for crop in item.crops:
             if crop.face.verdict is None:
@@ -145,10 +145,10 @@ class GateFaces:
             return crop.image
         return cut_crop(frame, crop.face, self._gate.crop_size_px).image
 
-    def _judge(self, item: CroppedFrame, persons: dict[int, _Person]) -> CroppedFrame:
+    def _judge(self, item: CroppedFrame, persons: dict[TrackId, _Person]) -> CroppedFrame:
         return CroppedFrame(item.frame, tuple(self._judged(crop, persons) for crop in item.crops))
 
-    def _judged(self, crop: Crop, persons: dict[int, _Person]) -> Crop:
+    def _judged(self, crop: Crop, persons: dict[TrackId, _Person]) -> Crop:
         face = crop.face
         if face.verdict is not None:
             return crop
@@ -157,7 +157,7 @@ class GateFaces:
             person.judge(self._decide(sum(person.votes) / len(person.votes)))
             person.votes.clear()
             assert person.verdict is not None
-        track_id = face.track_id + NEXT_PART * person.part
+        track_id = TrackId(face.track_id.person, face.track_id.part + person.part)
         return replace(crop, face=replace(face, track_id=track_id, verdict=person.verdict))
 
     def _decide(self, masked_score: float) -> Verdict:

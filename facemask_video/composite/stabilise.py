@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.composite.alpha import clean
-from facemask_video.core.faces import TranslatedCrop
+from facemask_video.core.faces import TrackId, TranslatedCrop
 from facemask_video.core.frame import AlphaF32, ImageU8
 
 _Float32 = NDArray[np.float32]
@@ -80,7 +80,7 @@ class Stabiliser:
         if not 0.0 <= temporal <= 1.0:
             raise ValueError(f"temporal: got {temporal}, expected [0, 1].")
         self._memory = temporal * _MAX_MEMORY
-        self._pasts: dict[int, _Past] = {}
+        self._pasts: dict[TrackId, _Past] = {}
 
     def steady(
         self, crops: Sequence[TranslatedCrop], *, frame_index: int

@@ -16,18 +16,39 @@ Landmarks = NDArray[np.float32]
 """Shape (5, 2), float px of the frame."""
 
 
-NEXT_PART = 100_000
-"""Added to a track's number each time its person puts a mask on or takes it off in view: 3 becomes
-100003, then 200003. More tracks than this no clip has."""
+_PART_STEP = 100_000
+# More persons than this no clip has.
 
 
-def person_of(track_id: int) -> int:
-    """Return the number that a person's track began with.
+@dataclass(frozen=True, slots=True, order=True)
+class TrackId:
+    """Who a track is of, and which part of the person's time in view it covers.
 
-    >>> person_of(100_003)
-    3
+    Attributes:
+        person: The same for one person through the clip, >= 0.
+        part: How often the person put a mask on or took it off in view before, >= 0.
     """
-    return track_id % NEXT_PART
+
+    person: int
+    part: int = 0
+
+    @classmethod
+    def from_number(cls, number: int) -> "TrackId":
+        """Read the number by which files and options name a track.
+
+        >>> TrackId.from_number(200_003)
+        TrackId(person=3, part=2)
+        """
+        part, person = divmod(number, _PART_STEP)
+        return cls(person, part)
+
+    @property
+    def number(self) -> int:
+        """Both in one number, as files and options name a track: 3, then 100003, then 200003."""
+        return self.person + _PART_STEP * self.part
+
+    def __str__(self) -> str:
+        return str(self.number)
 
 
 def _check_landmarks(owner: str, landmarks: Landmarks) -> None:
@@ -73,7 +94,7 @@ class TrackedFace:
     """One face of one person in one frame.
 
     Attributes:
-        track_id: The same for one person through the clip, >= 0.
+        track_id: The same for one person as long as their mask stays on, or off.
         box: Smoothed box in frame px.
         landmarks: Smoothed landmarks in frame px.
         score: Score of the detection behind it, or of the nearest one.
@@ -81,7 +102,7 @@ class TrackedFace:
         verdict: The gate's, or that of a tracks sidecar; None where neither was asked.
     """
 
-    track_id: int
+    track_id: TrackId
     box: Box
     landmarks: Landmarks
     score: float

@@ -20,14 +20,14 @@ def make_row(cut: Cut, opinion: Opinion, *, name: str, sha256: str) -> ManifestR
     light, pose = exposure(image), head_pose(face.landmarks)
     placement = opinion.placement
     return ManifestRow(
-        crop=crop_id(source_id(name, sha256), cut.frame, face.track_id),
+        crop=crop_id(source_id(name, sha256), cut.frame, face.track_id.number),
         file=None,
         source=name,
         source_sha256=sha256,
         frame=cut.frame,
         pts=cut.pts,
         time_base=None if cut.time_base is None else str(cut.time_base),
-        track=face.track_id,
+        track=face.track_id.number,
         n_faces=cut.n_faces,
         frame_width_px=cut.frame_width_px,
         frame_height_px=cut.frame_height_px,

@@ -9,7 +9,7 @@ import numpy as np
 from facemask_video.align.crop import cut_from_image
 from facemask_video.config import ExtractConfig
 from facemask_video.core import geometry
-from facemask_video.core.faces import Crop, Detection, TrackedFace
+from facemask_video.core.faces import Crop, Detection, TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 from facemask_video.core.pictures import read_picture
@@ -43,8 +43,8 @@ def cut_picture(path: Path, config: ExtractConfig, detector: Detector) -> list[C
     height_px, width_px = picture.shape[:2]
     found = _distinct(_look(picture, detector, config.detect.min_face_px))
     faces = [
-        TrackedFace(track_id, each.box, each.landmarks, each.score, observed=True)
-        for track_id, each in enumerate(found)
+        TrackedFace(TrackId(index), each.box, each.landmarks, each.score, observed=True)
+        for index, each in enumerate(found)
         if np.sqrt(each.box.area_px2) >= config.detect.min_face_px
     ]
     if config.select.faces == "largest":

@@ -75,7 +75,7 @@ def _chosen(tracked: Iterator[TrackedFrame], config: ExtractConfig) -> Generator
     for item in tracked:
         now_s = time_s(item.frame)
         for cut in _cuts(item, config):
-            best.offer(cut.face.track_id, now_s, cut)
+            best.offer(cut.face.track_id.number, now_s, cut)
         yield from best.ended(now_s)
     yield from best.finish()
 

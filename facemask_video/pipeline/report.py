@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from facemask_video.core.errors import VideoWriteError
-from facemask_video.core.faces import TrackedFace
+from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.frame import VideoInfo
 
 OnProgress = Callable[[int, int | None], None]
@@ -28,9 +28,9 @@ class Tally:
     faces: int = 0
     frames_with_faces: int = 0
     faces_changed: int = 0
-    track_ids: set[int] = field(default_factory=set)
-    refused_ids: set[int] = field(default_factory=set)
-    domains: dict[int, str] = field(default_factory=dict)
+    track_ids: set[TrackId] = field(default_factory=set)
+    refused_ids: set[TrackId] = field(default_factory=set)
+    domains: dict[TrackId, str] = field(default_factory=dict)
 
     def add(self, faces: Sequence[TrackedFace], *, changed: int = 0) -> None:
         """Count one finished frame, and how many of its faces changed."""

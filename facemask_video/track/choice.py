@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from facemask_video.core.faces import person_of
+from facemask_video.core.faces import TrackId
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,5 +32,5 @@ class FaceChoice:
         kind, _, numbers = word.partition(":")
         ids = [number.strip() for number in numbers.split(",")]
         if kind == "track" and all(number.isdecimal() for number in ids):
-            return cls(persons=frozenset(person_of(int(number)) for number in ids))
+            return cls(persons=frozenset(TrackId.from_number(int(number)).person for number in ids))
         raise ValueError(f"faces: got {text!r}, expected all, largest or track:ID,… (track:0,3).")

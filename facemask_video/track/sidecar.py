@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from facemask_video.core.errors import TracksError, VideoWriteError
-from facemask_video.core.faces import TrackedFace
+from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.files import part_path, sha256_file
 from facemask_video.core.frame import Frame
 from facemask_video.core.geometry import Box
@@ -84,13 +84,10 @@ class SidecarWriter:
         header: dict[str, Any] = {"format": FORMAT, "source": dict(source)}
         self._put(header if direction is None else {**header, "direction": direction})
 
-    def write(
-        self, frame: Frame, faces: Mapping[int, SidecarFace] | tuple[SidecarFace, ...]
-    ) -> None:
+    def write(self, frame: Frame, faces: Iterable[SidecarFace]) -> None:
         """Write one frame's line."""
-        each = faces.values() if isinstance(faces, Mapping) else faces
-        lines = [_plain(face) for face in each]
-        self._put({"frame": frame.index, "pts": frame.pts, "faces": lines})
+        plain = [_plain(face) for face in faces]
+        self._put({"frame": frame.index, "pts": frame.pts, "faces": plain})
 
     def finish(self) -> None:
         """Complete the file under its own name."""
@@ -132,7 +129,7 @@ class SidecarWriter:
 def _plain(entry: SidecarFace) -> dict[str, Any]:
     face = entry.face
     plain: dict[str, Any] = {
-        "track": face.track_id,
+        "track": face.track_id.number,
         "box": _edges(face.box),
         "region": None if entry.region is None else _edges(entry.region),
         "landmarks": [
@@ -234,7 +231,7 @@ def _face(entry: Mapping[str, Any]) -> SidecarFace:
     region, score, translated = (entry.get(key) for key in ("region", "domain_score", "translated"))
     domain = entry.get("domain")
     face = TrackedFace(
-        track_id=int(entry["track"]),
+        track_id=TrackId.from_number(int(entry["track"])),
         box=Box(*(float(edge) for edge in entry["box"])),
         landmarks=np.asarray(entry["landmarks"], dtype=np.float32),
         score=float(entry["score"]),

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from facemask_video.core.errors import TracksError
-from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace, TrackedFrame, person_of
+from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace, TrackedFrame, TrackId
 from facemask_video.core.frame import Frame, time_s
 from facemask_video.track.appearance import Appearance, describe_appearance
 from facemask_video.track.choice import FaceChoice
@@ -116,7 +116,7 @@ class SelectFaces:
             raise ValueError(f"max_faces: got {max_faces}, expected 0 (no limit) or more.")
         self._persons = choice.persons
         self._limit = 1 if choice.largest else max_faces
-        self._chosen: set[int] = set()
+        self._chosen: set[TrackId] = set()
 
     def __call__(self, items: Iterable[TrackedFrame], /) -> Iterator[TrackedFrame]:
         """Yield each frame with the chosen faces, in the order they came in."""
@@ -125,7 +125,7 @@ class SelectFaces:
 
     def _choose(self, faces: tuple[TrackedFace, ...]) -> tuple[TrackedFace, ...]:
         if self._persons is not None:
-            faces = tuple(face for face in faces if person_of(face.track_id) in self._persons)
+            faces = tuple(face for face in faces if face.track_id.person in self._persons)
         if not self._limit or len(faces) <= self._limit:
             self._chosen = {face.track_id for face in faces}
             return faces

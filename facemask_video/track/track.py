@@ -6,15 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.core.faces import Detection, TrackedFace
+from facemask_video.core.faces import Detection, TrackedFace, TrackId
 from facemask_video.track.appearance import Appearance
 from facemask_video.track.kalman import Node, Path, smooth
 from facemask_video.track.pose import Pose, PosedFace, Shape, assemble
 
 SMOOTHINGS = ("kalman", "ema", "none")
-
-UNNAMED = -1
-"""Number of a track that has not lasted long enough to be believed."""
 
 _USUALLY_S = 1.0
 # A walker is hidden within a third of this, so that half the sights are whole ones.
@@ -60,7 +57,7 @@ class Track:
         ema_coef: float,
     ) -> None:
         """Begin with a first sight."""
-        self.track_id = UNNAMED
+        self.person: int | None = None
         self.shot = shot
         self.ended = False
         self.fills_shot = False
@@ -104,7 +101,7 @@ class Track:
             later: The track.
             filling: Whether this one tells of the gap between them too.
         """
-        later.track_id = self.track_id
+        later.person = self.person
         self.ended = self.goes_on = True
         self._later = later if filling else None
 
@@ -200,9 +197,8 @@ class Track:
             return None
         pose, shape = self._estimate(at, before, after, smoothing)
         box, landmarks = assemble(pose, shape)
-        return TrackedFace(
-            max(self.track_id, 0), box, landmarks, moment.score, moment.seen is not None
-        )
+        person = self.person if self.person is not None else 0
+        return TrackedFace(TrackId(person), box, landmarks, moment.score, moment.seen is not None)
 
     def _sight_before(self, at: int) -> Moment | None:
         for index in range(at, -1, -1):

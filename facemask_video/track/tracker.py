@@ -11,7 +11,7 @@ from facemask_video.core.geometry import overlap_coefficient
 from facemask_video.track.appearance import Appearance, bhattacharyya_distance
 from facemask_video.track.association import assign, cost_matrix
 from facemask_video.track.pose import PosedFace, take_apart
-from facemask_video.track.track import SMOOTHINGS, UNNAMED, Track
+from facemask_video.track.track import SMOOTHINGS, Track
 
 _GOES_ON_AT = 0.8
 # A person keeps the track down to this part of the smallest face, so that nobody flickers there.
@@ -94,7 +94,7 @@ class Tracker:
         self._bridge_s = bridge_s
         self._min_track_s = min_track_s
         self._tracks: list[Track] = []
-        self._next_id = 0
+        self._next_person = 0
         self._newest = -1
         self._newest_s = 0.0
         self._step_s = 0.0
@@ -156,7 +156,7 @@ class Tracker:
         self._name(index)
         for track in self._tracks:
             track.forget_before(index)
-            if track.track_id != UNNAMED:
+            if track.person is not None:
                 face = track.face_at(
                     index, smoothing=self._smoothing, longest_gap=max(1, self.look_ahead)
                 )
@@ -171,13 +171,13 @@ class Tracker:
 
     def _name(self, index: int) -> None:
         """Number the tracks that are believed: as who was lost where they begin, or anew."""
-        new = [track for track in self._tracks if track.track_id == UNNAMED]
+        new = [track for track in self._tracks if track.person is None]
         believed = [track for track in new if self._is_believed(track)]
         if not believed:
             return
         # Who is not believed yet, but was seen well, may be the better fit.
         rivals = [each for each in new if each.best_score >= self._threshold]
-        lost = [each for each in self._tracks if each.track_id != UNNAMED or each in believed]
+        lost = [each for each in self._tracks if each.person is not None or each in believed]
         table = np.full((len(lost), len(rivals)), np.inf)
         for row, track in enumerate(lost):
             for column, later in enumerate(rivals):
@@ -197,8 +197,8 @@ class Tracker:
                 earlier = was[id(track)]
                 earlier.go_on_as(track, filling=index <= earlier.last_seen_index + 1)
             else:
-                track.track_id = self._next_id
-                self._next_id += 1
+                track.person = self._next_person
+                self._next_person += 1
 
     def _could_be(self, lost: Track, later: Track) -> bool:
         """Tell whether a track begins in the time in which a lost face may come back."""
@@ -211,8 +211,8 @@ class Tracker:
 
     def _may_go_on(self, track: Track) -> bool:
         """Tell whether a track that is not believed yet may prove to be this person."""
-        return track.track_id != UNNAMED and any(
-            each.track_id == UNNAMED and self._could_be(track, each) for each in self._tracks
+        return track.person is not None and any(
+            each.person is None and self._could_be(track, each) for each in self._tracks
         )
 
     def _alive(self) -> list[Track]:

@@ -11,7 +11,7 @@ from facemask_video.align.crop import cut_crop, cut_from_image, frame_to_crop
 from facemask_video.align.similarity import fit_similarity
 from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT, TEMPLATE
 from facemask_video.core import geometry
-from facemask_video.core.faces import TrackedFace
+from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8, Patch
 from facemask_video.core.geometry import Affine, Box
 
@@ -52,7 +52,7 @@ def similarity(scale: float, turn_deg: float, dx_px: float, dy_px: float) -> Aff
 
 
 def face_at(landmarks: np.ndarray) -> TrackedFace:
-    return TrackedFace(0, geometry.bounding_box(landmarks), landmarks, 1.0, True)
+    return TrackedFace(TrackId(0), geometry.bounding_box(landmarks), landmarks, 1.0, True)
 
 
 def smooth_picture() -> ImageU8:

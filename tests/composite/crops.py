@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.core.faces import Crop, TrackedFace, TranslatedCrop
+from facemask_video.core.faces import Crop, TrackedFace, TrackId, TranslatedCrop
 from facemask_video.core.frame import AlphaF32, ImageU8
 from facemask_video.core.geometry import Affine, Box
 
@@ -38,7 +38,7 @@ def crop(
     return Crop(
         picture() if image is None else image,
         similarity(1, 0, 0, 0) if frame_to_crop is None else frame_to_crop,
-        TrackedFace(track_id, Box(0, 0, 4, 4), landmarks, 1.0, True),
+        TrackedFace(TrackId(track_id), Box(0, 0, 4, 4), landmarks, 1.0, True),
     )
 
 

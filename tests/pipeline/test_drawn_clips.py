@@ -71,7 +71,7 @@ def followed(path: Path, frames: Sequence[ImageU8]) -> dict[int, dict[int, float
         finder = load_finder(DetectConfig(), reader.info, torch.device("cpu"))
         for item in follow_faces(reader, TracksConfig(), steps, by=finder):
             for face in item.faces:
-                seen[face.track_id][item.frame.index] = float(face.landmarks[:2, 0].mean())
+                seen[face.track_id.person][item.frame.index] = float(face.landmarks[:2, 0].mean())
     return dict(seen)
 
 

@@ -12,10 +12,10 @@ from facemask_video.classify.stage import GateFaces
 from facemask_video.composite.stage import BlendFaces, MatchColours, SteadyFaces
 from facemask_video.core.direction import Direction
 from facemask_video.core.faces import (
-    NEXT_PART,
     CroppedFrame,
     DetectedFrame,
     TrackedFrame,
+    TrackId,
     TranslatedCrop,
     TranslatedFrame,
 )
@@ -151,12 +151,12 @@ class TestAlignFaces(StageContract):
 
     def test_a_face_whose_landmarks_coincide_is_passed_over(self) -> None:
         good = tracked_at(80, 60, 50)
-        flat = type(good)(1, good.box, np.full((5, 2), 7, np.float32), 0.9, observed=True)
+        flat = type(good)(TrackId(1), good.box, np.full((5, 2), 7, np.float32), 0.9, observed=True)
         (frame,) = fake_frames(1)
 
         (out,) = AlignFaces(crop_size_px=_CROP_PX)([TrackedFrame(frame, (flat, good))])
 
-        assert [crop.face.track_id for crop in out.crops] == [0]
+        assert [crop.face.track_id for crop in out.crops] == [TrackId(0)]
 
 
 def _cropped(frame: FakeFrame, n_faces: int = 1) -> CroppedFrame:
@@ -245,7 +245,7 @@ class TestGateFaces(StageContract):
         faces = [crop.face for item in gate(items) for crop in item.crops]
 
         assert {face.verdict.domain for face in faces if face.verdict} == {"masked"}
-        assert {face.track_id for face in faces} == {0}
+        assert {face.track_id for face in faces} == {TrackId(0)}
 
     def test_who_puts_a_mask_on_and_keeps_it_goes_on_under_another_number(self) -> None:
         scores = [0.1] * 10 + [0.95] * 10
@@ -257,20 +257,20 @@ class TestGateFaces(StageContract):
         said = _said(out)
         # Five frames vote, then each third is scored: the eighth masked one is frame 43, and the
         # four frames before it are still held.
-        assert said == [(0, "bare", False)] * 39 + [(NEXT_PART, "masked", True)] * 41
+        assert said == [(0, 0, "bare", False)] * 39 + [(0, 1, "masked", True)] * 41
         assert gate.asked == 5 + 75 // 3
 
     @pytest.mark.parametrize(
         ("vote", "then", "verdicts"),
         [
             # Settled as what it is not for: no longer worked on, under another number.
-            (0.45, 0.01, [(0, "bare", True), (NEXT_PART, "bare", False)]),
+            (0.45, 0.01, [(0, 0, "bare", True), (0, 1, "bare", False)]),
             # Settled as what it is for: all goes on as before.
-            (0.45, 0.99, [(0, "bare", True), (0, "masked", True)]),
+            (0.45, 0.99, [(0, 0, "bare", True), (0, 0, "masked", True)]),
         ],
     )
     def test_a_toss_up_is_settled_by_what_comes(
-        self, vote: float, then: float, verdicts: list[tuple[int, str, bool]]
+        self, vote: float, then: float, verdicts: list[tuple[int, int, str, bool]]
     ) -> None:
         items = [_cropped(frame) for frame in fake_frames(80)]
         gate = ScriptedGate([vote] * 5 + [then])
@@ -311,10 +311,15 @@ class TestSteadyFaces(StageContract):
         assert [result.crops for result in out] == [item.crops for item in items]
 
 
-def _said(out: list[CroppedFrame]) -> list[tuple[int, str | None, bool | None]]:
-    """Return number, domain and translation of each judged face."""
+def _said(out: list[CroppedFrame]) -> list[tuple[int, int, str | None, bool | None]]:
+    """Return person, part, domain and translation of each classified face."""
     return [
-        (crop.face.track_id, crop.face.verdict.domain, crop.face.verdict.translate)
+        (
+            crop.face.track_id.person,
+            crop.face.track_id.part,
+            crop.face.verdict.domain,
+            crop.face.verdict.translate,
+        )
         for item in out
         for crop in item.crops
         if crop.face.verdict is not None
@@ -370,7 +375,7 @@ class TestBlendFaces(StageContract):
 
         assert out.frame is frame
         assert out.pasted == ()
-        assert [face.track_id for face in out.unchanged] == [0]
+        assert [face.track_id for face in out.unchanged] == [TrackId(0)]
 
     def test_a_face_outside_the_frame_changes_nothing(self) -> None:
         (frame,) = fake_frames(1)

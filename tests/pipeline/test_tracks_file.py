@@ -146,7 +146,7 @@ def test_the_gate_is_asked_for_domains_when_tracking(source: Path, tmp_path: Pat
     report = _track(source, tracks, ScriptedGate([0.9, 0.1] * 50))
 
     said = {
-        (entry.face.track_id, entry.domain, entry.translated)
+        (entry.face.track_id.person, entry.domain, entry.translated)
         for line in read_sidecar(tracks)
         for entry in line.faces
     }
@@ -241,7 +241,7 @@ def test_a_face_without_a_decision_is_left_to_the_gate(source: Path, tmp_path: P
     # The vote is cast by one person's frames.
     assert gate.asked == min(report.frames, 13)
     said = {
-        (entry.face.track_id, entry.domain, entry.translated)
+        (entry.face.track_id.person, entry.domain, entry.translated)
         for line in read_sidecar(written)
         for entry in line.faces
     }

@@ -1,13 +1,13 @@
 import pytest
 
-from facemask_video.core.faces import NEXT_PART, TrackedFace, TrackedFrame
+from facemask_video.core.faces import TrackedFace, TrackedFrame, TrackId
 from facemask_video.track import FaceChoice, SelectFaces
 from tests.track.drawn import Place, TimedFrame, detection
 
 
-def face(track_id: int, width: float) -> TrackedFace:
+def face(number: int, width: float) -> TrackedFace:
     found = detection(Place(200, 200, width))
-    return TrackedFace(track_id, found.box, found.landmarks, 0.9, observed=True)
+    return TrackedFace(TrackId.from_number(number), found.box, found.landmarks, 0.9, observed=True)
 
 
 def chosen(choice: str, *frames: list[tuple[int, float]], max_faces: int = 0) -> list[list[int]]:
@@ -16,7 +16,7 @@ def chosen(choice: str, *frames: list[tuple[int, float]], max_faces: int = 0) ->
         for index, faces in enumerate(frames)
     ]
     select = SelectFaces(FaceChoice.parse(choice), max_faces=max_faces)
-    return [[each.track_id for each in item.faces] for item in select(items)]
+    return [[each.track_id.number for each in item.faces] for item in select(items)]
 
 
 def test_all_keeps_every_face() -> None:
@@ -29,7 +29,7 @@ def test_tracks_are_chosen_by_number() -> None:
 
 def test_any_number_of_a_person_chooses_all_of_theirs() -> None:
     # As a fresh look has it, and as the file of a conversion in which person 1 put a mask on.
-    later = NEXT_PART + 1
+    later = TrackId(1, part=1).number
     for choice in ("track:1", f"track:{later}"):
         assert chosen(choice, [(0, 50), (1, 80)], [(1, 80)]) == [[1], [1]]
         assert chosen(choice, [(0, 50), (1, 80)], [(later, 80)]) == [[1], [later]]

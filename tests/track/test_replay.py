@@ -4,7 +4,7 @@ import pytest
 
 from facemask_video.composite.overlay import overlay
 from facemask_video.core.errors import TracksError
-from facemask_video.core.faces import TrackedFace
+from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.track import (
     ReplayTracks,
     Sidecar,
@@ -19,7 +19,7 @@ from tests.track.drawn import Place, TimedFrame, detection
 
 def face() -> TrackedFace:
     found = detection(Place(60, 60, 40))
-    return TrackedFace(5, found.box, found.landmarks, 0.97, observed=True)
+    return TrackedFace(TrackId(5), found.box, found.landmarks, 0.97, observed=True)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def frames(first: int, past: int) -> list[TimedFrame]:
 
 def test_frames_get_the_faces_of_their_lines(sidecar: Sidecar) -> None:
     out = list(ReplayTracks(sidecar)(frames(0, 5)))
-    assert [[each.track_id for each in item.faces] for item in out] == [[], [5], [], [5], []]
+    assert [[each.track_id.person for each in item.faces] for item in out] == [[], [5], [], [5], []]
 
 
 def test_a_part_of_the_video_finds_its_lines(sidecar: Sidecar) -> None:
@@ -74,7 +74,7 @@ def test_what_the_gate_said_is_kept(sidecar: Sidecar) -> None:
 
 def test_overlay_draws_inside_the_frame_only() -> None:
     outside = detection(Place(500, 60, 40))
-    faces = [face(), TrackedFace(6, outside.box, outside.landmarks, 0.5, observed=False)]
+    faces = [face(), TrackedFace(TrackId(6), outside.box, outside.landmarks, 0.5, observed=False)]
     (patch,) = overlay(faces, width_px=70, height_px=70)
     assert patch.box.x1 <= 70
     assert patch.box.y1 <= 70

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from facemask_video.core.errors import TracksError
-from facemask_video.core.faces import TrackedFace
+from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.geometry import Box
 from facemask_video.track.sidecar import SidecarFace, SidecarWriter, read_sidecar
 from tests.track.drawn import Place, TimedFrame, detection
 
 
-def face(track_id: int = 3) -> SidecarFace:
+def face(part: int = 0) -> SidecarFace:
     found = detection(Place(50.125, 60, 40, 0.1))
-    tracked = TrackedFace(track_id, found.box, found.landmarks, 0.97, observed=False)
+    tracked = TrackedFace(TrackId(3, part), found.box, found.landmarks, 0.97, observed=False)
     return SidecarFace(tracked, Box(10, 20, 90, 100))
 
 
@@ -32,8 +32,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert second.faces == ()
     (got,) = first.faces
     assert got.region == Box(10, 20, 90, 100)
-    assert (got.face.track_id, got.face.observed, got.face.score) == (3, False, 0.97)
+    assert (got.face.track_id, got.face.observed, got.face.score) == (TrackId(3), False, 0.97)
     np.testing.assert_allclose(got.face.landmarks, face().face.landmarks, atol=1e-3)
+
+
+def test_a_part_of_a_track_is_written_as_one_number(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    with SidecarWriter(path, source={}) as sidecar:
+        sidecar.write(TimedFrame(0, 0.0), [face(part=2)])
+        sidecar.finish()
+
+    assert '"track": 200003, ' in path.read_text()
+    (line,) = read_sidecar(path)
+    assert line.faces[0].face.track_id == TrackId(3, part=2)
 
 
 def test_a_failure_leaves_no_file(tmp_path: Path) -> None:

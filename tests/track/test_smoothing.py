@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from filterpy.kalman import KalmanFilter
 
+from facemask_video.core.faces import TrackId
 from facemask_video.track.kalman import Path, moves, smooth
 from facemask_video.track.pose import assemble, take_apart
 from tests.track.drawn import Motion, Place, centre, detection, times, track
@@ -38,7 +39,7 @@ def paths(motion: Motion, rate: str, smoothing: str) -> tuple[np.ndarray, np.nda
     rng = np.random.default_rng(1)
     seen = [[detection(motion(t), rng, noise=NOISE)] for t in at_s]
     faces = track(seen, at_s, smoothing=smoothing)
-    assert all(len(found) == 1 and found[0].track_id == 0 for found in faces)
+    assert all(len(found) == 1 and found[0].track_id == TrackId(0) for found in faces)
     tracked = np.array([centre(found[0].landmarks) for found in faces])
     return tracked, np.array([centre(motion(t).landmarks) for t in at_s])
 

@@ -25,10 +25,10 @@ def test_crossing_people_keep_their_identities() -> None:
         # Whoever is behind is not seen while the other covers him.
         seen.append(both[:1] if abs(right.x - left.x) < 60 else both)
     faces = track(seen, at_s)
-    assert {face.track_id for found in faces for face in found} == {0, 1}
+    assert {face.track_id.person for found in faces for face in found} == {0, 1}
     for t, found in zip(at_s, faces, strict=True):
         assert len(found) == 2
-        by_id = {face.track_id: centre(face.landmarks)[0] for face in found}
+        by_id = {face.track_id.person: centre(face.landmarks)[0] for face in found}
         first = 0 if centre(faces[0][0].landmarks)[0] < 300 else 1
         assert abs(by_id[first] - (100 + 160 * t)) < 12
         assert abs(by_id[1 - first] - (580 - 160 * t)) < 12
@@ -57,13 +57,15 @@ def test_people_who_meet_and_turn_back_are_told_apart_by_their_looks(
         items.append(DetectedFrame(frame, tuple(seen[:1] if apart < 45 else seen)))
         truth.append(places)
     out = list(TrackFaces(Tracker())(items))
-    ends = [{face.track_id: centre(face.landmarks)[0] for face in out[at].faces} for at in (0, -1)]
-    places_of_ids = [
-        [abs(ends[at][track_id] - truth[at][track_id].x) < 20 for track_id in (0, 1)]
+    ends = [
+        {face.track_id.person: centre(face.landmarks)[0] for face in out[at].faces}
         for at in (0, -1)
     ]
+    places_of_ids = [
+        [abs(ends[at][person] - truth[at][person].x) < 20 for person in (0, 1)] for at in (0, -1)
+    ]
     assert places_of_ids == [[True, True], [looks_count, looks_count]]
-    assert all({face.track_id for face in item.faces} == {0, 1} for item in out)
+    assert all({face.track_id.person for face in item.faces} == {0, 1} for item in out)
 
 
 def test_occlusion_of_half_a_second_is_bridged_with_the_same_number() -> None:
@@ -73,7 +75,7 @@ def test_occlusion_of_half_a_second_is_bridged_with_the_same_number() -> None:
         for index, t in enumerate(at_s)
     ]
     faces = track(seen, at_s)
-    assert [tuple(face.track_id for face in found) for found in faces] == [(0,)] * 80
+    assert [tuple(face.track_id.person for face in found) for found in faces] == [(0,)] * 80
     assert [found[0].observed for found in faces] == [not 30 <= i < 45 for i in range(80)]
     for t, (face,) in zip(at_s, faces, strict=True):
         assert abs(centre(face.landmarks)[0] - (100 + 120 * t)) < 1.5
@@ -138,7 +140,7 @@ def seen_of_braking(
 
 
 def ids(faces: list[tuple[TrackedFace, ...]]) -> list[list[int]]:
-    return [sorted(face.track_id for face in found) for found in faces]
+    return [sorted(face.track_id.person for face in found) for found in faces]
 
 
 @pytest.mark.parametrize("smoothing", ["kalman", "ema", "none"])
@@ -189,7 +191,7 @@ def test_a_stranger_beside_does_not_become_the_lost_one(ahead: int) -> None:
 
     for index in range(HIDDEN.stop, 80):
         walker, stranger = sorted(faces[index], key=lambda face: face.track_id)
-        assert (walker.track_id, stranger.track_id) == (0, 1)
+        assert (walker.track_id.person, stranger.track_id.person) == (0, 1)
         assert centre(walker.landmarks)[1] > centre(stranger.landmarks)[1] + 40
 
 
@@ -206,20 +208,20 @@ def test_a_gap_beyond_the_look_ahead_is_left_open_in_every_frame(smoothing: str)
     seen = [[] if 20 <= i < 45 else [detection(Place(200, 200))] for i in range(70)]
     faces = track(seen, times("30", 70), smoothing=smoothing, look_ahead=12)
     assert [len(found) for found in faces] == [int(not 20 <= i < 45) for i in range(70)]
-    assert {face.track_id for found in faces for face in found} == {0}
+    assert {face.track_id.person for found in faces for face in found} == {0}
 
 
 def test_a_face_away_for_longer_than_the_bridge_is_somebody_new() -> None:
     seen = [[] if 20 <= i < 45 else [detection(Place(200, 200))] for i in range(70)]
     faces = track(seen, times("30", 70), bridge_s=0.5)
-    ids = [tuple(face.track_id for face in found) for found in faces]
+    ids = [tuple(face.track_id.person for face in found) for found in faces]
     assert ids == [(0,)] * 20 + [()] * 25 + [(1,)] * 25
 
 
 def test_a_cut_ends_every_track() -> None:
     seen = [[detection(Place(200, 200))]] * 40
     faces = track(seen, times("25", 40), cuts=[17])
-    assert [found[0].track_id for found in faces] == [0] * 17 + [1] * 23
+    assert [found[0].track_id.person for found in faces] == [0] * 17 + [1] * 23
 
 
 def test_enter_and_leave_are_exact() -> None:

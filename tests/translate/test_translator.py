@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from facemask_video.core.direction import Direction
-from facemask_video.core.faces import Crop, TrackedFace
+from facemask_video.core.faces import Crop, TrackedFace, TrackId
 from facemask_video.core.geometry import Box
 from facemask_video.core.pixels import to_alphas, to_images, to_network
 from facemask_video.translate.networks import GeneratorSpec, build_generator
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 def _crop(seed: int, size_px: int = 32) -> Crop:
     image = np.random.default_rng(seed).integers(0, 256, (size_px, size_px, 3), dtype=np.uint8)
     landmarks = np.zeros((5, 2), np.float32)
-    face = TrackedFace(seed, Box(0, 0, 9, 9), landmarks, 0.9, True)
+    face = TrackedFace(TrackId(seed), Box(0, 0, 9, 9), landmarks, 0.9, True)
     return Crop(image, np.eye(2, 3), face)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from facemask_video.composite.alpha import clean, coverage_window
 from facemask_video.composite.colour import match_colour
 from facemask_video.config import CompositeConfig
-from facemask_video.core.faces import Crop, TrackedFace, TranslatedCrop
+from facemask_video.core.faces import Crop, TrackedFace, TrackId, TranslatedCrop
 from facemask_video.core.frame import AlphaF32, ImageU8
 from facemask_video.core.geometry import bounding_box
 from trainers.data.crops import CropSet
@@ -52,7 +52,7 @@ def translated(crops: CropSet, translator: CropTranslator, *, batch_size: int) -
 def placed(image: ImageU8, landmarks: NDArray[np.float32]) -> Crop:
     """Return an aligned face, landmarks in its px, as if it had been cut out of a frame."""
     points = landmarks.astype(np.float32)
-    face = TrackedFace(0, bounding_box(points), points, 1.0, observed=True)
+    face = TrackedFace(TrackId(0), bounding_box(points), points, 1.0, observed=True)
     return Crop(np.ascontiguousarray(image), _NOWHERE, face)
 
 

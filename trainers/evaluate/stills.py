@@ -13,7 +13,7 @@ from facemask_video.align.crop import cut_from_image
 from facemask_video.composite.colour import match_colour
 from facemask_video.composite.paste import make_patch
 from facemask_video.config import CompositeConfig
-from facemask_video.core.faces import Crop, TrackedFace, TranslatedCrop
+from facemask_video.core.faces import Crop, TrackedFace, TrackId, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.detect.detector import Detector
 from trainers.data.crops import main_face
@@ -39,7 +39,7 @@ def converted(
         if found is None:
             continue
         image, to_crop = cut_from_image(picture, found.landmarks, translator.crop_size_px)
-        face = TrackedFace(index, found.box, found.landmarks, found.score, observed=True)
+        face = TrackedFace(TrackId(index), found.box, found.landmarks, found.score, observed=True)
         crops[index] = Crop(image, to_crop, face)
     shown = list(photographs)
     numbers = list(crops)

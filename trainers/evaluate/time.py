@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facemask_video.align.crop import cut_crop
 from facemask_video.core.errors import ConfigError
-from facemask_video.core.faces import TrackedFace
+from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8
 from facemask_video.track.sidecar import SidecarFrame, read_sidecar
 from facemask_video.video import NativeFrame, VideoReader
@@ -54,7 +54,7 @@ class ClipFaces:
         n_missing: Those that the output has no frame for.
     """
 
-    tracks: dict[int, list[Moment]] = field(default_factory=dict)
+    tracks: dict[TrackId, list[Moment]] = field(default_factory=dict)
     n_frames: int = 0
     n_missing: int = 0
 

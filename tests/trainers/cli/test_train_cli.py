@@ -8,7 +8,7 @@ import torch
 from click.testing import CliRunner, Result
 
 from facemask_video.core.direction import Direction
-from facemask_video.core.faces import Crop, TrackedFace
+from facemask_video.core.faces import Crop, TrackedFace, TrackId
 from facemask_video.core.geometry import Box
 from facemask_video.translate.translator import Translator
 from facemask_video.video import VideoReader
@@ -33,7 +33,7 @@ def crops(tmp_path: Path) -> list[object]:
 
 def _frame() -> Crop:
     image = drawn_crops(1, size_px=32).images[0]
-    face = TrackedFace(0, Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), 0.9, True)
+    face = TrackedFace(TrackId(0), Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), 0.9, True)
     return Crop(np.ascontiguousarray(image), np.eye(2, 3), face)
 
 

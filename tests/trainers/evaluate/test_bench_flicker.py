@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from facemask_video.core.direction import Direction
-from facemask_video.core.faces import TrackedFace
+from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.geometry import Box
 from trainers.evaluate.time import ClipFaces, Moment
 
@@ -31,7 +31,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def _moments(track: int, of_source: float, of_output: float, n: int) -> list[Moment]:
     """Grey source and light output, each trembling by so many levels between frames."""
-    face = TrackedFace(track, Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), 1.0, True)
+    face = TrackedFace(TrackId(track), Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), 1.0, True)
     return [
         Moment(
             index,

@@ -30,7 +30,7 @@ class Restorer:
     def translate(self, crops: list[Crop]) -> list[TranslatedCrop]:
         alpha = np.zeros((SIZE_PX, SIZE_PX), np.float32)
         alpha[SIZE_PX // 2 :] = 1
-        return [TranslatedCrop(c, self._truth[c.face.track_id], alpha.copy()) for c in crops]
+        return [TranslatedCrop(c, self._truth[c.face.track_id.person], alpha.copy()) for c in crops]
 
 
 class Finder:

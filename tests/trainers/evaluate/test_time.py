@@ -9,7 +9,7 @@ import pytest
 
 from facemask_video.align.template import TEMPLATE
 from facemask_video.core.errors import ConfigError
-from facemask_video.core.faces import TrackedFace
+from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 from facemask_video.track.sidecar import SidecarFace, SidecarWriter
@@ -61,7 +61,9 @@ def write_clip(
             corner = np.array([10 + frame.index, 16])
             points = (TEMPLATE * SIDE + corner).astype(np.float32)
             x0, y0 = (float(each) for each in corner)
-            face = TrackedFace(0, Box(x0, y0, x0 + SIDE, y0 + SIDE), points, 0.9, observed=True)
+            face = TrackedFace(
+                TrackId(0), Box(x0, y0, x0 + SIDE, y0 + SIDE), points, 0.9, observed=True
+            )
             sidecar.write(frame, (SidecarFace(face, face.box),))
         sidecar.finish()
     return source, output, tracks
@@ -151,7 +153,7 @@ def test_clips_without_tracks_or_partners_are_named(tmp_path: Path) -> None:
 def boxes(centers: np.ndarray) -> list[TrackedFace]:
     points = (TEMPLATE * 20).astype(np.float32)
     return [
-        TrackedFace(0, Box(x - 10, y - 10, x + 10, y + 10), points, 0.9, observed=True)
+        TrackedFace(TrackId(0), Box(x - 10, y - 10, x + 10, y + 10), points, 0.9, observed=True)
         for x, y in centers
     ]
 
