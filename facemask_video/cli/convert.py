@@ -15,6 +15,7 @@ from facemask_video.cli.options import (
 from facemask_video.cli.progress import say_notes, show_progress
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import build, read_toml
+from facemask_video.config.shipped import find_config
 
 
 class ConvertCommand(SectionedCommand):
@@ -47,9 +48,10 @@ class ConvertCommand(SectionedCommand):
 @click.option(
     "--config",
     "config_file",
-    metavar="FILE.toml",
+    metavar="FILE.toml|NAME",
     type=click.Path(path_type=Path),
-    help="Read settings from a TOML file; what is typed wins over it.",
+    help="Read a TOML file, or a shipped one by its name (compare, exact, small_faces); "
+    "what is typed wins over it.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @verbosity_options
@@ -77,7 +79,7 @@ def convert(
     """
     from facemask_video.pipeline.plan import make_plan
 
-    from_file = read_toml(config_file, ConvertConfig) if config_file else {}
+    from_file = read_toml(find_config(config_file, "convert"), ConvertConfig) if config_file else {}
     config = build(ConvertConfig, from_file, typed_settings(ctx))
     plan = make_plan(source, target, config)
     if dry_run:

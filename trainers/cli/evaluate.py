@@ -8,6 +8,7 @@ import click
 
 from facemask_video.cli.options import SectionedCommand, setting_options, typed_settings
 from facemask_video.config.settings import as_plain, build, read_toml
+from facemask_video.config.shipped import find_config
 from trainers.evaluate.config import EvaluateConfig
 
 
@@ -25,9 +26,7 @@ class EvaluateCommand(SectionedCommand):
 
 
 @click.command(cls=EvaluateCommand)
-@click.argument(
-    "config_file", metavar="[CONFIG.toml]", required=False, type=click.Path(path_type=Path)
-)
+@click.argument("config_file", metavar="[CONFIG]", required=False, type=click.Path(path_type=Path))
 @setting_options(EvaluateConfig)
 @click.option(
     "-o",
@@ -69,7 +68,7 @@ def evaluate(
     """
     layers: list[Mapping[str, object]] = []
     if config_file is not None:
-        layers.append(read_toml(config_file, EvaluateConfig))
+        layers.append(read_toml(find_config(config_file, "evaluate"), EvaluateConfig))
     config = build(EvaluateConfig, *layers, typed_settings(ctx))
     if dry_run:
         click.echo(json.dumps(as_plain(config), indent=2))

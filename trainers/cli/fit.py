@@ -11,6 +11,7 @@ import click
 from facemask_video.cli.failures import INTERRUPTED
 from facemask_video.cli.options import SectionedCommand, setting_option, typed_settings
 from facemask_video.config.settings import as_plain, build, read_tables, read_toml, settings_of
+from facemask_video.config.shipped import find_config
 from facemask_video.core.errors import ConfigError
 from trainers.cli.progress import cutting_line, on_stats
 from trainers.config import TrainConfig
@@ -49,9 +50,7 @@ def _flags(function: Function) -> Function:
 
 
 @click.command(cls=FitCommand)
-@click.argument(
-    "config_file", metavar="[CONFIG.toml]", required=False, type=click.Path(path_type=Path)
-)
+@click.argument("config_file", metavar="[CONFIG]", required=False, type=click.Path(path_type=Path))
 @_flags
 @click.option(
     "--set",
@@ -74,14 +73,14 @@ def fit(
     dry_run: bool,
     **_settings: object,
 ) -> None:
-    """Train the generators that CONFIG.toml describes.
+    """Train the generators that CONFIG describes: a TOML file, or a shipped one by its name.
 
     Pictures are cut to aligned crops first, where folders are given. Everything about the run goes
     into a numbered folder under --run-dir: options, statistics, previews, checkpoints, and at the
     end the weights. Ctrl-C saves and leaves; --resume RUN goes on from there.
 
     \b
-    facemask-train fit configs/train/cpu-128.toml --bare bare/ --masked masked/
+    facemask-train fit cpu-128 --bare bare/ --masked masked/
     facemask-train fit --resume runs/00000-cpu-128 --images 400000
     """
     from trainers.fit.export import read_config
@@ -90,7 +89,7 @@ def fit(
     run = None if resume is None else RunFolder.open(resume)
     layers: list[Mapping[str, object]] = [] if run is None else [read_config(run)]
     if config_file is not None:
-        layers.append(read_toml(config_file, TrainConfig))
+        layers.append(read_toml(find_config(config_file, "train"), TrainConfig))
     layers += [_assigned(assignments), typed_settings(ctx)]
     config = build(TrainConfig, *(_absolute(layer) for layer in layers))
     if dry_run:

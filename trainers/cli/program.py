@@ -31,7 +31,7 @@ def main() -> None:
     \b
     facemask-train crops bare/ -o bare.npz
     facemask-train crops masked/ -o masked.npz
-    facemask-train fit configs/train/cpu-128.toml --bare bare.npz --masked masked.npz
+    facemask-train fit cpu-128 --bare bare.npz --masked masked.npz
     facemask-train export runs/00000-cpu-128 -o weights
     facemask-video in.mp4 out.mp4 -d mask --weights weights/mask-standard.safetensors
     """
