@@ -6,7 +6,7 @@ from av.video.reformatter import Interpolation
 from facemask_video.video.colour import effective_matrix
 from facemask_video.video.native_frame import NativeFrame
 from facemask_video.video.plane_layout import layout_of
-from facemask_video.video.reader import PictureTags
+from facemask_video.video.probe import PictureTags
 
 _EXACT = int(
     Interpolation.BICUBIC

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,12 @@ _DEMUXERS = (
     "mov,mp3,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,vc1,w64,wav,wtv,yuv4mpegpipe"
 )
 SAFE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
+
+# What describes the display that HDR material was graded on.
+_MASTERING = {
+    *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DOVI_METADATA"),
+    *("DYNAMIC_HDR_PLUS", "DYNAMIC_HDR_VIVID", "AMBIENT_VIEWING_ENVIRONMENT"),
+}
 
 _TIME_BASE_OF_CONTAINER = Fraction(1, 1_000_000)
 
@@ -146,7 +153,7 @@ def sample_aspect_of(stream: VideoStream) -> Fraction | None:
     return fraction(stream.sample_aspect_ratio) or fraction(context.sample_aspect_ratio)
 
 
-def orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[int, ...] | None]:
+def _orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[int, ...] | None]:
     """Return how a decoded picture is displayed, and its display matrix where it has one.
 
     A matrix that is no multiple of a quarter turn is kept for the output, but the picture is worked
@@ -160,11 +167,14 @@ def orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[int, ...]
     return Orientation.from_matrix(matrix) or UPRIGHT, matrix
 
 
-def describe(
-    container: InputContainer, stream: VideoStream, picture: av.VideoFrame, path: Path
+def _describe(
+    container: InputContainer,
+    stream: VideoStream,
+    picture: av.VideoFrame,
+    orientation: Orientation,
+    path: Path,
 ) -> VideoInfo:
     """Describe an open file whose first picture has been decoded."""
-    orientation, _ = orientation_of(picture)
     width_px, height_px = orientation.display_size(picture.width, picture.height)
     sample_aspect = sample_aspect_of(stream)
     if sample_aspect is not None and orientation.transpose:
@@ -249,19 +259,88 @@ def _name(names: dict[int, str], value: int) -> str:
     return names.get(int(value), f"reserved-{int(value)}")
 
 
+@dataclass(frozen=True, slots=True)
+class PictureTags:
+    """Tags of the stored picture, as FFmpeg numbers them (ITU-T H.273)."""
+
+    width_px: int
+    height_px: int
+    sample_aspect: Fraction | None
+    matrix: int
+    color_range: int
+    primaries: int
+    transfer: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbedVideo:
+    """A file's header, and what only its first picture tells.
+
+    Attributes:
+        info: The header and the picture, for everybody.
+        orientation: How the stored picture is displayed.
+        display_matrix: The container's nine numbers of rotation and flip, or None.
+        tags: Colour and aspect of the picture as stored.
+        mastering_data: FFmpeg's names of the HDR mastering data that the picture carries.
+    """
+
+    info: VideoInfo
+    orientation: Orientation
+    display_matrix: tuple[int, ...] | None
+    tags: PictureTags
+    mastering_data: tuple[str, ...]
+
+
 def probe(path: Path) -> VideoInfo:
     """Describe a video file from its header and its first picture.
 
     Raises:
         VideoReadError: It cannot be opened, holds no video, or not one picture can be decoded.
     """
-    with contextlib.closing(open_source(path)) as container:
-        stream = main_video(container, path)
-        stream.thread_type = "AUTO"
-        return describe(container, stream, first_picture(container, stream, path), path)
+    return probe_first_picture(path).info
 
 
-def first_picture(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
+def probe_first_picture(path: Path) -> ProbedVideo:
+    """Read a video file's header and decode its first picture.
+
+    Raises:
+        VideoReadError: It cannot be opened, holds no video, or not one picture can be decoded.
+    """
+    container, stream = open_main_video(path)
+    with contextlib.closing(container):
+        picture = _first_picture(container, stream, path)
+        orientation, display_matrix = _orientation_of(picture)
+        tags = PictureTags(
+            picture.width,
+            picture.height,
+            sample_aspect_of(stream),
+            int(picture.colorspace),
+            int(picture.color_range),
+            int(picture.color_primaries),
+            int(picture.color_trc),
+        )
+        blocks: Any = picture.side_data  # its stub lists motion vectors only
+        names = (block.type.name for block in blocks)
+        mastering_data = tuple(name for name in names if name in _MASTERING)
+        info = _describe(container, stream, picture, orientation, path)
+    return ProbedVideo(info, orientation, display_matrix, tags, mastering_data)
+
+
+def open_main_video(path: Path) -> tuple[InputContainer, VideoStream]:
+    """Open a file at its main video stream; closing it is the caller's.
+
+    Raises:
+        VideoReadError: It cannot be opened, or holds no video.
+    """
+    container = open_source(path)
+    try:
+        return container, main_video(container, path)
+    except VideoReadError:
+        container.close()
+        raise
+
+
+def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
     """Decode the first picture that can be decoded.
 
     Raises:

@@ -3,54 +3,22 @@
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import av
 import av.error
-from av.container import InputContainer
-from av.video.stream import VideoStream
 
 from facemask_video.core.errors import VideoReadError
-from facemask_video.core.frame import VideoInfo
 from facemask_video.video.decoder import Decoder
 from facemask_video.video.native_frame import NativeFrame, Workshop
 from facemask_video.video.panels import panel_size
 from facemask_video.video.plane_layout import layout_of, nearest_layout
-from facemask_video.video.probe import (
-    describe,
-    first_picture,
-    main_video,
-    open_source,
-    orientation_of,
-    sample_aspect_of,
-    stream_time_base,
-)
+from facemask_video.video.probe import open_main_video, probe_first_picture
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PictureTags:
-    """Tags of the stored picture, as FFmpeg numbers them (ITU-T H.273)."""
-
-    width_px: int
-    height_px: int
-    sample_aspect: Fraction | None
-    matrix: int
-    color_range: int
-    primaries: int
-    transfer: int
-
-
-# What describes the display that HDR material was graded on.
-_MASTERING = {
-    *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DOVI_METADATA"),
-    *("DYNAMIC_HDR_PLUS", "DYNAMIC_HDR_VIVID", "AMBIENT_VIEWING_ENVIRONMENT"),
-}
 
 
 class VideoReader:
@@ -76,7 +44,7 @@ class VideoReader:
     def __init__(
         self, path: Path, *, start_s: float | None = None, end_s: float | None = None
     ) -> None:
-        """Open a file and decode its first picture.
+        """Probe a file, for which its first picture is decoded, and open it for reading.
 
         Raises:
             ValueError: The range is empty or negative.
@@ -90,36 +58,17 @@ class VideoReader:
         self.start_s = start_s
         self.end_s = end_s
         self.notes: list[str] = []
-        container = open_source(path)
-        try:
-            stream = main_video(container, path)
-            picture = first_picture(container, stream, path)
-            self.info: VideoInfo = describe(container, stream, picture, path)
-            self._orientation, self.display_matrix = orientation_of(picture)
-            self.first_picture_tags = PictureTags(
-                picture.width,
-                picture.height,
-                sample_aspect_of(stream),
-                int(picture.colorspace),
-                int(picture.color_range),
-                int(picture.color_primaries),
-                int(picture.color_trc),
-            )
-            blocks: Any = picture.side_data  # its stub lists motion vectors only
-            names = (block.type.name for block in blocks)
-            self.mastering_data = tuple(name for name in names if name in _MASTERING)
-            # Begin again, so that faults before the first picture are counted like all others.
-            container.close()
-            container = open_source(path)
-            stream = main_video(container, path)
-            self._decoder = Decoder(container, stream, path)
-        except BaseException:
-            container.close()
-            raise
-        self._container: InputContainer = container
-        self._stream: VideoStream = stream
-        self._time_base = stream_time_base(stream)
-        self._layout = nearest_layout(picture.format.name)
+        probed = probe_first_picture(path)
+        self.info = probed.info
+        self.display_matrix = probed.display_matrix
+        self.first_picture_tags = probed.tags
+        self.mastering_data = probed.mastering_data
+        self._orientation = probed.orientation
+        self._layout = nearest_layout(probed.info.pixel_format)
+        # Opened afresh, so that faults before the first picture are counted like all others.
+        self._container, self._stream = open_main_video(path)
+        self._decoder = Decoder(self._container, self._stream, path)
+        self._time_base = probed.info.time_base
         self._workshop = Workshop()
         self._frames = 0
         self._untimed_frames = 0
