@@ -12,6 +12,7 @@ from typing import Any
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.frame import VideoInfo
+from facemask_video.core.wording import counted
 
 OnProgress = Callable[[int, int | None], None]
 """Called with frames done, and frames in all where that is known."""
@@ -111,7 +112,7 @@ class ConversionReport:
     def closing_line(self) -> str:
         """Say in one line what was done and where the time went."""
         return (
-            f"{_count(self.frames, 'frame')}, {self._faces()}; {_time(self.seconds, self.frames)}"
+            f"{counted(self.frames, 'frame')}, {self._faces()}; {_time(self.seconds, self.frames)}"
         )
 
     def _faces(self) -> str:
@@ -122,7 +123,7 @@ class ConversionReport:
         counts = _faces_counted(self.faces, self.tracks, self.frames_with_faces)
         if self.faces_changed == 0 and self.tracks_refused < self.tracks:
             return f"{counts}, none of which the generator changed"
-        left_alone = f"{_count(self.tracks_refused, 'track')} left alone"
+        left_alone = f"{counted(self.tracks_refused, 'track')} left alone"
         if self.tracks_refused and self.options["replay"]["tracks"] is not None:
             return f"{counts}, {left_alone} as the tracks file says"
         if self.tracks_refused:
@@ -149,7 +150,7 @@ class TrackingReport:
             found = _faces_counted(tally.faces, len(tally.track_ids), tally.frames_with_faces)
         by_domain = Counter(tally.domains.values())
         found += "".join(f", {by_domain[domain]} {domain}" for domain in sorted(by_domain))
-        return f"{_count(tally.frames, 'frame')}, {found}; {_time(self.seconds, tally.frames)}"
+        return f"{counted(tally.frames, 'frame')}, {found}; {_time(self.seconds, tally.frames)}"
 
 
 def _none_found(min_face_px: float) -> str:
@@ -158,7 +159,7 @@ def _none_found(min_face_px: float) -> str:
 
 
 def _faces_counted(faces: int, tracks: int, frames: int) -> str:
-    return f"{_count(faces, 'face')} ({_count(tracks, 'track')}, in {_count(frames, 'frame')})"
+    return f"{counted(faces, 'face')} ({counted(tracks, 'track')}, in {counted(frames, 'frame')})"
 
 
 def _time(seconds: Mapping[str, float], frames: int) -> str:
@@ -167,15 +168,6 @@ def _time(seconds: Mapping[str, float], frames: int) -> str:
     longest = sorted(stages, key=lambda name: -stages[name])[:_STAGES_NAMED]
     where = ", ".join(f"{name.replace('_', ' ')} {stages[name]:.1f} s" for name in longest)
     return f"{total_s:.1f} s, {frames / max(total_s, 1e-9):.1f} fps ({where})"
-
-
-def _count(number: int, noun: str) -> str:
-    """Say a number and what it counts.
-
-    >>> _count(1, "face"), _count(2, "face")
-    ('1 face', '2 faces')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def peak_rss_mb() -> float | None:

@@ -27,8 +27,8 @@ from facemask_video.video.plane_layout import Layout, Samples, nearest_layout
 _PLANAR_RGB = nearest_layout("gbrp")
 
 
-class Workshop:
-    """Tools that the frames of one reader share because they are costly to set up."""
+class FrameTools:
+    """swscale contexts and copying filter graphs, costly to set up, for the frames of one reader."""
 
     def __init__(self) -> None:
         """Start without tools; each is made at its first use."""
@@ -63,7 +63,7 @@ class Workshop:
         copied.pts, copied.time_base = frame.pts, frame.time_base
         return copied
 
-    def reduce(
+    def downscale(
         self, frame: av.VideoFrame, colour: Colour, *, width_px: int, height_px: int
     ) -> ImageU8:
         """Return RGB of a whole frame at another size, averaged over what each pixel covers."""
@@ -93,7 +93,7 @@ class NativeFrame:
         "_layout",
         "_orientation",
         "_picture",
-        "_workshop",
+        "_tools",
         "index",
         "pts",
         "time_base",
@@ -108,13 +108,13 @@ class NativeFrame:
         pts: int,
         time_base: Fraction,
         orientation: Orientation = UPRIGHT,
-        workshop: Workshop | None = None,
+        tools: FrameTools | None = None,
     ) -> None:
         """Wrap a decoded picture whose pixel format is the layout's."""
         self._picture = picture
         self._layout = layout
         self._orientation = orientation
-        self._workshop = workshop or Workshop()
+        self._tools = tools or FrameTools()
         self._colour = Colour.of(
             layout,
             int(picture.colorspace),
@@ -175,7 +175,7 @@ class NativeFrame:
         scale = min(1.0, max_side_px / max(stored_width, stored_height))
         if scale == 1.0:
             return self.read_region(Box(0, 0, self.width_px, self.height_px)), 1.0
-        small = self._workshop.reduce(
+        small = self._tools.downscale(
             self._picture,
             self._colour,
             width_px=max(1, round(stored_width * scale)),
@@ -209,7 +209,7 @@ class NativeFrame:
         """
         if not any(patch.alpha.any() for patch in patches):
             return self
-        picture = self._workshop.copy(self._picture)
+        picture = self._tools.copy(self._picture)
         views = self._layout.views(picture)
         for patch in patches:
             if geometry.clip(patch.box, self.width_px, self.height_px) != patch.box:
@@ -233,7 +233,7 @@ class NativeFrame:
             pts=self.pts,
             time_base=self.time_base,
             orientation=self._orientation,
-            workshop=self._workshop,
+            tools=self._tools,
         )
 
     def _storage_box(self, box: Box) -> tuple[int, int, int, int]:

@@ -12,8 +12,9 @@ import av
 import av.error
 
 from facemask_video.core.errors import VideoReadError
+from facemask_video.core.wording import counted
 from facemask_video.video.decoder import Decoder
-from facemask_video.video.native_frame import NativeFrame, Workshop
+from facemask_video.video.native_frame import FrameTools, NativeFrame
 from facemask_video.video.panels import panel_size
 from facemask_video.video.plane_layout import layout_of, nearest_layout
 from facemask_video.video.probe import open_main_video, probe_first_picture
@@ -69,7 +70,7 @@ class VideoReader:
         self._container, self._stream = open_main_video(path)
         self._decoder = Decoder(self._container, self._stream, path)
         self._time_base = probed.info.time_base
-        self._workshop = Workshop()
+        self._tools = FrameTools()
         self._frames = 0
         self._untimed_frames = 0
         self._last_pts: int | None = None
@@ -212,7 +213,7 @@ class VideoReader:
             pts=pts,
             time_base=self._time_base,
             orientation=self._orientation,
-            workshop=self._workshop,
+            tools=self._tools,
         )
 
     def _sum_up(self, *, complete: bool) -> None:
@@ -223,8 +224,8 @@ class VideoReader:
             )
         if self.corrupt_packets:
             self.notes.append(
-                f"{_count(self.corrupt_packets, 'corrupt video packet')}: "
-                f"{_count(self._decoder.damaged, 'frame')} decoded with damage, the others are "
+                f"{counted(self.corrupt_packets, 'corrupt video packet')}: "
+                f"{counted(self._decoder.damaged, 'frame')} decoded with damage, the others are "
                 "missing; every frame that is there keeps its time"
             )
         if complete:
@@ -265,7 +266,3 @@ class VideoReader:
         alone = not any(stream.kind == "audio" for stream in self.info.streams)
         end_s = self.info.start_s + self.info.duration_s
         return end_s, Fraction(1, 10) if alone else Fraction(2)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
