@@ -28,7 +28,7 @@ _PLANAR_RGB = nearest_layout("gbrp")
 
 
 class FrameTools:
-    """swscale contexts and copying filter graphs, costly to set up, for the frames of one reader."""
+    """swscale contexts and copying filter graphs, which the frames of one reader share."""
 
     def __init__(self) -> None:
         """Start without tools; each is made at its first use."""

@@ -12,6 +12,7 @@ from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.files import sha256_file
 from facemask_video.translate.device import pick_device, pick_precision
+from facemask_video.translate.stage import CropTranslator
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
 from trainers.data.crops import CropSet
@@ -22,7 +23,7 @@ from trainers.evaluate.figures import About
 from trainers.evaluate.generator_evaluator import Bench, Findings
 from trainers.evaluate.identity import embedded
 from trainers.evaluate.metrics import Judges, load_judges
-from trainers.evaluate.outputs import CropTranslator, translated
+from trainers.evaluate.outputs import translated
 from trainers.evaluate.photographs import read_pairs_file, read_photo_pairs
 from trainers.evaluate.report import Report
 from trainers.evaluate.sets import (

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from facemask_video.core.direction import Direction
 from facemask_video.detect.detector import Detector
+from facemask_video.translate.stage import CropTranslator
 from trainers.data.crops import CropSet
 from trainers.evaluate.baselines import baselines
 from trainers.evaluate.config import EvaluateConfig
@@ -16,7 +17,7 @@ from trainers.evaluate.domain import domain_figure
 from trainers.evaluate.figures import OURS, About, Figure
 from trainers.evaluate.identity import identity_figures
 from trainers.evaluate.metrics import Judges
-from trainers.evaluate.outputs import CropTranslator, translated
+from trainers.evaluate.outputs import translated
 from trainers.evaluate.pairs import (
     eye_figure,
     hidden_only_figures,

@@ -1,7 +1,5 @@
 """What the converter would show of a generator's work, crop by crop."""
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,23 +9,11 @@ from facemask_video.config import CompositeConfig
 from facemask_video.core.faces import Crop, TrackedFace, TrackId, TranslatedCrop
 from facemask_video.core.frame import AlphaF32, ImageU8
 from facemask_video.core.geometry import bounding_box
+from facemask_video.translate.stage import CropTranslator
 from trainers.data.crops import CropSet
 from trainers.evaluate.sets import Images
 
 _NOWHERE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
-
-
-class CropTranslator(Protocol):
-    """A generator; `facemask_video.translate.translator.Translator` is one."""
-
-    @property
-    def crop_size_px(self) -> int:
-        """Side of the crops that it takes."""
-        ...
-
-    def translate(self, crops: list[Crop], /) -> list[TranslatedCrop]:
-        """Translate crops in one batch."""
-        ...
 
 
 def translated(crops: CropSet, translator: CropTranslator, *, batch_size: int) -> Images:

@@ -16,9 +16,10 @@ from facemask_video.config import CompositeConfig
 from facemask_video.core.faces import Crop, TrackedFace, TrackId, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.detect.detector import Detector
+from facemask_video.translate.stage import CropTranslator
 from trainers.data.crops import main_face
 from trainers.evaluate.baselines import RADIUS_PX
-from trainers.evaluate.outputs import CropTranslator, blend
+from trainers.evaluate.outputs import blend
 from trainers.evaluate.photographs import PhotoPairs
 
 

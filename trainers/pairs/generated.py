@@ -8,10 +8,11 @@ import torch
 
 from facemask_video.core.direction import Direction
 from facemask_video.core.warp import warp
+from facemask_video.translate.stage import CropTranslator
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
 from trainers.data.crops import resize_crop
-from trainers.evaluate.outputs import CropTranslator, placed, shown_parts
+from trainers.evaluate.outputs import placed, shown_parts
 from trainers.pairs.faces import Face
 from trainers.pairs.makers import Masked
 
