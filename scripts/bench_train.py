@@ -35,7 +35,7 @@ from facemask_video.translate.device import DTYPES, pick_device, pick_precision
 from facemask_video.translate.networks import build_generator
 from trainers.config import CycleganConfig, ExtrasConfig, TrainConfig
 from trainers.data.batches import Batch, batches
-from trainers.fit.build import build_method, build_samples, discriminator_spec, generator_spec
+from trainers.fit.build import build_method, build_samples, discriminator_spec
 from trainers.fit.ema import Averages
 from trainers.fit.sources import load_training_crops
 from trainers.gan import losses
@@ -130,7 +130,7 @@ def plain_step(config: TrainConfig, device: torch.device) -> Callable[[Batch], d
     """Return the step as it is usually written, on fresh networks of the same sizes and seed."""
     torch.manual_seed(config.data.seed)
     # In the order of `Cyclegan`, so that the seed gives the same weights.
-    mask, unmask = (build_generator(generator_spec(s)) for s in (config.mask, config.unmask))
+    mask, unmask = (build_generator(s) for s in (config.mask, config.unmask))
     judges = [build_discriminator(discriminator_spec(config)) for _ in range(2)]
     networks = [mask, unmask, *judges]
     for network in networks:

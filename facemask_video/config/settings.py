@@ -30,7 +30,7 @@ class Setting:
     Attributes:
         help: One sentence without a full stop, for ``--help``.
         flags: Names on the command line where they differ from the field's.
-        choices: The values accepted, where they can be listed.
+        choices: The values accepted, where they can be listed; a field of type Literal needs none.
         low: Smallest value accepted.
         high: Largest value accepted.
         low_open: Whether ``low`` itself is refused.
@@ -89,14 +89,16 @@ def settings_of(config: type, section: str = "") -> Iterator[NamedSetting]:
     hints = typing.get_type_hints(config)
     for entry in dataclasses.fields(config):
         name = f"{section}{entry.name}"
-        kind, optional = _plain_type(hints[entry.name])
-        about = entry.metadata.get(_KEY)
+        kind, optional, choices = _plain_type(hints[entry.name])
+        about: Setting | None = entry.metadata.get(_KEY)
         if about is None:
             yield from settings_of(kind, f"{name}.")
             continue
         default = entry.default
         if entry.default_factory is not dataclasses.MISSING:
             default = entry.default_factory()
+        if choices:
+            about = dataclasses.replace(about, choices=choices)
         yield NamedSetting(name, kind, optional, default, about)
 
 
@@ -192,14 +194,16 @@ def _build(config: type, values: Mapping[str, object], section: str) -> object:
     return config(**arguments)
 
 
-def _plain_type(hint: Any) -> tuple[type, bool]:
-    """Split ``X | None`` into X and whether None was there; drop type parameters."""
+def _plain_type(hint: Any) -> tuple[type, bool, tuple[str, ...]]:
+    """Split ``X | None`` into X, whether None was there, and the choices of a Literal."""
     optional = False
     if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
         members = [member for member in typing.get_args(hint) if member is not type(None)]
         optional = len(members) < len(typing.get_args(hint))
         hint = members[0]
-    return typing.get_origin(hint) or hint, optional
+    if typing.get_origin(hint) is typing.Literal:
+        return str, optional, typing.get_args(hint)
+    return typing.get_origin(hint) or hint, optional, ()
 
 
 def _flatten(

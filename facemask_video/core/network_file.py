@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor, nn
 
-from facemask_video.core.errors import WeightsError
+from facemask_video.core.errors import ConfigError, WeightsError
 from facemask_video.core.files import atomic_write
 
 _Card = TypeVar("_Card")
@@ -54,7 +54,7 @@ class NetworkFile:
         """
         try:
             return parse(self.card)
-        except (KeyError, ValueError, TypeError) as exc:
+        except (KeyError, ValueError, TypeError, ConfigError) as exc:
             raise WeightsError(f"{self.path}: its card is damaged ({exc}); get it anew.") from exc
 
     def load_into(self, network: nn.Module) -> None:

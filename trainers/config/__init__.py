@@ -16,7 +16,6 @@ from trainers.config.methods import (
 from trainers.config.networks import (
     DiscriminatorConfig,
     FeaturesConfig,
-    GeneratorConfig,
     StartConfig,
 )
 from trainers.config.run import OptimConfig, RunConfig
@@ -31,7 +30,6 @@ __all__ = [
     "DiscriminatorConfig",
     "ExtrasConfig",
     "FeaturesConfig",
-    "GeneratorConfig",
     "OptimConfig",
     "Pix2pixConfig",
     "RunConfig",

@@ -1,53 +1,9 @@
-"""The sizes of the networks, and the weights they begin with."""
+"""The discriminators, and weights that are read from files; a generator's is `GeneratorSpec`."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from facemask_video.config.settings import check, setting
-from facemask_video.core.errors import ConfigError
-
-
-@dataclass(frozen=True, slots=True)
-class GeneratorConfig:
-    """The sizes of a generator: see `facemask_video.translate.networks.GeneratorSpec`."""
-
-    architecture: str = setting(
-        "resnet", choices=("resnet", "unet", "two-stage"), help="Kind of network"
-    )
-    ngf: int = setting(64, low=1, help="Channels of the first layer")
-    n_blocks: int = setting(6, low=0, help="Residual blocks: 6 at 128 px, 9 from 256 px")
-    n_downsampling: int = setting(2, low=1, help="Halvings; for unet its depth")
-    norm: str = setting(
-        "instance",
-        choices=("instance", "batch", "layer", "group", "none", "hybrid"),
-        help="Normalisation",
-    )
-    padding: str = setting(
-        "reflect",
-        choices=("zero", "reflect", "cyclegan"),
-        help="Padding; cyclegan reflects but in strided convolutions",
-    )
-    upsampling: str = setting("resize", choices=("resize", "transpose"), help="Way of doubling")
-    alpha: bool = setting(True, help="Predict where the picture replaces the input")
-    skips: bool = setting(False, help="Hand the encoder's features to the decoder")
-    attention: bool = setting(False, help="Self-attention after the blocks")
-    outline_ngf: int = setting(16, low=1, help="Channels of a two-stage generator's outline")
-    final_kernel: int = setting(7, low=1, help="Side of the first and last convolution, odd")
-    fold: int = setting(1, low=1, help="Pixels of a side folded into channels; 2 is 4x cheaper")
-    mirrored: bool = setting(
-        False, help="Once trained, a two-stage generator translates the mirror image too"
-    )
-    fill: str = setting(
-        "around",
-        choices=("around", "face"),
-        help="Colours that a two-stage generator sees under the mask: of its surround or the face",
-    )
-
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)
-        if self.final_kernel % 2 == 0:
-            raise ConfigError(f"final_kernel: got {self.final_kernel}, expected an odd number.")
 
 
 @dataclass(frozen=True, slots=True)

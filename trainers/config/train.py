@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from facemask_video.config.settings import check, setting
 from facemask_video.core.errors import ConfigError
+from facemask_video.translate.generator_spec import GeneratorSpec
 from trainers.config.data import AugmentationConfig, DataConfig
 from trainers.config.methods import (
     CutConfig,
@@ -15,7 +16,6 @@ from trainers.config.methods import (
 from trainers.config.networks import (
     DiscriminatorConfig,
     FeaturesConfig,
-    GeneratorConfig,
     StartConfig,
 )
 from trainers.config.run import OptimConfig, RunConfig
@@ -31,8 +31,8 @@ class TrainConfig:
     method: str = setting("warm-start", choices=METHODS, help="How the generators are trained")
     data: DataConfig = field(default_factory=DataConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
-    mask: GeneratorConfig = field(default_factory=GeneratorConfig)
-    unmask: GeneratorConfig = field(default_factory=GeneratorConfig)
+    mask: GeneratorSpec = field(default_factory=GeneratorSpec)
+    unmask: GeneratorSpec = field(default_factory=GeneratorSpec)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     warm_start: WarmStartConfig = field(default_factory=WarmStartConfig)
@@ -56,7 +56,7 @@ class TrainConfig:
         if not self.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
             raise ConfigError(f"name: got {self.name!r}, expected letters, digits, '-', '_', '.'.")
         for section in ("mask", "unmask"):
-            generator: GeneratorConfig = getattr(self, section)
+            generator: GeneratorSpec = getattr(self, section)
             depth = generator.n_downsampling if generator.architecture == "unet" else None
             if depth is not None and 2**depth > self.data.crop_size_px:
                 raise ConfigError(

@@ -9,9 +9,9 @@ import torch
 
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError, WeightsError
-from facemask_video.translate.networks import Generator, GeneratorSpec
+from facemask_video.translate.networks import Generator
 from facemask_video.translate.weights import load_generator
-from trainers.config import GeneratorConfig, TrainConfig
+from trainers.config import TrainConfig
 from trainers.data.augment import Augmentation
 from trainers.data.crops import CropSet
 from trainers.data.samples import TrainingSamples
@@ -25,11 +25,6 @@ from trainers.gan.face_features import FaceFeatures, OnetFeatures, VggfaceFeatur
 from trainers.gan.method import Method
 from trainers.gan.pix2pix import Pix2pix, Pix2pixOptions
 from trainers.gan.warm_start import WarmStart, WarmStartOptions
-
-
-def generator_spec(config: GeneratorConfig) -> GeneratorSpec:
-    """Return the sizes of a generator."""
-    return GeneratorSpec(**asdict(config))
 
 
 def build_method(
@@ -65,8 +60,8 @@ def _warm_start(
     options = asdict(config.warm_start)
     directions = options.pop("directions")
     return WarmStart(
-        mask=generator_spec(config.mask),
-        unmask=generator_spec(config.unmask),
+        mask=config.mask,
+        unmask=config.unmask,
         discriminator=discriminator_spec(config),
         options=WarmStartOptions(
             **options,
@@ -86,8 +81,8 @@ def _cyclegan(
     config: TrainConfig, features: FaceFeatures, device: torch.device, precision: torch.dtype
 ) -> Method:
     return Cyclegan(
-        mask=generator_spec(config.mask),
-        unmask=generator_spec(config.unmask),
+        mask=config.mask,
+        unmask=config.unmask,
         discriminator=discriminator_spec(config),
         options=CycleganOptions(**asdict(config.cyclegan)),
         features=features,
@@ -101,7 +96,7 @@ def _pix2pix(
     config: TrainConfig, features: FaceFeatures, device: torch.device, precision: torch.dtype
 ) -> Method:
     return Pix2pix(
-        generator=generator_spec(getattr(config, config.pix2pix.direction)),
+        generator=getattr(config, config.pix2pix.direction),
         discriminator=replace(discriminator_spec(config), n_in=6),
         options=Pix2pixOptions(**asdict(config.pix2pix)),
         features=features,
@@ -115,7 +110,7 @@ def _cut(
     config: TrainConfig, features: FaceFeatures, device: torch.device, precision: torch.dtype
 ) -> Method:
     return Cut(
-        generator=generator_spec(getattr(config, config.cut.direction)),
+        generator=getattr(config, config.cut.direction),
         discriminator=discriminator_spec(config),
         options=CutOptions(**asdict(config.cut)),
         crop_size_px=config.data.crop_size_px,

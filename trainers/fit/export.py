@@ -16,7 +16,6 @@ from facemask_video.translate.networks import Generator, build_generator
 from facemask_video.translate.weights import WeightsCard, save_generator
 from trainers.config import TrainConfig
 from trainers.data.crops import CropSet
-from trainers.fit.build import generator_spec
 from trainers.fit.checkpoint import newest_checkpoint, read_checkpoint
 from trainers.fit.onnx_export import export_onnx
 from trainers.fit.runs import RunFolder
@@ -56,7 +55,7 @@ def card_of(config: TrainConfig, direction: Direction, images_seen: int) -> Weig
     """Return the card of a generator after some images."""
     return WeightsCard(
         direction=direction,
-        spec=generator_spec(getattr(config, direction)),
+        spec=getattr(config, direction),
         crop_size_px=config.data.crop_size_px,
         images_seen=images_seen,
         config_sha256=config_sha256(config),
@@ -101,7 +100,7 @@ def export_run(
     images_seen = int(state["images_seen"])
     generators: dict[str, Generator] = {}
     for name, weights in state["parts"]["averages"].items():
-        generators[name] = build_generator(generator_spec(getattr(config, name))).eval()
+        generators[name] = build_generator(getattr(config, name)).eval()
         generators[name].load_state_dict(weights)
     paths = export_generators(generators, config, folder, images_seen=images_seen)
     if onnx:

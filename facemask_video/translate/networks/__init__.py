@@ -12,8 +12,8 @@ what lies under it) after the published unmasking networks that work so.
 
 import torch
 
+from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks.one_stage import OneStageGenerator
-from facemask_video.translate.networks.spec import GeneratorSpec
 from facemask_video.translate.networks.translation import Translation
 from facemask_video.translate.networks.two_stage import TwoStageGenerator
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facemask_video.translate.networks.spec import GeneratorSpec, Norm
+from facemask_video.translate.generator_spec import GeneratorSpec, Norm
 
 
 def make_norm(kind: Norm, channels: int, *, inside_block: bool) -> nn.Module:

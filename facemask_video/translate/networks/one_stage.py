@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks.resnet import ResnetTrunk
-from facemask_video.translate.networks.spec import GeneratorSpec
 from facemask_video.translate.networks.translation import Translation
 from facemask_video.translate.networks.unet import UnetTrunk
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks.layers import (
     ConvNormReLU,
     ResidualBlock,
@@ -12,7 +13,6 @@ from facemask_video.translate.networks.layers import (
     Upsample,
     conv,
 )
-from facemask_video.translate.networks.spec import GeneratorSpec
 
 
 class ResnetTrunk(nn.Module):

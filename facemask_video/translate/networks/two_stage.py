@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks import inpaint
 from facemask_video.translate.networks.resnet import ResnetTrunk
-from facemask_video.translate.networks.spec import GeneratorSpec
 from facemask_video.translate.networks.translation import Translation
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks.layers import Upsample, conv, make_norm
-from facemask_video.translate.networks.spec import GeneratorSpec
 
 
 class UnetTrunk(nn.Module):

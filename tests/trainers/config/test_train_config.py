@@ -6,7 +6,6 @@ import torch
 
 from facemask_video.config.settings import build, read_toml
 from facemask_video.core.errors import ConfigError
-from facemask_video.translate.networks import ARCHITECTURES, NORMS, PADDINGS, GeneratorSpec
 from tests.trainers.tiny import drawn_crops, tiny_config
 from trainers.config import (
     AugmentationConfig,
@@ -14,14 +13,13 @@ from trainers.config import (
     CycleganConfig,
     DiscriminatorConfig,
     ExtrasConfig,
-    GeneratorConfig,
     Pix2pixConfig,
     TrainConfig,
     WarmStartConfig,
 )
 from trainers.data.augment import Augmentation
 from trainers.data.batches import batches
-from trainers.fit.build import build_method, build_samples, generator_spec
+from trainers.fit.build import build_method, build_samples
 from trainers.gan.cut import CutOptions
 from trainers.gan.cyclegan import CycleganOptions
 from trainers.gan.discriminators import DiscriminatorSpec
@@ -35,7 +33,6 @@ CONFIGS = sorted((Path(__file__).parents[3] / "configs" / "train").glob("*.toml"
 @pytest.mark.parametrize(
     ("config", "room"),
     [
-        (GeneratorConfig, GeneratorSpec),
         (DiscriminatorConfig, DiscriminatorSpec),
         (AugmentationConfig, Augmentation),
         (WarmStartConfig, WarmStartOptions),
@@ -58,14 +55,6 @@ def test_the_configuration_and_the_rooms_agree_on_names_and_defaults(
     assert ours == {name: theirs[name] for name in ours}
 
 
-def test_the_choices_are_those_of_the_networks() -> None:
-    metadata = {f.name: f.metadata["setting"].choices for f in dataclasses.fields(GeneratorConfig)}
-
-    assert metadata["norm"] == NORMS
-    assert metadata["padding"] == PADDINGS
-    assert metadata["architecture"] == ARCHITECTURES
-
-
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_configuration_is_read_and_names_only_what_differs(path: Path) -> None:
     values = read_toml(path, TrainConfig)
@@ -73,8 +62,6 @@ def test_every_shipped_configuration_is_read_and_names_only_what_differs(path: P
     config = build(TrainConfig, values)
 
     assert config.name == path.stem
-    generator_spec(config.mask)
-    generator_spec(config.unmask)
 
 
 SMALL: dict[str, object] = {

@@ -13,7 +13,7 @@ from facemask_video.translate.networks import (
     build_generator,
 )
 from facemask_video.translate.weights import WeightsCard, save_generator
-from trainers.config import GeneratorConfig, StartConfig, TrainConfig
+from trainers.config import StartConfig, TrainConfig
 from trainers.fit.build import build_method
 from trainers.fit.enlarge import enlarge, enlarged_spec
 
@@ -58,8 +58,8 @@ def test_both_stages_of_a_two_stage_generator_are_enlarged() -> None:
 
 def _config(path: Path, *, fold: int) -> TrainConfig:
     return TrainConfig(
-        mask=GeneratorConfig(**SIZES, fold=fold),  # type: ignore[arg-type]
-        unmask=GeneratorConfig(ngf=8, n_blocks=0),
+        mask=GeneratorSpec(**SIZES, fold=fold),  # type: ignore[arg-type]
+        unmask=GeneratorSpec(ngf=8, n_blocks=0),
         start=StartConfig(mask=path),
     )
 

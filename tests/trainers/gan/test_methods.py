@@ -16,7 +16,7 @@ from tests.fakes import random_vggface2
 from tests.trainers.tiny import drawn_training_crops, in_tracks, tiny_config
 from trainers.config import TrainConfig
 from trainers.data.batches import Batch, batches
-from trainers.fit.build import build_method, build_samples, generator_spec
+from trainers.fit.build import build_method, build_samples
 from trainers.gan.diff_augment import KINDS, diff_augment, parse_kinds
 from trainers.gan.image_pool import ImagePool
 from trainers.gan.method import Method
@@ -330,7 +330,7 @@ def test_a_step_in_bf16_is_near_one_in_fp32(name: str) -> None:
 def test_training_begins_with_the_weights_of_an_earlier_method(tmp_path: Path) -> None:
     config = tiny_config(method="cyclegan")
     torch.manual_seed(9)
-    trained = build_generator(generator_spec(config.unmask))
+    trained = build_generator(config.unmask)
     path = tmp_path / "unmask.safetensors"
     card = WeightsCard(direction=Direction.UNMASK, spec=trained.spec, crop_size_px=32)
     save_generator(path, trained, card)

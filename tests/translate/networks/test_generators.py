@@ -3,8 +3,8 @@ from typing import Any, get_args
 import pytest
 import torch
 
+from facemask_video.translate.generator_spec import Architecture, Norm
 from facemask_video.translate.networks import GeneratorSpec, Translation, build_generator
-from facemask_video.translate.networks.spec import Architecture, Norm
 from tests.translate.networks.tiny import noise_image, tiny_spec
 
 OPTIONS: list[dict[str, Any]] = [

@@ -1,7 +1,13 @@
-"""The sizes that make a generator: all that a weights file must hold beside its tensors."""
+"""The sizes that make a generator: all that a weights file must hold beside its tensors.
 
-from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+They are a section of the training configuration too, which is read without torch.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from facemask_video.config.settings import check, setting
+from facemask_video.core.errors import ConfigError
 
 Architecture = Literal["resnet", "unet", "two-stage"]
 Norm = Literal["instance", "batch", "layer", "group", "none", "hybrid"]
@@ -12,7 +18,7 @@ Fill = Literal["around", "face"]
 
 @dataclass(frozen=True, slots=True)
 class GeneratorSpec:
-    """The sizes that make a generator; a size that no network can have is a `ValueError`.
+    """The sizes that make a generator; a size that no network can have is a `ConfigError`.
 
     Attributes:
         architecture: ``resnet``, ``unet``, or ``two-stage`` (unmask only).
@@ -38,34 +44,32 @@ class GeneratorSpec:
             neither a gown under the chin nor the background tints.
     """
 
-    architecture: Architecture = "resnet"
-    ngf: int = 64
-    n_blocks: int = 6
-    n_downsampling: int = 2
-    norm: Norm = "instance"
-    padding: Padding = "reflect"
-    upsampling: Upsampling = "resize"
-    alpha: bool = True
-    skips: bool = False
-    attention: bool = False
-    outline_ngf: int = 16
-    final_kernel: int = 7
-    fold: int = 1
-    mirrored: bool = False
-    fill: Fill = "around"
+    architecture: Architecture = setting("resnet", help="Kind of network")
+    ngf: int = setting(64, low=1, help="Channels of the first layer")
+    n_blocks: int = setting(6, low=0, help="Residual blocks: 6 at 128 px, 9 from 256 px")
+    n_downsampling: int = setting(2, low=1, help="Halvings; for unet its depth")
+    norm: Norm = setting("instance", help="Normalisation")
+    padding: Padding = setting(
+        "reflect", help="Padding; cyclegan reflects but in strided convolutions"
+    )
+    upsampling: Upsampling = setting("resize", help="Way of doubling")
+    alpha: bool = setting(True, help="Predict where the picture replaces the input")
+    skips: bool = setting(False, help="Hand the encoder's features to the decoder")
+    attention: bool = setting(False, help="Self-attention after the blocks")
+    outline_ngf: int = setting(
+        16, low=1, help="Channels of a two-stage generator's segmentation network"
+    )
+    final_kernel: int = setting(7, low=1, help="Side of the first and last convolution, odd")
+    fold: int = setting(1, low=1, help="Pixels of a side folded into channels; 2 is 4x cheaper")
+    mirrored: bool = setting(
+        False, help="Once trained, a two-stage generator translates the mirror image too"
+    )
+    fill: Fill = setting(
+        "around",
+        help="Colours that a two-stage generator sees under the mask: of its surround or the face",
+    )
 
     def __post_init__(self) -> None:
-        choices = {
-            "architecture": (self.architecture, get_args(Architecture)),
-            "norm": (self.norm, get_args(Norm)),
-            "padding": (self.padding, get_args(Padding)),
-            "upsampling": (self.upsampling, get_args(Upsampling)),
-            "fill": (self.fill, get_args(Fill)),
-        }
-        for name, (value, allowed) in choices.items():
-            if value not in allowed:
-                raise ValueError(f"{name}: got {value!r}, expected one of {', '.join(allowed)}.")
-        if min(self.ngf, self.n_downsampling, self.outline_ngf, self.fold) < 1 or self.n_blocks < 0:
-            raise ValueError(f"sizes must be positive, got {asdict(self)}.")
+        check(self)
         if self.final_kernel % 2 == 0:
-            raise ValueError(f"final_kernel: got {self.final_kernel}, expected an odd number.")
+            raise ConfigError(f"final_kernel: got {self.final_kernel}, expected an odd number.")

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from facemask_video.core.errors import ConfigError
 from tests.translate.networks.tiny import tiny_spec
 
 
@@ -11,10 +12,10 @@ from tests.translate.networks.tiny import tiny_spec
         ({"norm": "instant"}, "norm: got 'instant'"),
         ({"architecture": "vit"}, "architecture: got 'vit'"),
         ({"fill": "mask"}, "fill: got 'mask'"),
-        ({"ngf": 0}, "positive"),
+        ({"ngf": 0}, "ngf: got 0, expected at least 1"),
         ({"final_kernel": 4}, "final_kernel: got 4"),
     ],
 )
 def test_sizes_that_no_network_can_have_are_refused(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ConfigError, match=message):
         tiny_spec(**options)
