@@ -8,23 +8,93 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facemask_video.config import ConvertConfig
+    from facemask_video.api import (
+        Inspection,
+        convert_video,
+        extract_crops,
+        inspect_video,
+        load_networks,
+        track_video,
+        translate_image,
+        verify_video,
+    )
+    from facemask_video.config import ConvertConfig, ExtractConfig, TracksConfig
     from facemask_video.core.direction import Direction
-    from facemask_video.core.errors import FacemaskVideoError
-    from facemask_video.pipeline.convert import convert
-    from facemask_video.video.probe import probe
+    from facemask_video.core.errors import (
+        ConfigError,
+        CropsError,
+        DeviceError,
+        FacemaskVideoError,
+        TracksError,
+        VideoReadError,
+        VideoWriteError,
+        WeightsError,
+    )
+    from facemask_video.extract.finalize import SetReport
+    from facemask_video.pipeline.load import Networks
+    from facemask_video.pipeline.report import ConversionReport, TrackingReport
+    from facemask_video.verify import VerifyReport
 
 __version__ = "0.1.0"
 
-__all__ = ["ConvertConfig", "Direction", "FacemaskVideoError", "__version__", "convert", "probe"]
-
-_HOMES = {
-    "ConvertConfig": "facemask_video.config",
-    "Direction": "facemask_video.core.direction",
-    "FacemaskVideoError": "facemask_video.core.errors",
-    "convert": "facemask_video.pipeline.convert",
-    "probe": "facemask_video.video",
+_NAMES = {
+    "facemask_video.api": (
+        "Inspection",
+        "convert_video",
+        "extract_crops",
+        "inspect_video",
+        "load_networks",
+        "track_video",
+        "translate_image",
+        "verify_video",
+    ),
+    "facemask_video.config": ("ConvertConfig", "ExtractConfig", "TracksConfig"),
+    "facemask_video.core.direction": ("Direction",),
+    "facemask_video.core.errors": (
+        "ConfigError",
+        "CropsError",
+        "DeviceError",
+        "FacemaskVideoError",
+        "TracksError",
+        "VideoReadError",
+        "VideoWriteError",
+        "WeightsError",
+    ),
+    "facemask_video.extract.finalize": ("SetReport",),
+    "facemask_video.pipeline.load": ("Networks",),
+    "facemask_video.pipeline.report": ("ConversionReport", "TrackingReport"),
+    "facemask_video.verify": ("VerifyReport",),
 }
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
+
+__all__ = [
+    "ConfigError",
+    "ConversionReport",
+    "ConvertConfig",
+    "CropsError",
+    "DeviceError",
+    "Direction",
+    "ExtractConfig",
+    "FacemaskVideoError",
+    "Inspection",
+    "Networks",
+    "SetReport",
+    "TrackingReport",
+    "TracksConfig",
+    "TracksError",
+    "VerifyReport",
+    "VideoReadError",
+    "VideoWriteError",
+    "WeightsError",
+    "__version__",
+    "convert_video",
+    "extract_crops",
+    "inspect_video",
+    "load_networks",
+    "track_video",
+    "translate_image",
+    "verify_video",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,3 +102,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facemask_video import ConvertConfig, Direction, convert
+from facemask_video import ConvertConfig, Direction
 from facemask_video.config import CompositeConfig, OutputConfig, TranslateConfig, VideoConfig
+from facemask_video.pipeline.convert import convert
 from trainers.evaluate.time import flickers_of, read_clip
 
 

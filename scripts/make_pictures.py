@@ -12,9 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facemask_video import ConvertConfig, Direction, convert
+from facemask_video import ConvertConfig, Direction
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
+from facemask_video.pipeline.convert import convert
 from facemask_video.video import VideoReader
 
 SAMPLES = Path(__file__).parents[1] / "samples"

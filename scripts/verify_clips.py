@@ -14,8 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from facemask_video import ConvertConfig, Direction, FacemaskVideoError, convert
+from facemask_video import ConvertConfig, Direction, FacemaskVideoError
 from facemask_video.config import OutputConfig, VideoConfig
+from facemask_video.pipeline.convert import convert
 from facemask_video.verify import verify
 
 

@@ -1,17 +1,16 @@
-"""Stand-ins for the slow or trained parts: frames of plain RGB, a detector that reads a script, and
+"""Stand-ins for the slow or trained parts: frames of noise, a detector that reads a script, and
 generators that need no weights."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from facemask_video.align.template import TEMPLATE
+from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import Crop, Detection, TrackedFace, TrackId, TranslatedCrop
-from facemask_video.core.frame import ImageU8, Patch
+from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 from facemask_video.pipeline.load import Finder, Networks
 
@@ -19,49 +18,14 @@ FACE_IN_CROP = 0.55
 """Width of a detector's box, as a fraction of the aligned crop that belongs to it."""
 
 
-@dataclass(frozen=True, eq=False)
-class FakeFrame:
-    """A `Frame` on an RGB array."""
-
-    image: ImageU8
-    index: int = 0
-    pts: int = 0
-    time_base: Fraction = Fraction(1, 25)
-
-    @property
-    def width_px(self) -> int:
-        return int(self.image.shape[1])
-
-    @property
-    def height_px(self) -> int:
-        return int(self.image.shape[0])
-
-    def thumbnail(self, max_side_px: int) -> tuple[ImageU8, float]:
-        scale = min(1.0, max_side_px / max(self.width_px, self.height_px))
-        size = (round(self.width_px * scale), round(self.height_px * scale))
-        small = cv2.resize(self.image, size, interpolation=cv2.INTER_AREA)
-        return np.asarray(small, dtype=np.uint8), scale
-
-    def read_region(self, box: Box) -> ImageU8:
-        rows = np.clip(np.arange(int(box.y0), int(box.y1)), 0, self.height_px - 1)
-        columns = np.clip(np.arange(int(box.x0), int(box.x1)), 0, self.width_px - 1)
-        return np.ascontiguousarray(self.image[np.ix_(rows, columns)])
-
-    def with_patches(self, patches: Sequence[Patch]) -> "FakeFrame":
-        image = self.image.copy()
-        for patch in patches:
-            box, alpha = patch.box, patch.alpha[:, :, None]
-            part = image[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)]
-            part[:] = np.rint(part * (1 - alpha) + patch.image * alpha).astype(np.uint8)
-        return FakeFrame(image, self.index, self.pts, self.time_base)
-
-
-def fake_frames(n_frames: int, *, width_px: int = 160, height_px: int = 120) -> Iterator[FakeFrame]:
+def fake_frames(
+    n_frames: int, *, width_px: int = 160, height_px: int = 120
+) -> Iterator[ArrayFrame]:
     """Yield frames of seeded noise, each different."""
     for index in range(n_frames):
         rng = np.random.default_rng(index)
         image = rng.integers(0, 256, (height_px, width_px, 3), dtype=np.uint8)
-        yield FakeFrame(image, index, pts=index)
+        yield ArrayFrame(image, index, pts=index)
 
 
 def detection_at(

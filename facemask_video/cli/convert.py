@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from facemask_video.api import convert_video
 from facemask_video.cli.failures import terminated_like_interrupted
 from facemask_video.cli.options import (
     SectionedCommand,
@@ -77,20 +78,16 @@ def convert(
     facemask-video in.mov --direction unmask --start 00:01:00 --end 00:01:30
     facemask-video in.mp4 exact.mkv -d mask --encoder ffv1
     """
-    from facemask_video.pipeline.plan import make_plan
-
     from_file = read_toml(find_config(config_file, "convert"), ConvertConfig) if config_file else {}
     config = build(ConvertConfig, from_file, typed_settings(ctx))
-    plan = make_plan(source, target, config)
     if dry_run:
-        click.echo(plan.text())
+        from facemask_video.pipeline.plan import make_plan
+
+        click.echo(make_plan(source, target, config).text())
         return
     progress = "none" if quiet and config.output.progress == "auto" else config.output.progress
     with terminated_like_interrupted(), show_progress(progress) as on_progress:
-        # Loads torch, which takes seconds: not before the plan is known to be sound.
-        from facemask_video.pipeline.convert import convert as run
-
-        report = run(source, plan.target, config, on_progress=on_progress)
+        report = convert_video(source, target, config=config, progress=on_progress)
     if not quiet:
         say_notes(report.notes, as_json=progress == "json")
         click.echo(f"{report.output['path']}: {report.closing_line()}")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from facemask_video.api import extract_crops
 from facemask_video.cli.failures import SOME_FAILED, terminated_like_interrupted
 from facemask_video.cli.options import (
     SectionedCommand,
@@ -75,10 +76,7 @@ def extract(
     config = build(ExtractConfig, typed_settings(ctx))
     progress = "none" if quiet and config.run.progress == "auto" else config.run.progress
     with terminated_like_interrupted(), show_progress(progress) as on_progress:
-        # Loads torch, which takes seconds: not before the options are known to be sound.
-        from facemask_video.extract.extract import extract as run_extract
-
-        report = run_extract(inputs, folder, config, on_progress=on_progress)
+        report = extract_crops(inputs, folder, config=config, progress=on_progress)
     for line in report.failed:
         click.echo(f"Error: {line}", err=True)
     if not quiet:

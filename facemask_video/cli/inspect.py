@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from facemask_video.api import inspect_video
 from facemask_video.cli.options import verbosity_options, video_path
 
 if TYPE_CHECKING:
@@ -23,11 +24,8 @@ def inspect(file: Path, as_json: bool, **_verbosity: object) -> None:
     \b
     facemask-video inspect out.mp4
     """
-    from facemask_video import provenance
-    from facemask_video.video import probe
-
-    info = probe(file)
-    made_by = provenance.read(info.metadata)
+    about = inspect_video(file)
+    info, made_by = about.info, about.provenance
     if as_json:
         content = dataclasses.asdict(info)
         content["provenance"] = None if made_by is None else dataclasses.asdict(made_by)

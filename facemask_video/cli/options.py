@@ -1,6 +1,5 @@
 """Options shared by commands, generated from the settings that a configuration declares."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from facemask_video.config.settings import NamedSetting, settings_of
+from facemask_video.config.settings import NamedSetting, parse_time_s, settings_of
 from facemask_video.core.direction import Direction
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -106,23 +105,6 @@ class PairParam(click.ParamType):  # type: ignore[type-arg]
         return key, text
 
 
-def parse_time_s(text: str) -> float:
-    """Read seconds, MM:SS or HH:MM:SS; the last part may have a fraction.
-
-    >>> parse_time_s("01:02:03.5"), parse_time_s("2:03"), parse_time_s("7.25")
-    (3723.5, 123.0, 7.25)
-    """
-    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text.strip()):
-        raise ValueError(f"got {text!r}, expected seconds or HH:MM:SS, such as 75.5 or 00:01:15.5.")
-    seconds = 0.0
-    parts = text.strip().split(":")
-    for part in parts:
-        seconds = seconds * 60 + float(part)
-    if any(float(part) >= 60 for part in parts[1:]):
-        raise ValueError(f"got {text!r}, expected minutes and seconds under 60.")
-    return seconds
-
-
 def setting_options(config: type) -> Callable[[Function], Function]:
     """Give a command one option for each setting of a configuration."""
 
@@ -179,7 +161,7 @@ def _param_type(named: NamedSetting) -> Any:
     about = named.setting
     if about.choices:
         return click.Choice(about.choices, case_sensitive=False)
-    if named.kind is float and about.metavar == "TIME":
+    if about.is_time:
         return TimeParam()
     if about.zero_is_auto:
         return AutoParam(min=1)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from facemask_video.api import track_video
 from facemask_video.cli.failures import terminated_like_interrupted
 from facemask_video.cli.options import (
     SectionedCommand,
@@ -70,10 +71,7 @@ def track(
     config = build(TracksConfig, typed_settings(ctx))
     progress = "none" if quiet and config.output.progress == "auto" else config.output.progress
     with terminated_like_interrupted(), show_progress(progress) as on_progress:
-        # Loads torch, which takes seconds: not before the options are known to be sound.
-        from facemask_video.pipeline.track import track_video
-
-        report = track_video(source, target, config, on_progress=on_progress)
+        report = track_video(source, target, config=config, progress=on_progress)
     if not quiet:
         say_notes(report.notes, as_json=progress == "json")
         click.echo(f"{report.target}: {report.closing_line()}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from facemask_video.api import verify_video
 from facemask_video.cli.options import verbosity_options, video_path
 
 
@@ -40,9 +41,7 @@ def verify(
     facemask-video in.mp4 out.mkv -d mask --encoder ffv1 --tracks-out faces.jsonl
     facemask-video verify in.mp4 out.mkv --tracks faces.jsonl
     """
-    from facemask_video.verify import verify as compare
-
-    report = compare(source, output, tracks=tracks)
+    report = verify_video(source, output, tracks=tracks)
     if as_json:
         content = {"ok": report.ok, "rows": [dataclasses.asdict(row) for row in report.rows]}
         click.echo(json.dumps(content, indent=2, default=str))

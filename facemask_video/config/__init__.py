@@ -28,6 +28,8 @@ __all__ = [
     "DetectConfig",
     "ExtractConfig",
     "FollowConfig",
+    "GeneratorConfig",
+    "ImageConfig",
     "NetworksConfig",
     "OutputConfig",
     "RangeConfig",
@@ -37,20 +39,30 @@ __all__ = [
     "TracksConfig",
     "TracksOutputConfig",
     "TranslateConfig",
+    "TranslationConfig",
     "VideoConfig",
     "to_json",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class ConvertConfig:
-    """Everything that decides what a conversion does, but for the two files."""
+class DirectionConfig:
+    """What is done to faces."""
 
     direction: Direction = setting(
         flags=("--direction", "-d"),
         metavar="mask|unmask",
         help="Put masks on (mask, AtoB) or take them off (unmask, BtoA)",
     )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertConfig(DirectionConfig):
+    """Everything that decides what a conversion does, but for the two files."""
+
     video: VideoConfig = field(default_factory=VideoConfig)
     detect: DetectConfig = field(default_factory=DetectConfig)
     track: TrackConfig = field(default_factory=TrackConfig)
@@ -60,9 +72,22 @@ class ConvertConfig:
     composite: CompositeConfig = field(default_factory=CompositeConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
 
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)
+
+@dataclass(frozen=True, slots=True)
+class GeneratorConfig(DirectionConfig):
+    """Which networks translate faces; for calls that load them once."""
+
+    translate: TranslateConfig = field(default_factory=TranslateConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig(DirectionConfig):
+    """Everything that decides how a single picture is translated."""
+
+    detect: DetectConfig = field(default_factory=DetectConfig)
+    select: SelectConfig = field(default_factory=SelectConfig)
+    translate: TranslateConfig = field(default_factory=TranslateConfig)
+    composite: CompositeConfig = field(default_factory=CompositeConfig)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +118,20 @@ class FollowConfig(Protocol):
     @property
     def select(self) -> SelectConfig:
         """Which of them are worked on."""
+        ...
+
+
+class TranslationConfig(Protocol):
+    """What the configurations of all that translates faces have in common."""
+
+    @property
+    def direction(self) -> Direction:
+        """Whether masks are put on or taken off."""
+        ...
+
+    @property
+    def translate(self) -> TranslateConfig:
+        """Which networks do it."""
         ...
 
 

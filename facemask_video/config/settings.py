@@ -7,12 +7,14 @@ checks their values, fills them from TOML and writes them as plain data; it know
 
 import dataclasses
 import difflib
+import re
 import tomllib
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +39,7 @@ class Setting:
         high_open: Whether ``high`` itself is refused.
         default_text: What ``--help`` calls the default, where that is ``None`` or a code.
         zero_is_auto: Whether 0 is called ``auto`` on the command line.
+        is_time: Whether it is seconds that may be written as HH:MM:SS.
         metavar: Name of the value in ``--help``.
     """
 
@@ -49,6 +52,7 @@ class Setting:
     high_open: bool = False
     default_text: str | None = None
     zero_is_auto: bool = False
+    is_time: bool = False
     metavar: str | None = None
 
 
@@ -74,6 +78,12 @@ class NamedSetting:
     def key(self) -> str:
         """The field's own name."""
         return self.name.rpartition(".")[2]
+
+    @property
+    def option(self) -> str:
+        """Name in Python of the option on the command line: ``pix_fmt`` for ``--pix-fmt``."""
+        flag = self.setting.flags[0] if self.setting.flags else self.key
+        return flag.removeprefix("--").replace("-", "_")
 
 
 def setting(default: Any = dataclasses.MISSING, **about: Any) -> Any:
@@ -146,8 +156,42 @@ def read_tables(tables: Mapping[str, object], config: type, path: Path) -> dict[
     for name, value in _flatten(tables, known):
         if name not in known:
             raise ConfigError(f"{path}: unknown key {name!r}{_did_you_mean(name, known)}")
-        values[name] = _coerce(known[name], value, path)
+        values[name] = _coerce(known[name], value, f"{path}: ", path.parent)
     return values
+
+
+def read_options(options: Mapping[str, object], config: type, caller: str) -> dict[str, object]:
+    """Read keyword arguments that are called as the options of the command line.
+
+    Args:
+        options: Values by the option's name, such as ``pix_fmt``.
+        config: Whose settings they are.
+        caller: The function that got them, for errors.
+
+    Returns:
+        The values by the setting's full name.
+
+    Raises:
+        TypeError: There is no option of that name.
+        ConfigError: A value is not accepted.
+    """
+    known = {named.option: named for named in settings_of(config)}
+    values: dict[str, object] = {}
+    for option, value in options.items():
+        if option not in known:
+            near = difflib.get_close_matches(option, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{caller}() got an unexpected keyword argument {option!r}{hint}")
+        values[known[option].name] = _coerce(known[option], value, "", Path())
+    return values
+
+
+def values_of(config: object) -> dict[str, object]:
+    """Return the values of a configuration by full name."""
+    return {
+        named.name: reduce(getattr, named.name.split("."), config)
+        for named in settings_of(type(config))
+    }
 
 
 def build(config: type[Config], *layers: Mapping[str, object]) -> Config:
@@ -231,26 +275,52 @@ def _did_you_mean(name: str, known: Mapping[str, NamedSetting]) -> str:
     return f"; expected one of {', '.join(known)}."
 
 
-def _coerce(named: NamedSetting, value: object, path: Path) -> object:
-    """Check a TOML value's type and turn it into the setting's."""
-    where = f"{path}: "
+def _coerce(named: NamedSetting, value: object, where: str, folder: Path) -> object:
+    """Turn a value from outside into the setting's type, and check it.
+
+    Args:
+        named: The setting.
+        value: As a TOML file or a caller gives it.
+        where: Begins an error.
+        folder: Relative paths are taken from here.
+    """
     result: object = value
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if named.kind is float and is_number:
-        result = float(typing.cast(float, value))
-    elif issubclass(named.kind, StrEnum) and isinstance(value, str):
-        # A StrEnum may know aliases through `parse`.
-        parse = getattr(named.kind, "parse", named.kind)
-        try:
-            result = parse(value)
-        except ValueError as exc:
-            raise ConfigError(f"{where}{exc}") from None
-    elif issubclass(named.kind, Path) and isinstance(value, str):
-        result = path.parent / Path(value).expanduser()
-    elif issubclass(named.kind, Mapping) and isinstance(value, dict):
-        result = {str(key): str(entry) for key, entry in value.items()}
+    try:
+        if named.setting.zero_is_auto and value == "auto":
+            result = 0
+        elif named.kind is float and is_number:
+            result = float(typing.cast(float, value))
+        elif named.setting.is_time and isinstance(value, str):
+            result = parse_time_s(value)
+        elif issubclass(named.kind, StrEnum) and isinstance(value, str):
+            # A StrEnum may know aliases through `parse`.
+            result = getattr(named.kind, "parse", named.kind)(value)
+        elif issubclass(named.kind, Path) and isinstance(value, str | Path):
+            result = folder / Path(value).expanduser()
+        elif issubclass(named.kind, Mapping) and isinstance(value, Mapping):
+            result = {str(key): str(entry) for key, entry in value.items()}
+    except ValueError as exc:
+        raise ConfigError(f"{where}{named.name}: {exc}") from None
     _check_value(named, result, where)
     return result
+
+
+def parse_time_s(text: str) -> float:
+    """Read seconds, MM:SS or HH:MM:SS; the last part may have a fraction.
+
+    >>> parse_time_s("01:02:03.5"), parse_time_s("2:03"), parse_time_s("7.25")
+    (3723.5, 123.0, 7.25)
+    """
+    if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text.strip()):
+        raise ValueError(f"got {text!r}, expected seconds or HH:MM:SS, such as 75.5 or 00:01:15.5.")
+    seconds = 0.0
+    parts = text.strip().split(":")
+    for part in parts:
+        seconds = seconds * 60 + float(part)
+    if any(float(part) >= 60 for part in parts[1:]):
+        raise ValueError(f"got {text!r}, expected minutes and seconds under 60.")
+    return seconds
 
 
 def _check_value(named: NamedSetting, value: Any, where: str) -> None:

@@ -16,6 +16,7 @@ class RangeConfig:
         low=0,
         flags=("--start",),
         metavar="TIME",
+        is_time=True,
         help="Begin at this time, in seconds or HH:MM:SS",
     )
     end_s: float | None = setting(
@@ -24,6 +25,7 @@ class RangeConfig:
         low_open=True,
         flags=("--end",),
         metavar="TIME",
+        is_time=True,
         help="Stop before this time, in seconds or HH:MM:SS",
     )
 

@@ -23,6 +23,4 @@ class Direction(StrEnum):
         try:
             return aliases[text.strip().lower()]
         except KeyError:
-            raise ValueError(
-                f"direction: got {text!r}, expected mask (AtoB) or unmask (BtoA)."
-            ) from None
+            raise ValueError(f"got {text!r}, expected mask (AtoB) or unmask (BtoA).") from None

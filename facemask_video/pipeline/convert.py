@@ -11,8 +11,7 @@ from facemask_video.classify.stage import GateFaces
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
-from facemask_video.core.errors import ConfigError
-from facemask_video.pipeline.load import Networks, load_networks
+from facemask_video.pipeline.load import Finder, Networks, load_finder, load_networks
 from facemask_video.pipeline.output_layout import COLUMNS, lay_out
 from facemask_video.pipeline.output_paths import check_targets
 from facemask_video.pipeline.plan import expected_frames
@@ -27,6 +26,8 @@ from facemask_video.pipeline.report import (
 from facemask_video.pipeline.timing import Steps
 from facemask_video.pipeline.track_source import follow_faces
 from facemask_video.pipeline.tracks_file import blended_faces, create_tracks, open_tracks
+from facemask_video.track import Sidecar
+from facemask_video.translate.device import pick_device
 from facemask_video.translate.stage import TranslateFaces
 from facemask_video.video import VideoReader, VideoWriter
 
@@ -89,7 +90,11 @@ def convert(
             )
             check_targets(source, target, config)
             tracks = open_tracks(reader, config)
-            networks = networks or load_networks(config, reader.info)
+            networks = networks or load_networks(config)
+            by: Finder | Sidecar | None = networks.finder if tracks is None else tracks
+            if by is None:
+                device = pick_device(networks.device["device"])
+                by = load_finder(config.detect, reader.info, device)
             sidecar = None
             if config.output.tracks_out is not None:
                 sidecar = steps.enter_context(
@@ -103,16 +108,8 @@ def convert(
         steady = SteadyFaces(temporal=composite.temporal)
         blend = BlendFaces(coverage=composite.coverage)
 
-        if tracks is not None:
-            whole = tracks.is_range(video.start_s, video.end_s)
-            tracked = follow_faces(reader, config, steps, by=tracks, whole=whole)
-        else:
-            if networks.finder is None:
-                raise ConfigError(
-                    "networks: their finder is None, so nothing looks for faces; load networks "
-                    "with one, or give a tracks file."
-                )
-            tracked = follow_faces(reader, config, steps, by=networks.finder)
+        whole = tracks is None or tracks.is_range(video.start_s, video.end_s)
+        tracked = follow_faces(reader, config, steps, by=by, whole=whole)
         followed = steps.step("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
         cropped = steps.step("align", align(followed))
         if networks.gate is not None:

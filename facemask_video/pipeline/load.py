@@ -9,7 +9,7 @@ import torch
 
 from facemask_video.classify.mask_classifier import Gate, default_gate
 from facemask_video.classify.stage import FaceGate
-from facemask_video.config import ConvertConfig, DetectConfig
+from facemask_video.config import DetectConfig, TranslationConfig
 from facemask_video.core.frame import VideoInfo
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.detector import Detector
@@ -34,10 +34,10 @@ class Finder:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """What finds faces and what translates them.
+    """What finds faces and what translates them; serves any number of videos and pictures.
 
     Attributes:
-        finder: Looks for faces; None where a tracks sidecar says where they are.
+        finder: Looks for faces; None loads one for each video, as it depends on the video's size.
         translator: The generator.
         gate: Tells masked faces from bare ones; None where every face is translated.
         weights: Its file and card, as plain data; ``sha256`` is one of the keys.
@@ -51,7 +51,7 @@ class Networks:
     device: dict[str, str]
 
 
-def weights_path(config: ConvertConfig) -> Path:
+def weights_path(config: TranslationConfig) -> Path:
     """Return the weights file asked for, or the shipped one for the direction and quality.
 
     Raises:
@@ -61,8 +61,8 @@ def weights_path(config: ConvertConfig) -> Path:
     return given or default_weights(config.direction, quality or "standard")
 
 
-def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:
-    """Load the networks for one video.
+def load_networks(config: TranslationConfig) -> Networks:
+    """Load the networks for one direction.
 
     Raises:
         WeightsError: The weights are missing, damaged or made for something else.
@@ -74,11 +74,10 @@ def load_networks(config: ConvertConfig, info: VideoInfo) -> Networks:
     translator = Translator.load(
         path, direction=config.direction, device=device, precision=precision
     )
-    finder = load_finder(config.detect, info, device) if config.replay.tracks is None else None
     weights = {"path": str(path), **dataclasses.asdict(translator.card)}
     described = {"device": str(device), "precision": precision}
     gate = load_gate(config.translate.gate, device)
-    return Networks(finder, translator, gate, weights, described)
+    return Networks(None, translator, gate, weights, described)
 
 
 def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> Finder:

@@ -13,7 +13,7 @@ from facemask_video.detect.propagate import SEARCH_FRAMES
 from facemask_video.detect.shot_boundary import ShotBoundaryDetector
 from facemask_video.detect.size import detect_size_px, to_frame_px
 from facemask_video.detect.stage import DetectFaces
-from tests.fakes import FakeFrame, detection_at
+from tests.fakes import ArrayFrame, detection_at
 
 WIDTH, HEIGHT = 160, 120
 
@@ -60,7 +60,7 @@ class SeesSquares:
         return [detection_at(columns.mean() + x0 + 0.5, rows.mean() + y0 + 0.5, 20, score=score)]
 
 
-def frames(centres: Iterable[tuple[float, float] | None]) -> Iterator[FakeFrame]:
+def frames(centres: Iterable[tuple[float, float] | None]) -> Iterator[ArrayFrame]:
     """A square of 20 px on grey, where a centre is given."""
     for index, centre in enumerate(centres):
         image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
@@ -68,7 +68,7 @@ def frames(centres: Iterable[tuple[float, float] | None]) -> Iterator[FakeFrame]
             x, y = round(centre[0]) - 10, round(centre[1]) - 10
             image[max(y, 0) : y + 20, max(x, 0) : x + 20, 1] = 255
         image[0, 0] = index
-        yield FakeFrame(image, index, index, Fraction(1, 25))
+        yield ArrayFrame(image, index, index, Fraction(1, 25))
 
 
 def run(
@@ -159,7 +159,7 @@ def test_no_face_is_followed_across_a_shot_boundary() -> None:
     scenes = [rng.integers(0, 255, (6, 8, 3), dtype=np.uint8) for _ in range(2)]
     pictures = [np.kron(scene, np.ones((20, 20, 1), np.uint8)) for scene in scenes]
     source = [
-        FakeFrame(pictures[index >= 23], index, index, Fraction(1, 25)) for index in range(40)
+        ArrayFrame(pictures[index >= 23], index, index, Fraction(1, 25)) for index in range(40)
     ]
     out = list(DetectFaces(SeesSquares(), max_side_px=WIDTH, detect_every=0)(source))
     assert [item.frame.index for item in out if item.starts_shot] == [23]
@@ -189,7 +189,7 @@ def test_a_plain_detector_runs_on_every_frame() -> None:
 def test_frames_held_are_bounded_by_two_groups() -> None:
     taken = 0
 
-    def counted() -> Iterator[FakeFrame]:
+    def counted() -> Iterator[ArrayFrame]:
         nonlocal taken
         for frame in frames(STEADY):
             taken += 1
@@ -201,7 +201,7 @@ def test_frames_held_are_bounded_by_two_groups() -> None:
 
 
 def test_a_change_of_size_begins_anew() -> None:
-    small = [FakeFrame(np.full((60, 80, 3), 90, np.uint8), 5 + index) for index in range(5)]
+    small = [ArrayFrame(np.full((60, 80, 3), 90, np.uint8), 5 + index) for index in range(5)]
     out = list(
         DetectFaces(SeesSquares(), max_side_px=WIDTH, detect_every=0)([*frames([None] * 5), *small])
     )

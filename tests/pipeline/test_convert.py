@@ -18,7 +18,7 @@ from facemask_video.config import (
     VideoConfig,
 )
 from facemask_video.core.direction import Direction
-from facemask_video.core.errors import ConfigError, VideoReadError, VideoWriteError
+from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.faces import Crop, Detection, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
@@ -288,15 +288,6 @@ def test_a_report_that_is_asked_for_is_written(source: Path, tmp_path: Path) -> 
     )
 
     assert json.loads(path.read_text())["frames"] == report.frames
-
-
-def test_networks_that_find_no_faces_are_refused(source: Path, tmp_path: Path) -> None:
-    networks = dataclasses.replace(fake_networks(_detector()), finder=None)
-
-    with pytest.raises(ConfigError, match="nothing looks for faces"):
-        convert(source, tmp_path / "out.mkv", _config(), networks=networks)
-
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_stage_is_left_out_of_a_report() -> None:

@@ -25,7 +25,7 @@ from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.track import Tracker, TrackFaces
 from facemask_video.translate.stage import TranslateFaces
 from tests.fakes import (
-    FakeFrame,
+    ArrayFrame,
     InvertTranslator,
     ScriptedDetector,
     ScriptedGate,
@@ -46,7 +46,7 @@ class StageContract:
     def make_stage(self) -> Stage[Any, Any]:
         raise NotImplementedError
 
-    def make_item(self, frame: FakeFrame) -> Any:
+    def make_item(self, frame: ArrayFrame) -> Any:
         raise NotImplementedError
 
     def items(self, n_frames: int) -> list[Any]:
@@ -112,9 +112,9 @@ class StageContract:
         assert most_held <= self.held_frames
 
 
-def _frame_of(item: Any) -> FakeFrame:
-    frame = item if isinstance(item, FakeFrame) else item.frame
-    assert isinstance(frame, FakeFrame)
+def _frame_of(item: Any) -> ArrayFrame:
+    frame = item if isinstance(item, ArrayFrame) else item.frame
+    assert isinstance(frame, ArrayFrame)
     return frame
 
 
@@ -126,7 +126,7 @@ class TestDetectFaces(StageContract):
         detector = ScriptedDetector([detection_at(80, 60, 50)], frame_width_px=160)
         return DetectFaces(detector, max_side_px=80, detect_every=0, batch_frames=4)
 
-    def make_item(self, frame: FakeFrame) -> FakeFrame:
+    def make_item(self, frame: ArrayFrame) -> ArrayFrame:
         return frame
 
 
@@ -136,7 +136,7 @@ class TestTrackFaces(StageContract):
     def make_stage(self) -> Stage[Any, Any]:
         return TrackFaces(Tracker(look_ahead=5))
 
-    def make_item(self, frame: FakeFrame) -> DetectedFrame:
+    def make_item(self, frame: ArrayFrame) -> DetectedFrame:
         return DetectedFrame(frame, (detection_at(80, 60, 50),))
 
 
@@ -146,7 +146,7 @@ class TestAlignFaces(StageContract):
     def make_stage(self) -> Stage[Any, Any]:
         return AlignFaces(crop_size_px=_CROP_PX)
 
-    def make_item(self, frame: FakeFrame) -> TrackedFrame:
+    def make_item(self, frame: ArrayFrame) -> TrackedFrame:
         return TrackedFrame(frame, (tracked_at(80, 60, 50),))
 
     def test_a_face_whose_landmarks_coincide_is_passed_over(self) -> None:
@@ -159,7 +159,7 @@ class TestAlignFaces(StageContract):
         assert [crop.face.track_id for crop in out.crops] == [TrackId(0)]
 
 
-def _cropped(frame: FakeFrame, n_faces: int = 1) -> CroppedFrame:
+def _cropped(frame: ArrayFrame, n_faces: int = 1) -> CroppedFrame:
     faces = [tracked_at(60 + 20 * index, 60, 40, track_id=index) for index in range(n_faces)]
     return CroppedFrame(frame, tuple(cut_crop(frame, face, _CROP_PX) for face in faces))
 
@@ -170,7 +170,7 @@ class TestTranslateFaces(StageContract):
     def make_stage(self) -> Stage[Any, Any]:
         return TranslateFaces(InvertTranslator(_CROP_PX), batch_size=4)
 
-    def make_item(self, frame: FakeFrame) -> CroppedFrame:
+    def make_item(self, frame: ArrayFrame) -> CroppedFrame:
         # Frames without a face among them, and one with more faces than a batch holds.
         return _cropped(frame, n_faces=(0, 1, 6, 0, 2)[frame.index % 5])
 
@@ -210,7 +210,7 @@ class TestGateFaces(StageContract):
     def make_stage(self) -> Stage[Any, Any]:
         return GateFaces(ScriptedGate([0.9]), direction=Direction.UNMASK, look_ahead=4)
 
-    def make_item(self, frame: FakeFrame) -> CroppedFrame:
+    def make_item(self, frame: ArrayFrame) -> CroppedFrame:
         return _cropped(frame, n_faces=(0, 1, 3)[frame.index % 3])
 
     @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ class TestSteadyFaces(StageContract):
     def make_stage(self) -> Stage[Any, Any]:
         return SteadyFaces(temporal=0.5)
 
-    def make_item(self, frame: FakeFrame) -> TranslatedFrame:
+    def make_item(self, frame: ArrayFrame) -> TranslatedFrame:
         return _translated(frame)
 
     def test_zero_leaves_the_crops_alone(self) -> None:
@@ -326,7 +326,7 @@ def _said(out: list[CroppedFrame]) -> list[tuple[int, int, str | None, bool | No
     ]
 
 
-def _translated(frame: FakeFrame, alpha: float = 1.0) -> TranslatedFrame:
+def _translated(frame: ArrayFrame, alpha: float = 1.0) -> TranslatedFrame:
     crops = InvertTranslator(_CROP_PX, alpha).translate(_cropped(frame).crops)
     return TranslatedFrame(frame, tuple(crops))
 
@@ -337,7 +337,7 @@ class TestMatchColours(StageContract):
     def make_stage(self) -> Stage[Any, Any]:
         return MatchColours(mode="histogram")
 
-    def make_item(self, frame: FakeFrame) -> TranslatedFrame:
+    def make_item(self, frame: ArrayFrame) -> TranslatedFrame:
         return _translated(frame)
 
     def test_none_leaves_the_crops_alone(self) -> None:
@@ -354,7 +354,7 @@ class TestBlendFaces(StageContract):
     def make_stage(self) -> Stage[Any, Any]:
         return BlendFaces(coverage=0.9)
 
-    def make_item(self, frame: FakeFrame) -> TranslatedFrame:
+    def make_item(self, frame: ArrayFrame) -> TranslatedFrame:
         return _translated(frame)
 
     def test_only_the_region_changes(self) -> None:
@@ -396,5 +396,5 @@ class TestPrefetch(StageContract):
     def make_stage(self) -> Stage[Any, Any]:
         return lambda items, /: prefetch(iter(items), depth=2, name="test")
 
-    def make_item(self, frame: FakeFrame) -> FakeFrame:
+    def make_item(self, frame: ArrayFrame) -> ArrayFrame:
         return frame

@@ -11,13 +11,13 @@ from facemask_video.pipeline.load import Finder
 from facemask_video.pipeline.timing import Steps
 from facemask_video.pipeline.track_source import FRAMES_HELD, follow_faces
 from facemask_video.video import VideoReader
-from tests.fakes import FakeFrame, ScriptedDetector, detection_at
+from tests.fakes import ArrayFrame, ScriptedDetector, detection_at
 
 N_FRAMES = 120
 
 
 @dataclass(frozen=True, eq=False)
-class _Counted(FakeFrame):
+class _Counted(ArrayFrame):
     """Counts how many of it are alive."""
 
     alive: ClassVar[int] = 0

@@ -9,7 +9,7 @@ import pytest
 from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace
 from facemask_video.core.geometry import overlap_coefficient
 from facemask_video.track import Tracker, TrackFaces, tracker
-from tests.fakes import FakeFrame
+from tests.fakes import ArrayFrame
 from tests.track.drawn import Place, TimedFrame, centre, detection, times, track
 
 RNG_SEED = 11
@@ -53,7 +53,7 @@ def test_people_who_meet_and_turn_back_are_told_apart_by_their_looks(
             image[y - 90 : y + 200, max(0, x - 70) : x + 70] = colour
         # The first stands in front of the second while they overlap.
         seen = [detection(place, rng, noise=0.006) for place in places]
-        frame = FakeFrame(image, index, index, Fraction(1, 30))
+        frame = ArrayFrame(image, index, index, Fraction(1, 30))
         items.append(DetectedFrame(frame, tuple(seen[:1] if apart < 45 else seen)))
         truth.append(places)
     out = list(TrackFaces(Tracker())(items))

@@ -1,0 +1,344 @@
+"""The functions of the Python interface: one for each thing that the command line does.
+
+Paths are `str` or `Path`. Options are keyword arguments called as those of the command line,
+``detect_every=5`` for ``--detect-every 5``, with the same values and defaults; times may be numbers
+or ``"00:01:30"``. An option that does not exist is a `TypeError` naming the nearest one. Everything
+else that can go wrong is a `FacemaskVideoError` whose message is one line.
+
+Nothing heavy is imported before a function that needs it is called.
+"""
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from facemask_video.config import (
+    ConvertConfig,
+    ExtractConfig,
+    GeneratorConfig,
+    ImageConfig,
+    TracksConfig,
+)
+from facemask_video.config.settings import (
+    Config,
+    build,
+    read_options,
+    read_toml,
+    settings_of,
+    values_of,
+)
+from facemask_video.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from facemask_video.core.frame import ImageU8, VideoInfo
+    from facemask_video.extract.finalize import SetReport
+    from facemask_video.pipeline.load import Networks
+    from facemask_video.pipeline.report import ConversionReport, TrackingReport
+    from facemask_video.provenance import Provenance
+    from facemask_video.verify import VerifyReport
+
+OnProgress = Callable[[int, int | None], None]
+"""Called with frames done, and frames in all where that is known."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _with_options_of(config: type) -> Callable[[Function], Function]:
+    """Show a configuration's options in a function's signature in place of ``**options``."""
+
+    def decorate(function: Function) -> Function:
+        signature = inspect.signature(function)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        options = [
+            inspect.Parameter(
+                named.option,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=_shown_default(named.default, zero_is_auto=named.setting.zero_is_auto),
+                annotation=named.kind | None if named.optional else named.kind,
+            )
+            for named in settings_of(config)
+            if named.option not in signature.parameters
+        ]
+        shown = signature.replace(parameters=own + options)
+        cast(Any, function).__signature__ = shown
+        return function
+
+    return decorate
+
+
+def _shown_default(default: object, *, zero_is_auto: bool) -> object:
+    return "auto" if zero_is_auto else default
+
+
+@_with_options_of(ConvertConfig)
+def convert_video(
+    source: str | Path,
+    target: str | Path | None = None,
+    *,
+    config: ConvertConfig | str | Path | None = None,
+    networks: "Networks | None" = None,
+    progress: OnProgress | None = None,
+    **options: object,
+) -> "ConversionReport":
+    """Translate every face of a video and change nothing else, as ``facemask-video convert``.
+
+    Args:
+        source: Video to read.
+        target: Video to write; beside the source, with _masked or _unmasked in its name, where
+            None. It appears when it is complete, or not at all.
+        config: Settings that the options are laid over: a TOML file's, or a configuration.
+        networks: What `load_networks` returned, for the same direction; loaded anew where None.
+        progress: Called after each frame written.
+        **options: See ``facemask-video convert --help``; ``direction`` must be given.
+
+    Raises:
+        TypeError: There is no such option, or one of those of `load_networks` beside ``networks``.
+        ConfigError: A value is not accepted.
+        VideoReadError: The source cannot be read to its end.
+        VideoWriteError: The target exists and ``overwrite`` is not given, or cannot be written.
+        WeightsError: The generator's weights are missing or made for something else.
+        DeviceError: The device or precision asked for is not there.
+        TracksError: The file given as ``tracks`` belongs to another video.
+
+    >>> report = convert_video("in.mp4", "out.mp4", direction="mask", quality="fast", end=0.12)
+    >>> report.frames, report.faces_changed
+    (3, 3)
+    """
+    from facemask_video.pipeline.plan import make_plan
+
+    settings = _settings(ConvertConfig, config, options, "convert_video")
+    if networks is not None:
+        _check_networks(networks, settings, options, "convert_video")
+    plan = make_plan(Path(source), None if target is None else Path(target), settings)
+    # Loads torch, which takes seconds: not before the plan is known to be sound.
+    from facemask_video.pipeline.convert import convert
+
+    return convert(Path(source), plan.target, settings, on_progress=progress, networks=networks)
+
+
+@_with_options_of(GeneratorConfig)
+def load_networks(**options: object) -> "Networks":
+    """Load the networks of one direction, to be passed to several calls.
+
+    Args:
+        **options: ``direction``, which must be given, and the options of ``facemask-video convert
+            --help`` under "Generator".
+
+    Raises:
+        TypeError: There is no such option.
+        ConfigError: A value is not accepted.
+        WeightsError: The weights are missing, damaged or made for something else.
+        DeviceError: The device or precision asked for is not there.
+
+    >>> networks = load_networks(direction="mask", quality="fast")
+    >>> for name in ("in.mp4", "other.mp4"):
+    ...     report = convert_video(name, direction="mask", networks=networks, end=0.12)
+    >>> report.output["path"]
+    'other_masked.mp4'
+    """
+    settings = _settings(GeneratorConfig, None, options, "load_networks")
+    from facemask_video.pipeline.load import load_networks as load
+
+    return load(settings)
+
+
+@_with_options_of(ImageConfig)
+def translate_image(
+    image: "ImageU8", *, networks: "Networks | None" = None, **options: object
+) -> "ImageU8":
+    """Translate every face of one picture.
+
+    Args:
+        image: RGB, uint8, shape (height, width, 3); not changed.
+        networks: What `load_networks` returned, for the same direction; loaded anew where None.
+        **options: Those of ``facemask-video convert --help`` under "Generator", "Finding faces",
+            "Which faces" and "Blending"; ``direction`` must be given. ``detect_every``,
+            ``detect_size``, ``temporal`` and ``batch_size`` change nothing.
+
+    Returns:
+        A new array of the same shape; pixels outside the faces are those of ``image``.
+
+    Raises:
+        TypeError: There is no such option, or one of those of `load_networks` beside ``networks``.
+        ValueError: ``image`` is no such array.
+        ConfigError: A value is not accepted.
+        WeightsError: The generator's weights are missing or made for something else.
+        DeviceError: The device or precision asked for is not there.
+
+    >>> import cv2
+    >>> image = cv2.cvtColor(cv2.imread("face.png"), cv2.COLOR_BGR2RGB)
+    >>> masked = translate_image(image, direction="mask", quality="fast")
+    >>> masked.shape == image.shape, bool((masked != image).any())
+    (True, True)
+    """
+    settings = _settings(ImageConfig, None, options, "translate_image")
+    if networks is not None:
+        _check_networks(networks, settings, options, "translate_image")
+    from facemask_video.pipeline.load import load_networks as load
+    from facemask_video.pipeline.picture import translate_picture
+
+    return translate_picture(image, settings, networks or load(settings))
+
+
+@_with_options_of(TracksConfig)
+def track_video(
+    source: str | Path,
+    target: str | Path,
+    *,
+    config: TracksConfig | str | Path | None = None,
+    progress: OnProgress | None = None,
+    **options: object,
+) -> "TrackingReport":
+    """Find and follow the faces of a video and write where they are, as ``facemask-video track``.
+
+    Args:
+        source: Video to read.
+        target: File to write, one JSON object a line; `convert_video` takes it as ``tracks``.
+        config: Settings that the options are laid over: a TOML file's, or a configuration.
+        progress: Called after each frame.
+        **options: See ``facemask-video track --help``.
+
+    Raises:
+        TypeError: There is no such option.
+        ConfigError: A value is not accepted.
+        VideoReadError: The source cannot be read to its end.
+        VideoWriteError: The target exists and ``overwrite`` is not given, or cannot be written.
+        DeviceError: The device asked for is not there.
+
+    >>> report = track_video("in.mp4", "faces.jsonl", end=0.12)
+    >>> report.tally.frames, report.tally.faces
+    (3, 3)
+    """
+    settings = _settings(TracksConfig, config, options, "track_video")
+    from facemask_video.pipeline.track import track_video as track
+
+    return track(Path(source), Path(target), settings, on_progress=progress)
+
+
+@_with_options_of(ExtractConfig)
+def extract_crops(
+    inputs: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    config: ExtractConfig | str | Path | None = None,
+    progress: OnProgress | None = None,
+    **options: object,
+) -> "SetReport":
+    """Cut aligned face crops out of videos and pictures, as ``facemask-video extract``.
+
+    Args:
+        inputs: A video, a picture or a folder of them, or several.
+        output: Folder of the set: a new one, or one to go on with.
+        config: Settings that the options are laid over: a TOML file's, or a configuration.
+        progress: Called after each frame of a video, and after each picture.
+        **options: See ``facemask-video extract --help``.
+
+    Returns:
+        The set; its ``failed`` names files that could not be read, which is no error here.
+
+    Raises:
+        TypeError: There is no such option.
+        ConfigError: A value is not accepted.
+        CropsError: The set cannot be written, or was made with other options; no picture or video
+            is named.
+        DeviceError: The device asked for is not there.
+
+    >>> crops = extract_crops("in.mp4", "set", best=2, min_sharpness=0, dedupe=False)
+    >>> len(crops.rows), crops.rows[0].domain
+    (2, 'bare')
+    """
+    settings = _settings(ExtractConfig, config, options, "extract_crops")
+    from facemask_video.extract.extract import extract
+
+    named = [inputs] if isinstance(inputs, str | Path) else inputs
+    return extract([Path(each) for each in named], Path(output), settings, on_progress=progress)
+
+
+def verify_video(
+    source: str | Path, output: str | Path, *, tracks: str | Path | None = None
+) -> "VerifyReport":
+    """Check that an output is its source with nothing changed but faces.
+
+    Args:
+        source: The video that was converted.
+        output: The result.
+        tracks: The file written as ``tracks_out``, which names the regions that may differ.
+
+    Raises:
+        VideoReadError: One of the files cannot be read.
+        TracksError: The tracks file is damaged.
+
+    >>> verify_video("in.mp4", "in.mp4").ok
+    True
+    """
+    from facemask_video.verify import verify
+
+    return verify(Path(source), Path(output), tracks=None if tracks is None else Path(tracks))
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a video file holds.
+
+    Attributes:
+        info: Its streams, pictures and tags.
+        provenance: How this program made it; None where the file does not say that it did.
+    """
+
+    info: "VideoInfo"
+    provenance: "Provenance | None"
+
+
+def inspect_video(file: str | Path) -> Inspection:
+    """Describe a video and say whether its faces are known to be synthetic.
+
+    Args:
+        file: Video to read.
+
+    Raises:
+        VideoReadError: It cannot be opened.
+
+    >>> about = inspect_video("in.mp4")
+    >>> about.info.width_px, about.info.height_px, about.provenance
+    (640, 360, None)
+    """
+    from facemask_video import provenance
+    from facemask_video.video import probe
+
+    info = probe(Path(file))
+    return Inspection(info, provenance.read(info.metadata))
+
+
+def _settings(
+    kind: type[Config],
+    config: Config | str | Path | None,
+    options: dict[str, object],
+    caller: str,
+) -> Config:
+    """Lay options over a file's settings, or over a configuration, or over the defaults."""
+    below: dict[str, object] = {}
+    if isinstance(config, str | Path):
+        below = read_toml(Path(config), kind)
+    elif config is not None:
+        below = values_of(config)
+    return build(kind, below, read_options(options, kind, caller))
+
+
+def _check_networks(
+    networks: "Networks",
+    settings: ConvertConfig | ImageConfig,
+    options: dict[str, object],
+    caller: str,
+) -> None:
+    of_loading = {named.option for named in settings_of(GeneratorConfig)}
+    clash = sorted((of_loading - {"direction", "batch_size"}) & options.keys())
+    if clash:
+        raise TypeError(f"{caller}() got networks and {clash[0]!r}; give that to load_networks")
+    loaded_for = networks.weights["direction"]
+    if loaded_for != settings.direction:
+        raise ConfigError(
+            f"networks: were loaded for {loaded_for}, the direction is {settings.direction}; load "
+            "those of this direction."
+        )
