@@ -3,11 +3,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import facemask_video
+from facemask_video.core.stage import Stage
 from facemask_video.pipeline.prefetch import prefetch
+from tests.fakes import ArrayFrame
+from tests.stages import StageContract
 
 
 def test_items_are_made_in_another_thread() -> None:
@@ -81,3 +85,14 @@ def test_no_other_file_starts_a_thread() -> None:
     ]
 
     assert starters == ["pipeline/prefetch.py"]
+
+
+class TestPrefetch(StageContract):
+    # Two in the queue, and one in the worker's hand.
+    held_frames = 3
+
+    def make_stage(self) -> Stage[Any, Any]:
+        return lambda items, /: prefetch(iter(items), depth=2, name="test")
+
+    def make_item(self, frame: ArrayFrame) -> ArrayFrame:
+        return frame
