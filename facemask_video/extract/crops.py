@@ -1,4 +1,4 @@
-"""A face cut out of a frame or a picture, before it is judged."""
+"""A face cropped from a frame or a picture, before it is assessed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _DIRECTIONS = np.array([[0, 1], [0, -1], [1, 0], [-1, 0]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cut:
+class CropCandidate:
     """A face and all that its frame tells of it.
 
     Attributes:
@@ -60,7 +60,7 @@ class Cut:
         return float(np.sqrt(self.face.box.area_px2))
 
     @property
-    def worth(self) -> float:
+    def quality(self) -> float:
         """How good a crop it is beside others of the same track: larger is better."""
         pose = head_pose(self.face.landmarks)
         frontal = np.cos(np.radians(pose.yaw_deg)) * np.cos(np.radians(pose.pitch_deg))
@@ -68,7 +68,7 @@ class Cut:
         return float(self.sharpness * np.sqrt(size) * frontal * self.inside)
 
 
-def make_cut(
+def make_candidate(
     crop: Crop,
     raw: ImageU8 | None,
     faces: Sequence[TrackedFace],
@@ -78,9 +78,9 @@ def make_cut(
     time_base: Fraction | None,
     width_px: int,
     height_px: int,
-) -> Cut:
+) -> CropCandidate:
     """Put together what a frame tells of one of its ``faces``."""
-    return Cut(
+    return CropCandidate(
         crop=crop,
         raw=raw,
         frame=frame,
@@ -134,6 +134,6 @@ def largest_neighbour(crop: Crop, faces: Sequence[TrackedFace]) -> float:
     return largest
 
 
-def whole_box(box: Box, width_px: int, height_px: int) -> Box:
+def pixel_box(box: Box, width_px: int, height_px: int) -> Box:
     """Return a face's box cut to the frame, with whole edges; it may be empty."""
     return geometry.round_out(geometry.clip(box, width_px, height_px))

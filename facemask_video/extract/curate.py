@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from facemask_video.config.extract import FilterConfig, SplitConfig
 from facemask_video.extract.manifest import ManifestRow
-from facemask_video.extract.perceptual_hash import repeats
+from facemask_video.extract.perceptual_hash import near_duplicates
 from facemask_video.extract.splits import split_of
 
 REASONS = {
@@ -24,8 +24,8 @@ REASONS = {
 }
 """Why crops are rejected, the weightiest first."""
 
-# What the detector's first and second look count; a first look this sure needs no second, as the
-# second cannot see some faces that a mask or the picture's edge cuts.
+# Weights of the detector's scores in the frame and in the crop; a first score this high needs no
+# second, as in the crop it misses some faces that a mask or the picture's edge hides.
 _FIRST, _SECOND = 0.7, 0.3
 _SURE = 0.95
 
@@ -39,7 +39,7 @@ _FACE_IN_EYES = 2.35
 _LEFT_BARE = 0.35
 
 
-def own_reasons(row: ManifestRow, limits: FilterConfig) -> Iterator[str]:
+def rejection_reasons(row: ManifestRow, limits: FilterConfig) -> Iterator[str]:
     """Yield why a crop is not kept by itself, whatever other crops there are."""
     if row.score < _SURE and _FIRST * row.score + _SECOND * row.second_score < limits.min_score:
         yield "no-face"
@@ -78,7 +78,7 @@ def _is_worn_wrong(row: ManifestRow) -> bool:
 
 
 def curate(
-    rows: Iterable[ManifestRow], limits: FilterConfig, division: SplitConfig
+    rows: Iterable[ManifestRow], limits: FilterConfig, splitting: SplitConfig
 ) -> list[ManifestRow]:
     """Decide anew which crops are kept and which split each belongs to.
 
@@ -88,25 +88,25 @@ def curate(
     Args:
         rows: Those of a set; ``file`` is None where the picture is gone.
         limits: What is kept.
-        division: How the set is split.
+        splitting: How the set is split.
     """
     decided: list[ManifestRow] = []
     for row in rows:
-        reasons = tuple(own_reasons(row, limits))
+        reasons = tuple(rejection_reasons(row, limits))
         if not reasons and row.file is None:
             reasons = ("not-kept",)
-        split = split_of(row, division.shares, by=division.split_by, seed=division.seed)
+        split = split_of(row, splitting.shares, by=splitting.split_by, seed=splitting.seed)
         decided.append(replace(row, rejected=reasons, split=split))
     if limits.dedupe:
-        decided = _without_repeats(decided, within=limits.dedupe_bits)
+        decided = _reject_duplicates(decided, within=limits.dedupe_bits)
     return sorted(decided, key=lambda row: row.crop)
 
 
-def _without_repeats(rows: Sequence[ManifestRow], *, within: int) -> list[ManifestRow]:
+def _reject_duplicates(rows: Sequence[ManifestRow], *, within: int) -> list[ManifestRow]:
     candidates = sorted(
         (row for row in rows if row.kept), key=lambda r: (-r.sharpness * r.face_px**0.5, r.crop)
     )
-    earlier = repeats([row.phash for row in candidates], within=within)
+    earlier = near_duplicates([row.phash for row in candidates], within=within)
     repeated = {
         row.crop for row, first in zip(candidates, earlier, strict=True) if first is not None
     }

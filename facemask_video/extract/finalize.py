@@ -10,7 +10,7 @@ from facemask_video.config.extract import SplitConfig
 from facemask_video.extract.curate import REASONS, curate
 from facemask_video.extract.folder_layouts import lay_out
 from facemask_video.extract.manifest import ManifestRow, read_manifest, write_manifest
-from facemask_video.extract.pictures import drop_empty, find_picture, settle_pictures
+from facemask_video.extract.pictures import find_picture, move_pictures, remove_empty_folders
 from facemask_video.extract.sheet import write_sheet
 
 
@@ -61,25 +61,25 @@ def curate_set(folder: Path, config: CurateConfig) -> SetReport:
     Raises:
         CropsError: It is no set, or cannot be written.
     """
-    rows = curate(in_place(folder, read_manifest(folder)), config.filter, config.split)
-    return SetReport(folder, tuple(settle(folder, rows, config.split, keep_rejected=True)))
+    rows = curate(locate_pictures(folder, read_manifest(folder)), config.filter, config.split)
+    return SetReport(folder, tuple(finalize(folder, rows, config.split, keep_rejected=True)))
 
 
-def in_place(folder: Path, rows: Iterable[ManifestRow]) -> list[ManifestRow]:
+def locate_pictures(folder: Path, rows: Iterable[ManifestRow]) -> list[ManifestRow]:
     """Return rows with the file where each crop lies now, None where it is gone."""
     return [replace(row, file=find_picture(folder, row.crop)) for row in rows]
 
 
-def settle(
-    folder: Path, rows: Iterable[ManifestRow], division: SplitConfig, *, keep_rejected: bool
+def finalize(
+    folder: Path, rows: Iterable[ManifestRow], splitting: SplitConfig, *, keep_rejected: bool
 ) -> list[ManifestRow]:
     """Bring a set's files in line with what was decided; returns the rows as written."""
-    settled = [
-        replace(row, file=settle_pictures(folder, row, keep_rejected=keep_rejected)) for row in rows
+    finalized = [
+        replace(row, file=move_pictures(folder, row, keep_rejected=keep_rejected)) for row in rows
     ]
-    drop_empty(folder)
-    lay_out(folder, settled, division.layout)
-    write_sheet(folder, settled)
+    remove_empty_folders(folder)
+    lay_out(folder, finalized, splitting.layout)
+    write_sheet(folder, finalized)
     # Last: who reads it finds everything in place.
-    write_manifest(folder, settled)
-    return settled
+    write_manifest(folder, finalized)
+    return finalized

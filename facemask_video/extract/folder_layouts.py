@@ -25,7 +25,7 @@ from facemask_video.extract.parts import landmark_picture
 DOMAINS = {"bare": "A", "masked": "B"}
 
 # What `_flat_name` makes, so that nobody's own files are taken away.
-_OURS = re.compile(r"[a-z0-9-]+_f\d{6,}-t\d{4,}\.(png|jpg)")
+_OUR_NAMES = re.compile(r"[a-z0-9-]+_f\d{6,}-t\d{4,}\.(png|jpg)")
 
 
 def lay_out(folder: Path, rows: Iterable[ManifestRow], layout: str) -> None:
@@ -91,7 +91,7 @@ def _clear(folder: Path) -> None:
             if not place.is_dir():
                 continue
             for file in place.iterdir():
-                if _OURS.fullmatch(file.name):
+                if _OUR_NAMES.fullmatch(file.name):
                     file.unlink()
             if not any(place.iterdir()):
                 place.rmdir()

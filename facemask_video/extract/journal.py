@@ -18,31 +18,31 @@ from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.core.errors import CropsError
 from facemask_video.extract.manifest import ManifestRow
 
-LEDGER = ".extract.jsonl"
+JOURNAL = ".extract.jsonl"
 FORMAT = "facemask-crops/1"
 
 
-class Ledger:
-    """The ledger of one set, open for one run at a time; a context manager.
+class Journal:
+    """The journal of one set, open for one run at a time; a context manager.
 
     Attributes:
         rows: Of every finished source, by the SHA-256 of its bytes.
     """
 
-    def __init__(self, folder: Path, how: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, fixed_options: dict[str, Any]) -> None:
         """Open or begin it.
 
         Args:
             folder: Of the set; made where it is not there.
-            how: What decides the pixels and the numbers, as plain data.
+            fixed_options: What decides the pixels and the numbers, as plain data.
 
         Raises:
             CropsError: The folder cannot be written, holds other things, is in use, or its crops
                 were cut otherwise.
         """
-        self._path = folder / LEDGER
+        self._path = folder / JOURNAL
         self.rows: dict[str, tuple[ManifestRow, ...]] = {}
-        header = {"format": FORMAT, "alignment_id": ALIGNMENT_ID, "how": how}
+        header = {"format": FORMAT, "alignment_id": ALIGNMENT_ID, "how": fixed_options}
         try:
             if folder.is_dir() and not self._path.exists() and any(folder.iterdir()):
                 raise CropsError(
@@ -64,7 +64,6 @@ class Ledger:
         self._append({"source": sha256, "rows": [asdict(row) for row in rows]})
 
     def __enter__(self) -> Self:
-        """Return the ledger."""
         return self
 
     def __exit__(
@@ -73,7 +72,6 @@ class Ledger:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close the file."""
         self._file.close()
 
     def _read(self, header: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from facemask_video.core.frame import VideoInfo
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.size import SMALLEST_FACE_PX
-from facemask_video.extract.quality_assessor import Judge, NetworkJudge
+from facemask_video.extract.quality_assessor import NetworkAssessor, QualityAssessor
 from facemask_video.extract.videos import LoadFinder
 from facemask_video.pipeline.load import Finder, load_finder
 from facemask_video.translate.device import pick_device
@@ -15,11 +15,11 @@ from facemask_video.translate.device import pick_device
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """What finds faces in videos and in pictures, and what judges their crops."""
+    """What finds faces in videos and in pictures, and what assesses their crops."""
 
     load_finder: LoadFinder
     detector: Detector
-    judge: Judge
+    assessor: QualityAssessor
 
 
 def load_networks(config: ExtractConfig) -> Networks:
@@ -37,4 +37,4 @@ def load_networks(config: ExtractConfig) -> Networks:
     detector = build_detector(
         device=device, threshold=config.detect.threshold, min_face_px=SMALLEST_FACE_PX
     )
-    return Networks(finder, detector, NetworkJudge(device, crop_size_px=config.crop.size_px))
+    return Networks(finder, detector, NetworkAssessor(device, crop_size_px=config.crop.size_px))

@@ -72,7 +72,7 @@ class ManifestRow:
             `facemask_video.extract.crops.share_inside`. Beyond the edge the crop repeats it.
         neighbour: How much of another face the crop shows, against this one, a ratio of sides.
         score: The detector's, in [0, 1].
-        second_score: Score of the detector's second look, at the crop itself, in [0, 1]; 0 where it
+        second_score: The detector's score in the crop itself, in [0, 1]; 0 where it
             sees no face in the middle.
         sharpness: See `facemask_video.extract.quality.sharpness`.
         brightness: Mean luma about the eyes, in [0, 1].
@@ -80,10 +80,10 @@ class ManifestRow:
         yaw_deg: Turn of the head towards the image's right, estimated from the landmarks.
         pitch_deg: Nod downwards, likewise.
         roll_deg: Tilt, clockwise on screen, likewise.
-        domain: ``masked`` or ``bare``, by the gate; None where it was not asked.
+        domain: ``masked`` or ``bare``, by the mask classifier; None where it was not asked.
         domain_score: How surely, in [0.5, 1].
         nose_covered: Mean probability that a mask covers the tip of the nose, in [0, 1]; None
-            where nobody was asked.
+            where no mask was looked for.
         chin_covered: Likewise of the chin.
         phash: Perceptual hash of the face, 256 bits in hex.
         split: ``train``, ``val`` or ``test``.

@@ -21,12 +21,12 @@ _EYE_HALF_AXES = (0.30, 0.17)
 _MOUTH_HALF_AXES = (0.25, 0.24)
 # The mouth's corners lie inside its ellipse: this much is added to the half-width, first number.
 
-# Half of the face's outline below the eyes, right of the middle, in eye distances: from the
+# Half of the face's contour below the eyes, right of the middle, in eye distances: from the
 # cheekbone along the jaw to the chin.
 _JAW = ((0.98, 0.25), (0.95, 0.75), (0.84, 1.15), (0.62, 1.5), (0.34, 1.74), (0.0, 1.8))
 
 _COLOURS = {
-    "outline": (255, 255, 255),
+    "contour": (255, 255, 255),
     "eyes": (0, 160, 255),
     "nose": (0, 255, 90),
     "mouth": (255, 60, 60),
@@ -43,8 +43,8 @@ def part_mask(part: str, landmarks: Points, size_px: int) -> NDArray[np.uint8]:
         size_px: Side of the crop.
     """
     plane = np.zeros((size_px, size_px), np.uint8)
-    for shape in _shapes(part, landmarks, size_px):
-        cv2.fillPoly(plane, [_fixed(shape)], 255, shift=_SHIFT)
+    for shape in _contours(part, landmarks, size_px):
+        cv2.fillPoly(plane, [_fixed_point(shape)], 255, shift=_SHIFT)
     return plane
 
 
@@ -52,20 +52,20 @@ def landmark_picture(landmarks: Points, size_px: int) -> ImageU8:
     """Return the face's lines on black, RGB, shape (S, S, 3)."""
     picture = np.zeros((size_px, size_px, 3), np.uint8)
     width = max(1, round(size_px / 128))
-    outline = _ellipse((0.5, EYE_HEIGHT + 0.5 * EYE_DISTANCE), (0.98, 1.3), size_px)
-    lines: list[tuple[str, Points, bool]] = [("outline", outline, True)]
-    lines += [("eyes", shape, True) for shape in _shapes("eyes", landmarks, size_px)]
-    lines += [("mouth", shape, True) for shape in _shapes("mouth", landmarks, size_px)]
+    contour = _ellipse((0.5, EYE_HEIGHT + 0.5 * EYE_DISTANCE), (0.98, 1.3), size_px)
+    lines: list[tuple[str, Points, bool]] = [("contour", contour, True)]
+    lines += [("eyes", shape, True) for shape in _contours("eyes", landmarks, size_px)]
+    lines += [("mouth", shape, True) for shape in _contours("mouth", landmarks, size_px)]
     bridge = landmarks[:2].mean(axis=0)
     lines.append(("nose", np.array([bridge, landmarks[2]]), False))
     for name, shape, closed in lines:
         cv2.polylines(
-            picture, [_fixed(shape)], closed, _COLOURS[name], width, cv2.LINE_AA, shift=_SHIFT
+            picture, [_fixed_point(shape)], closed, _COLOURS[name], width, cv2.LINE_AA, shift=_SHIFT
         )
     return picture
 
 
-def _shapes(part: str, landmarks: Points, size_px: int) -> Sequence[Points]:
+def _contours(part: str, landmarks: Points, size_px: int) -> Sequence[Points]:
     unit = EYE_DISTANCE * size_px
     left, right, tip, mouth_left, mouth_right = landmarks
     if part == "eyes":
@@ -95,12 +95,12 @@ def _shapes(part: str, landmarks: Points, size_px: int) -> Sequence[Points]:
 def _ellipse(
     centre: Sequence[float], half_axes: tuple[float, float], size_px: int
 ) -> NDArray[np.float64]:
-    """Return an upright ellipse's outline in px; centre in parts of the side, axes in eyes."""
+    """Return an upright ellipse's contour in px; centre in parts of the side, axes in eyes."""
     turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     round_ = np.stack([np.cos(turn) * half_axes[0], np.sin(turn) * half_axes[1]], axis=1)
     return (np.asarray(centre) + round_ * EYE_DISTANCE) * size_px
 
 
-def _fixed(points: Points) -> NDArray[np.int32]:
+def _fixed_point(points: Points) -> NDArray[np.int32]:
     """Return points for OpenCV, which counts from the middle of the first pixel."""
     return np.asarray(np.rint((points - 0.5) * 2**_SHIFT), np.int32)

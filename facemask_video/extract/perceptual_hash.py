@@ -42,7 +42,7 @@ def distances(hash_: str, others: Hashes) -> NDArray[np.int64]:
     return np.asarray(np.bitwise_count(others ^ _words(hash_)).sum(axis=1), np.int64)
 
 
-def repeats(hashes: Sequence[str], *, within: int) -> list[int | None]:
+def near_duplicates(hashes: Sequence[str], *, within: int) -> list[int | None]:
     """Tell for each crop which earlier one it repeats, None where it repeats none.
 
     A repeat is compared with no later crop: what differs from the crops that stay, stays.

@@ -11,7 +11,7 @@ from facemask_video.core import geometry
 from facemask_video.core.errors import CropsError
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pictures import write_picture
-from facemask_video.extract.crops import Cut
+from facemask_video.extract.crops import CropCandidate
 from facemask_video.extract.manifest import (
     CROPS,
     LANDMARKS,
@@ -26,26 +26,26 @@ from facemask_video.extract.manifest import (
 from facemask_video.extract.parts import landmark_picture, part_mask
 
 
-def write_pictures(folder: Path, crop: str, cut: Cut, config: CropConfig) -> str:
+def write_pictures(folder: Path, crop: str, candidate: CropCandidate, config: CropConfig) -> str:
     """Write the crop and what else is asked for of a face; returns the crop's file.
 
     Args:
         folder: Of the set.
         crop: The crop's id.
-        cut: The face.
+        candidate: The face.
         config: What is written.
 
     Raises:
         VideoWriteError: A file cannot be written.
     """
     suffix = SUFFIXES[config.format]
-    points = geometry.apply(cut.crop.frame_to_crop, cut.face.landmarks)
-    size_px = cut.crop.size_px
+    points = geometry.apply(candidate.crop.frame_to_crop, candidate.face.landmarks)
+    size_px = candidate.crop.size_px
     pictures: dict[str, ImageU8 | NDArray[np.uint8]] = {
-        picture_path(CROPS, crop, suffix): cut.crop.image
+        picture_path(CROPS, crop, suffix): candidate.crop.image
     }
-    if cut.raw is not None:
-        pictures[picture_path(RAW, crop, suffix)] = cut.raw
+    if candidate.raw is not None:
+        pictures[picture_path(RAW, crop, suffix)] = candidate.raw
     if config.landmarks:
         pictures[picture_path(LANDMARKS, crop, ".png")] = landmark_picture(points, size_px)
     for part in config.part_names:
@@ -65,7 +65,7 @@ def find_picture(folder: Path, crop: str) -> str | None:
     return None
 
 
-def settle_pictures(folder: Path, row: ManifestRow, *, keep_rejected: bool) -> str | None:
+def move_pictures(folder: Path, row: ManifestRow, *, keep_rejected: bool) -> str | None:
     """Move a crop's pictures to where its row says they belong, or remove them.
 
     Returns:
@@ -98,7 +98,7 @@ def remove_source(folder: Path, source_id: str) -> None:
             place.rmdir()
 
 
-def drop_empty(folder: Path) -> None:
+def remove_empty_folders(folder: Path) -> None:
     """Remove folders of pictures that hold nothing, from below."""
     for kind in sorted({kind.split("/")[0] for kind in _kinds(folder)}):
         places = sorted((folder / kind).rglob("*"), key=lambda place: -len(place.parts))

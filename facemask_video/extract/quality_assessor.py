@@ -1,4 +1,4 @@
-"""What networks say of crops: a second look, masked or bare, and whether a mask sits right."""
+"""What networks say of crops: detected again, masked or bare, and whether a mask is worn right."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,41 +13,43 @@ from facemask_video.core import geometry
 from facemask_video.core.faces import Detection
 from facemask_video.core.geometry import Box, Points
 from facemask_video.detect.cascade import CascadeDetector
-from facemask_video.extract.crops import Cut
-from facemask_video.extract.placement import OutlineDrawer, Placement, placement
+from facemask_video.extract.crops import CropCandidate
+from facemask_video.extract.mask_coverage import MaskCoverage, MaskSegmenter, mask_coverage
 
-# A second look sees the same face where its landmarks are this near, in eye distances, on average.
+# A second detection is of the same face where its landmarks are this near, in eye distances, on
+# average.
 _SAME_FACE = 0.35
 # In a crop of 256 px a face is 120 px wide or more.
 _SMALLEST_OF_CROP = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
-    """What is said of one crop.
+class Assessment:
+    """What networks say of one crop.
 
     Attributes:
-        second_score: Score of the detector's second look, [0, 1].
+        second_score: The detector's score for the face in its crop, in [0, 1]; 0 where it finds
+            none.
         domain: ``masked`` or ``bare``.
-        domain_score: How surely, [0.5, 1].
-        placement: Of the mask.
+        domain_score: How surely, in [0.5, 1].
+        mask_coverage: How well the mask covers nose and chin.
     """
 
     second_score: float
     domain: str
     domain_score: float
-    placement: Placement
+    mask_coverage: MaskCoverage
 
 
-class Judge(Protocol):
-    """Says of crops what no rule on pixels can."""
+class QualityAssessor(Protocol):
+    """Assesses what no rule on pixels can."""
 
-    def judge(self, cuts: Sequence[Cut]) -> list[Opinion]:
-        """Return an opinion on each crop, in order."""
+    def assess(self, candidates: Sequence[CropCandidate]) -> list[Assessment]:
+        """Return an assessment of each crop, in order."""
         ...
 
 
-class NetworkJudge:
+class NetworkAssessor:
     """Asks the shipped networks.
 
     Args:
@@ -68,54 +70,61 @@ class NetworkJudge:
             stage_thresholds=(0.5, 0.5),
         )
         self._gate = Gate.load(default_gate(), device=device)
-        self._outlines = OutlineDrawer(device)
+        self._segmenter = MaskSegmenter(device)
 
-    def judge(self, cuts: Sequence[Cut]) -> list[Opinion]:
-        """Return an opinion on each crop, in order; all of one size."""
-        if not cuts:
+    def assess(self, candidates: Sequence[CropCandidate]) -> list[Assessment]:
+        """Return an assessment of each crop, in order; all of one size."""
+        if not candidates:
             return []
-        images = [cut.crop.image for cut in cuts]
-        expected = [geometry.apply(cut.crop.frame_to_crop, cut.face.landmarks) for cut in cuts]
-        seconds = self._second_scores(cuts, expected)
+        images = [candidate.crop.image for candidate in candidates]
+        expected = [
+            geometry.apply(candidate.crop.frame_to_crop, candidate.face.landmarks)
+            for candidate in candidates
+        ]
+        seconds = self._second_scores(candidates, expected)
         masked = self._gate.masked_scores(images)
-        outlines = self._outlines.draw(images)
+        segmentations = self._segmenter.segment(images)
         return [
-            Opinion(
+            Assessment(
                 second_score=second,
                 domain="masked" if score > 0.5 else "bare",
                 domain_score=max(score, 1 - score),
-                placement=placement(outline, points / cut.crop.size_px),
+                mask_coverage=mask_coverage(segmentation, points / candidate.crop.size_px),
             )
-            for cut, points, second, score, outline in zip(
-                cuts, expected, seconds, masked, outlines, strict=True
+            for candidate, points, second, score, segmentation in zip(
+                candidates, expected, seconds, masked, segmentations, strict=True
             )
         ]
 
-    def _second_scores(self, cuts: Sequence[Cut], expected: Sequence[Points]) -> list[float]:
-        """Look at the whole crop, and closely at where the face should be; the better look counts.
+    def _second_scores(
+        self, candidates: Sequence[CropCandidate], expected: Sequence[Points]
+    ) -> list[float]:
+        """Detect in the whole crop, and refine where the face should be; the better score counts.
 
-        A face that fills the crop may be missed by the first network, which the close look leaves
+        A face that fills the crop may be missed by the first network, which refining leaves
         out; a pattern that only looks like a face when it is small is one in neither.
         """
-        images = [cut.crop.image for cut in cuts]
-        boxes = [_box_in_crop(cut) for cut in cuts]
-        whole = self._detector.detect(images)
+        images = [candidate.crop.image for candidate in candidates]
+        boxes = [_box_in_crop(candidate) for candidate in candidates]
+        in_whole = self._detector.detect(images)
         near = self._detector.refine(images, [[box] for box in boxes])
         return [
             max(
-                (face.score for face in (*far, *close) if _is_same(face, points, cut)),
+                (face.score for face in (*far, *close) if _is_same(face, points, candidate)),
                 default=0.0,
             )
-            for far, close, points, cut in zip(whole, near, expected, cuts, strict=True)
+            for far, close, points, candidate in zip(
+                in_whole, near, expected, candidates, strict=True
+            )
         ]
 
 
-def _is_same(found: Detection, expected: Points, cut: Cut) -> bool:
+def _is_same(found: Detection, expected: Points, candidate: CropCandidate) -> bool:
     apart = np.hypot(*(found.landmarks - expected).T).mean()
-    return bool(apart < _SAME_FACE * EYE_DISTANCE * cut.crop.size_px)
+    return bool(apart < _SAME_FACE * EYE_DISTANCE * candidate.crop.size_px)
 
 
-def _box_in_crop(cut: Cut) -> Box:
+def _box_in_crop(candidate: CropCandidate) -> Box:
     return geometry.bounding_box(
-        geometry.apply(cut.crop.frame_to_crop, geometry.corners(cut.face.box))
+        geometry.apply(candidate.crop.frame_to_crop, geometry.corners(candidate.face.box))
     )

@@ -1,4 +1,4 @@
-"""Which sights of a face become crops: every so often, or the best of each track."""
+"""Which observations of a face become crops: every so often, or the best of each track."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,16 +10,16 @@ import numpy as np
 from facemask_video.core.frame import Frame
 
 
-class Valued(Protocol):
+class HasQuality(Protocol):
     """What can be compared with others of its track."""
 
     @property
-    def worth(self) -> float:
+    def quality(self) -> float:
         """Larger is better."""
         ...
 
 
-Item = TypeVar("Item", bound=Valued)
+Item = TypeVar("Item", bound=HasQuality)
 
 
 class EveryNth:
@@ -51,7 +51,7 @@ class EveryNth:
 
 @dataclass(slots=True)
 class _Track(Generic[Item]):
-    """The best of each stretch of one track's time, stretches numbered from its first sight."""
+    """The best of each stretch of one track's time, numbered from its first observation."""
 
     begins_s: float
     stretch_s: float
@@ -60,15 +60,15 @@ class _Track(Generic[Item]):
 
 
 class BestOfTracks(Generic[Item]):
-    """Keeps the best sights of each track, spread over its time; give it sights in their order.
+    """Keeps the best observations of each track, spread over its time; offer them in their order.
 
-    A track's time is cut into equal stretches, of which the best sight each is held; where there
-    would be more than ``2 * count``, stretches double. So at most that many are held for a track,
-    however long it is. When it ends, its stretches are dealt out to ``count`` neighbourhoods and
-    the best of each is given out.
+    A track's time is cut into equal stretches, of which the best observation each is held; where
+    there would be more than ``2 * count``, stretches double. So at most that many are held for a
+    track, however long it is. When it ends, its stretches are dealt out to ``count`` neighbourhoods
+    and the best of each is given out.
 
     Args:
-        count: Sights of each track, >= 1.
+        count: Observations of each track, >= 1.
         ends_after_s: A track not seen for longer has ended.
     """
 
@@ -82,20 +82,20 @@ class BestOfTracks(Generic[Item]):
         self._tracks: dict[int, _Track[Item]] = {}
 
     def offer(self, track_id: int, time_s: float, item: Item) -> None:
-        """Take a sight of a track; its time is never before the last one's."""
+        """Take an observation of a track; its time is never before the last one's."""
         track = self._tracks.setdefault(
             track_id, _Track(time_s, self._FIRST_STRETCH_S, last_s=time_s)
         )
         track.last_s = time_s
         stretch = int((time_s - track.begins_s) / track.stretch_s)
         best = track.best.get(stretch)
-        if best is None or item.worth > best.worth:
+        if best is None or item.quality > best.quality:
             track.best[stretch] = item
         while len(track.best) > 2 * self._count:
             self._double(track)
 
     def ended(self, time_s: float) -> Iterator[Item]:
-        """Yield the chosen sights of the tracks that have ended by now, and forget them."""
+        """Yield the chosen observations of the tracks that have ended by now, and forget them."""
         over = [
             track_id
             for track_id, track in self._tracks.items()
@@ -116,10 +116,10 @@ class BestOfTracks(Generic[Item]):
         halves, track.best = track.best, {}
         for stretch, item in halves.items():
             other = track.best.get(stretch // 2)
-            if other is None or item.worth > other.worth:
+            if other is None or item.quality > other.quality:
                 track.best[stretch // 2] = item
 
     def _chosen(self, track: _Track[Item]) -> Iterator[Item]:
         in_order = [track.best[stretch] for stretch in sorted(track.best)]
         for part in np.array_split(np.arange(len(in_order)), min(self._count, len(in_order))):
-            yield max((in_order[index] for index in part), key=lambda item: item.worth)
+            yield max((in_order[index] for index in part), key=lambda item: item.quality)

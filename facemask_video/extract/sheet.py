@@ -109,7 +109,7 @@ def _figure(folder: Path, row: ManifestRow) -> str:
         row.source,
         f"frame {row.frame}, track {row.track}" if row.pts is not None else f"face {row.track}",
         f"{row.face_px:.0f} px, sharpness {row.sharpness:.2f}, brightness {row.brightness:.2f}",
-        f"score {row.score:.2f}, second look {row.second_score:.2f}, inside {row.inside:.2f}",
+        f"score {row.score:.2f}, in the crop {row.second_score:.2f}, inside {row.inside:.2f}",
         f"yaw {row.yaw_deg:.0f}, pitch {row.pitch_deg:.0f}, roll {row.roll_deg:.0f}",
     ]
     if row.domain is not None:

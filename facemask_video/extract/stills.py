@@ -1,4 +1,4 @@
-"""Cut crops out of a picture: every face in it, by the detector and the align code of a video."""
+"""Crop the faces of a picture: every face in it, by the detector and the align code of a video."""
 
 from pathlib import Path
 
@@ -12,15 +12,15 @@ from facemask_video.core.geometry import Box
 from facemask_video.core.pictures import read_picture
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.picture import choose_faces, find_in_picture
-from facemask_video.extract.crops import Cut, make_cut, whole_box
+from facemask_video.extract.crops import CropCandidate, make_candidate, pixel_box
 
 
-def cut_picture(path: Path, config: ExtractConfig, detector: Detector) -> list[Cut]:
+def crop_picture(path: Path, config: ExtractConfig, detector: Detector) -> list[CropCandidate]:
     """Return a crop of every face of a picture, best first.
 
     Args:
         path: The picture.
-        config: What is cut; of detection only the size and the choice of faces have a part.
+        config: What is cropped; of detection only the size and the choice of faces have a part.
         detector: Finds the faces.
 
     Raises:
@@ -31,16 +31,16 @@ def cut_picture(path: Path, config: ExtractConfig, detector: Detector) -> list[C
     found = find_in_picture(picture, detector, min_face_px=config.detect.min_face_px)
     largest = config.select.faces == "largest"
     faces = choose_faces(found, largest=largest, max_faces=config.select.max_faces)
-    # Weak detections are tried as crops, where a second look decides; until then they are nobody.
+    # Weak detections are tried as crops, where a second one decides; until then they are nobody.
     sure = [face for face in faces if face.score >= config.detect.threshold]
-    cuts = []
+    candidates = []
     for face in faces:
         try:
             image, to_crop = cut_from_image(picture, face.landmarks, config.crop.size_px)
         except ValueError:
             continue  # landmarks that coincide: a false one
-        cuts.append(
-            make_cut(
+        candidates.append(
+            make_candidate(
                 Crop(image, to_crop, face),
                 _raw(picture, face.box) if config.crop.raw else None,
                 [face, *(other for other in sure if other is not face)],
@@ -51,10 +51,10 @@ def cut_picture(path: Path, config: ExtractConfig, detector: Detector) -> list[C
                 height_px=height_px,
             )
         )
-    return cuts
+    return candidates
 
 
 def _raw(picture: ImageU8, box: Box) -> ImageU8 | None:
-    whole = whole_box(box, picture.shape[1], picture.shape[0])
-    region = picture[int(whole.y0) : int(whole.y1), int(whole.x0) : int(whole.x1)]
+    box_px = pixel_box(box, picture.shape[1], picture.shape[0])
+    region = picture[int(box_px.y0) : int(box_px.y1), int(box_px.x0) : int(box_px.x1)]
     return np.ascontiguousarray(region) if region.size else None

@@ -1,4 +1,4 @@
-"""Cut crops out of a video, by the decode, detect, track and align code of a conversion."""
+"""Crop the faces of a video, by the decode, detect, track and align code of a conversion."""
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -9,7 +9,7 @@ from facemask_video.config import ExtractConfig
 from facemask_video.config.extract import BEST
 from facemask_video.core.faces import TrackedFace, TrackedFrame
 from facemask_video.core.frame import VideoInfo, time_s
-from facemask_video.extract.crops import Cut, make_cut, whole_box
+from facemask_video.extract.crops import CropCandidate, make_candidate, pixel_box
 from facemask_video.extract.sampling import BestOfTracks, EveryNth
 from facemask_video.pipeline.load import Finder
 from facemask_video.pipeline.plan import expected_frames
@@ -24,20 +24,20 @@ LoadFinder = Callable[[VideoInfo], Finder]
 _ENDED_AFTER_S = 1.0
 
 
-def cut_video(
+def crop_video(
     path: Path,
     config: ExtractConfig,
     load_finder: LoadFinder,
     *,
     on_progress: OnProgress | None = None,
-) -> Generator[Cut, None, None]:
+) -> Generator[CropCandidate, None, None]:
     """Yield the chosen crops of a video; close the iterator to close the file.
 
     Only faces that a detection of their very frame stands behind give crops.
 
     Args:
         path: The video.
-        config: What is cut.
+        config: What is cropped.
         load_finder: Makes what looks for faces, for the video's size.
         on_progress: Called after each frame.
 
@@ -57,46 +57,50 @@ def cut_video(
                 if on_progress is not None:
                     on_progress(done, frames_total)
 
-        with closing(_chosen(counted(), config)) as cuts:
-            yield from cuts
+        with closing(_chosen(counted(), config)) as candidates:
+            yield from candidates
 
 
-def _chosen(tracked: Iterator[TrackedFrame], config: ExtractConfig) -> Generator[Cut, None, None]:
+def _chosen(
+    tracked: Iterator[TrackedFrame], config: ExtractConfig
+) -> Generator[CropCandidate, None, None]:
     sample = config.sample
     if sample.every is not None:
         nth = EveryNth(frames=sample.every_frames, seconds=sample.every_s)
         for item in tracked:
             if nth.takes(item.frame):
-                yield from _cuts(item, config)
+                yield from _candidates(item, config)
         return
-    best: BestOfTracks[Cut] = BestOfTracks(
+    best: BestOfTracks[CropCandidate] = BestOfTracks(
         sample.best or BEST, ends_after_s=config.track.bridge_s + _ENDED_AFTER_S
     )
     for item in tracked:
         now_s = time_s(item.frame)
-        for cut in _cuts(item, config):
-            best.offer(cut.face.track_id.number, now_s, cut)
+        for candidate in _candidates(item, config):
+            best.offer(candidate.face.track_id.number, now_s, candidate)
         yield from best.ended(now_s)
     yield from best.finish()
 
 
-def _cuts(item: TrackedFrame, config: ExtractConfig) -> Iterator[Cut]:
+def _candidates(item: TrackedFrame, config: ExtractConfig) -> Iterator[CropCandidate]:
     for face in item.faces:
         if face.observed:
-            cut = _cut(item, face, config)
-            if cut is not None:
-                yield cut
+            candidate = _candidate(item, face, config)
+            if candidate is not None:
+                yield candidate
 
 
-def _cut(item: TrackedFrame, face: TrackedFace, config: ExtractConfig) -> Cut | None:
+def _candidate(
+    item: TrackedFrame, face: TrackedFace, config: ExtractConfig
+) -> CropCandidate | None:
     frame = item.frame
     try:
         crop = cut_crop(frame, face, config.crop.size_px)
     except ValueError:
         # Landmarks that all but coincide give no scale; such a face is a false one.
         return None
-    box = whole_box(face.box, frame.width_px, frame.height_px)
-    return make_cut(
+    box = pixel_box(face.box, frame.width_px, frame.height_px)
+    return make_candidate(
         crop,
         frame.read_region(box) if config.crop.raw and box.area_px2 > 0 else None,
         item.faces,

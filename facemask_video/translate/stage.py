@@ -11,7 +11,7 @@ from facemask_video.core.faces import Crop, CroppedFrame, TranslatedCrop, Transl
 
 
 class CropTranslator(Protocol):
-    """What a generator is to the pipeline."""
+    """A generator, as the pipeline uses it."""
 
     @property
     def crop_size_px(self) -> int:
@@ -24,7 +24,7 @@ class CropTranslator(Protocol):
 
 
 @dataclass(slots=True)
-class _Waiting:
+class _PendingFrame:
     """A frame whose crops are being translated."""
 
     item: CroppedFrame
@@ -50,21 +50,20 @@ class TranslateFaces:
     def __init__(
         self, translator: CropTranslator, *, batch_size: int, max_held_frames: int | None = None
     ) -> None:
-        """See the class."""
         self._translator = translator
         self._batch_size = batch_size
         self._max_held_frames = max_held_frames or 2 * batch_size
 
     def __call__(self, items: Iterable[CroppedFrame], /) -> Iterator[TranslatedFrame]:
         """Yield each frame with its translated crops."""
-        held: deque[_Waiting] = deque()
-        todo: deque[tuple[_Waiting, Crop]] = deque()
+        held: deque[_PendingFrame] = deque()
+        todo: deque[tuple[_PendingFrame, Crop]] = deque()
         for item in items:
-            waiting = _Waiting(item)
+            waiting = _PendingFrame(item)
             held.append(waiting)
             for crop in item.crops:
                 if _is_refused(crop):
-                    waiting.done.append(_untouched(crop))
+                    waiting.done.append(_unchanged(crop))
                 else:
                     todo.append((waiting, crop))
             while len(todo) >= self._batch_size:
@@ -77,7 +76,7 @@ class TranslateFaces:
             self._run_batch(todo)
         yield from _completed(held)
 
-    def _run_batch(self, todo: deque[tuple[_Waiting, Crop]]) -> None:
+    def _run_batch(self, todo: deque[tuple[_PendingFrame, Crop]]) -> None:
         batch = [todo.popleft() for _ in range(min(self._batch_size, len(todo)))]
         translated = self._translator.translate([crop for _, crop in batch])
         for (waiting, _), crop in zip(batch, translated, strict=True):
@@ -88,11 +87,11 @@ def _is_refused(crop: Crop) -> bool:
     return crop.face.verdict is not None and crop.face.verdict.translate is False
 
 
-def _untouched(crop: Crop) -> TranslatedCrop:
+def _unchanged(crop: Crop) -> TranslatedCrop:
     return TranslatedCrop(crop, crop.image, np.zeros(crop.image.shape[:2], np.float32))
 
 
-def _completed(held: deque[_Waiting]) -> Iterator[TranslatedFrame]:
+def _completed(held: deque[_PendingFrame]) -> Iterator[TranslatedFrame]:
     while held and held[0].is_complete:
         waiting = held.popleft()
         yield TranslatedFrame(waiting.item.frame, tuple(waiting.done))

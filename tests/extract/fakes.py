@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.detect.detector import Detector
-from facemask_video.extract.crops import Cut
+from facemask_video.extract.crops import CropCandidate
 from facemask_video.extract.load import Networks
-from facemask_video.extract.placement import Placement
-from facemask_video.extract.quality_assessor import Opinion
+from facemask_video.extract.mask_coverage import MaskCoverage
+from facemask_video.extract.quality_assessor import Assessment
 from facemask_video.pipeline.load import Finder
 from tests.fakes import ScriptedDetector, detection_at
 
@@ -17,19 +17,19 @@ WIDTH_PX, HEIGHT_PX = 160, 120
 
 
 @dataclass
-class FakeJudge:
+class FakeAssessor:
     """Calls faces right of the middle masked, and counts the crops it saw."""
 
     asked: int = 0
 
-    def judge(self, cuts: Sequence[Cut]) -> list[Opinion]:
-        self.asked += len(cuts)
-        return [self._opinion(cut) for cut in cuts]
+    def assess(self, candidates: Sequence[CropCandidate]) -> list[Assessment]:
+        self.asked += len(candidates)
+        return [self._assessment(candidate) for candidate in candidates]
 
-    def _opinion(self, cut: Cut) -> Opinion:
-        masked = cut.face.box.center[0] > cut.frame_width_px / 2
-        covered = Placement(0.9, 0.9) if masked else Placement(0.0, 0.0)
-        return Opinion(0.99, "masked" if masked else "bare", 0.98, covered)
+    def _assessment(self, candidate: CropCandidate) -> Assessment:
+        masked = candidate.face.box.center[0] > candidate.frame_width_px / 2
+        covered = MaskCoverage(0.9, 0.9) if masked else MaskCoverage(0.0, 0.0)
+        return Assessment(0.99, "masked" if masked else "bare", 0.98, covered)
 
 
 @dataclass
@@ -52,7 +52,7 @@ def fake_networks(
     script: Sequence[Detection] | dict[int, Sequence[Detection]] | None = None,
     *,
     width_px: int = WIDTH_PX,
-    judge: FakeJudge | None = None,
+    assessor: FakeAssessor | None = None,
     detector: Detector | None = None,
 ) -> Networks:
     """Return networks that find what a script says in each frame of each video."""
@@ -60,5 +60,5 @@ def fake_networks(
     return Networks(
         load_finder=lambda info: Finder(ScriptedDetector(faces, frame_width_px=width_px), width_px),
         detector=detector or StillDetector(),
-        judge=judge or FakeJudge(),
+        assessor=assessor or FakeAssessor(),
     )

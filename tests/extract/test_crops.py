@@ -15,8 +15,8 @@ from facemask_video.core.faces import Crop, Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 from facemask_video.extract.crops import largest_neighbour, share_inside
-from facemask_video.extract.placement import placement
-from facemask_video.extract.stills import cut_picture
+from facemask_video.extract.mask_coverage import mask_coverage
+from facemask_video.extract.stills import crop_picture
 from tests.extract.fakes import StillDetector
 from tests.fakes import detection_at, tracked_at
 
@@ -66,24 +66,24 @@ def test_a_picture_gives_each_of_its_faces(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), picture)
     config = ExtractConfig(crop=CropConfig(size_px=64, raw=True))
 
-    (cut,) = cut_picture(tmp_path / "a.png", config, StillDetector())
+    (candidate,) = crop_picture(tmp_path / "a.png", config, StillDetector())
 
     # The detector sees a border, and places are told in the picture without it.
-    assert cut.face.box.center == pytest.approx((150, 100), abs=1)
-    assert (cut.frame_width_px, cut.frame_height_px, cut.n_faces) == (300, 200, 1)
-    assert cut.crop.image.shape == (64, 64, 3)
-    assert (cut.pts, cut.time_base) == (None, None)
-    assert cut.raw is not None
-    x0, y0 = (int(np.floor(edge)) for edge in (cut.face.box.x0, cut.face.box.y0))
-    rows, columns = cut.raw.shape[:2]
-    assert (cut.raw == picture[y0 : y0 + rows, x0 : x0 + columns, ::-1]).all()
+    assert candidate.face.box.center == pytest.approx((150, 100), abs=1)
+    assert (candidate.frame_width_px, candidate.frame_height_px, candidate.n_faces) == (300, 200, 1)
+    assert candidate.crop.image.shape == (64, 64, 3)
+    assert (candidate.pts, candidate.time_base) == (None, None)
+    assert candidate.raw is not None
+    x0, y0 = (int(np.floor(edge)) for edge in (candidate.face.box.x0, candidate.face.box.y0))
+    rows, columns = candidate.raw.shape[:2]
+    assert (candidate.raw == picture[y0 : y0 + rows, x0 : x0 + columns, ::-1]).all()
 
 
-def _outline(top: float, bottom: float) -> np.ndarray:
+def _segmentation(top: float, bottom: float) -> np.ndarray:
     """Draw a mask from one height to another, in parts of the side."""
-    outline = np.zeros((128, 128), np.float32)
-    outline[round(top * 128) : round(bottom * 128), 34:94] = 1
-    return outline
+    segmentation = np.zeros((128, 128), np.float32)
+    segmentation[round(top * 128) : round(bottom * 128), 34:94] = 1
+    return segmentation
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def _outline(top: float, bottom: float) -> np.ndarray:
         (0.68, 0.95, False, True),
     ],
 )
-def test_a_mask_covers_what_lies_under_its_outline(
+def test_a_mask_covers_what_lies_under_its_segmentation(
     top: float, bottom: float, nose: bool, chin: bool
 ) -> None:
-    found = placement(_outline(top, bottom), TEMPLATE)
+    found = mask_coverage(_segmentation(top, bottom), TEMPLATE)
 
     assert (found.nose_covered > 0.5, found.chin_covered > 0.5) == (nose, chin)
 
@@ -107,9 +107,13 @@ def test_the_chin_of_a_short_face_lies_higher() -> None:
     short = TEMPLATE.copy()
     short[3:, 1] -= 0.08
 
-    outline = _outline(0.45, 0.69)
+    segmentation = _segmentation(0.45, 0.69)
 
-    assert placement(outline, TEMPLATE).chin_covered < 0.5 < placement(outline, short).chin_covered
+    assert (
+        mask_coverage(segmentation, TEMPLATE).chin_covered
+        < 0.5
+        < mask_coverage(segmentation, short).chin_covered
+    )
 
 
 def test_a_sight_is_no_face_of_its_own_beside_or_over_a_surer_one(tmp_path: Path) -> None:
@@ -135,9 +139,9 @@ def test_a_sight_is_no_face_of_its_own_beside_or_over_a_surer_one(tmp_path: Path
 
     # The smallest face is as large as the detector wants it, so the picture is not reduced.
     config = ExtractConfig(detect=DetectConfig(min_face_px=20.0))
-    cuts = cut_picture(tmp_path / "a.png", config, Detector())
+    candidates = crop_picture(tmp_path / "a.png", config, Detector())
 
-    centres = [[round(place) for place in cut.face.box.center] for cut in cuts]
+    centres = [[round(place) for place in candidate.face.box.center] for candidate in candidates]
     assert centres == [[150, 100], [260, 100]]
 
 
@@ -152,7 +156,7 @@ def test_a_wider_border_is_tried_where_nobody_is_seen(tmp_path: Path) -> None:
 
     detector = WantsSurround()
     config = ExtractConfig(detect=DetectConfig(min_face_px=20.0))
-    (cut,) = cut_picture(tmp_path / "a.png", config, detector)
+    (candidate,) = crop_picture(tmp_path / "a.png", config, detector)
 
     assert [shape[0] for shape in detector.seen] == [280, 400]
-    assert cut.face.box.center == pytest.approx((100, 100), abs=1)
+    assert candidate.face.box.center == pytest.approx((100, 100), abs=1)

@@ -20,12 +20,12 @@ from facemask_video.config.extract import (
 from facemask_video.core.errors import CropsError
 from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
-from facemask_video.extract.crops import Cut
+from facemask_video.extract.crops import CropCandidate
 from facemask_video.extract.extract import extract
 from facemask_video.extract.finalize import curate_set
 from facemask_video.extract.manifest import ManifestRow, read_manifest
-from facemask_video.extract.quality_assessor import Opinion
-from tests.extract.fakes import HEIGHT_PX, WIDTH_PX, FakeJudge, fake_networks
+from facemask_video.extract.quality_assessor import Assessment
+from tests.extract.fakes import HEIGHT_PX, WIDTH_PX, FakeAssessor, fake_networks
 from tests.fakes import detection_at
 from tests.synthetic import encode_clip, truncate
 
@@ -229,13 +229,13 @@ class _Stopped(Exception):
     """Stands for a power cut."""
 
 
-class _StoppingJudge(FakeJudge):
-    """Fails in the midst of the second source: each gives 20 crops, judged 16 at once."""
+class _StoppingAssessor(FakeAssessor):
+    """Fails in the midst of the second source: each gives 20 crops, assessed 16 at once."""
 
-    def judge(self, cuts: Sequence[Cut]) -> list[Opinion]:
+    def assess(self, candidates: Sequence[CropCandidate]) -> list[Assessment]:
         if self.asked >= 36:
             raise _Stopped
-        return super().judge(cuts)
+        return super().assess(candidates)
 
 
 def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_never_stopped(
@@ -247,27 +247,27 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_never_stopped(
     with pytest.raises(_Stopped):
         extract(
             [clips[0], clips[1]], tmp_path / "cut", config,
-            networks=fake_networks(judge=_StoppingJudge()),
+            networks=fake_networks(assessor=_StoppingAssessor()),
         )  # fmt: skip
     assert not (tmp_path / "cut" / "manifest.jsonl").exists()
     assert len(list((tmp_path / "cut" / "crops").rglob("*.png"))) == 36
-    judge = FakeJudge()
-    extract(clips, tmp_path / "cut", config, networks=fake_networks(judge=judge))
+    assessor = FakeAssessor()
+    extract(clips, tmp_path / "cut", config, networks=fake_networks(assessor=assessor))
 
-    assert judge.asked == 20
+    assert assessor.asked == 20
     assert _tree(tmp_path / "cut") == _tree(tmp_path / "whole")
 
 
 def test_a_finished_source_is_not_worked_through_again(clips: list[Path], tmp_path: Path) -> None:
-    judge = FakeJudge()
+    assessor = FakeAssessor()
     extract(clips[:1], tmp_path / "set", _config(), networks=fake_networks())
 
-    extract(clips, tmp_path / "set", _config(), networks=fake_networks(judge=judge))
+    extract(clips, tmp_path / "set", _config(), networks=fake_networks(assessor=assessor))
     extract(list(reversed(clips)), tmp_path / "other", _config(), networks=fake_networks())
 
-    assert judge.asked == 4
+    assert assessor.asked == 4
     ours, theirs = _tree(tmp_path / "set"), _tree(tmp_path / "other")
-    # The ledger alone tells in which order sources came.
+    # The journal alone tells in which order sources came.
     assert {k: v for k, v in ours.items() if k[0] != "."} == {
         k: v for k, v in theirs.items() if k[0] != "."
     }

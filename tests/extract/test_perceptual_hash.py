@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 
 from facemask_video.core.frame import ImageU8
-from facemask_video.extract.perceptual_hash import distances, perceptual_hash, repeats
+from facemask_video.extract.perceptual_hash import distances, near_duplicates, perceptual_hash
 
 
 def _picture(seed: int, side_px: int = 256) -> ImageU8:
@@ -38,7 +38,7 @@ def test_repeats_are_told_with_the_one_they_repeat_and_never_in_chains() -> None
     # Each differs by 2 bits from the one before; the third is 4 bits from the first.
     hashes = [f"{bits:064x}" for bits in (0, 0x3, 0xF, 2**256 - 1)]
 
-    assert repeats(hashes, within=2) == [None, 0, None, None]
-    assert repeats(hashes, within=4) == [None, 0, 0, None]
-    assert repeats(["00" * 32, "00" * 32], within=0) == [None, 0]
-    assert repeats([], within=4) == []
+    assert near_duplicates(hashes, within=2) == [None, 0, None, None]
+    assert near_duplicates(hashes, within=4) == [None, 0, 0, None]
+    assert near_duplicates(["00" * 32, "00" * 32], within=0) == [None, 0]
+    assert near_duplicates([], within=4) == []

@@ -13,12 +13,12 @@ from tests.fakes import fake_frames
 @dataclass(frozen=True)
 class _Sight:
     time_s: float
-    worth: float
+    quality: float
 
 
-def _offered(best: BestOfTracks[_Sight], sights: list[_Sight], track: int = 0) -> None:
-    for sight in sights:
-        best.offer(track, sight.time_s, sight)
+def _offered(best: BestOfTracks[_Sight], observations: list[_Sight], track: int = 0) -> None:
+    for observation in observations:
+        best.offer(track, observation.time_s, observation)
 
 
 def test_every_n_frames_counts_from_the_first() -> None:
@@ -61,10 +61,12 @@ def test_the_best_of_a_track_are_spread_over_its_time() -> None:
     # The worth rises towards the end of each third.
     _offered(best, [_Sight(i / 25, i % 100) for i in range(300)])
 
-    assert [sight.time_s for sight in best.finish()] == pytest.approx([3.96, 7.96, 11.96], abs=0.2)
+    assert [observation.time_s for observation in best.finish()] == pytest.approx(
+        [3.96, 7.96, 11.96], abs=0.2
+    )
 
 
-def test_however_long_a_track_is_few_sights_are_held() -> None:
+def test_however_long_a_track_is_few_observations_are_held() -> None:
     best: BestOfTracks[_Sight] = BestOfTracks(4, ends_after_s=1)
     _offered(best, [_Sight(i / 25, -i) for i in range(25 * 3600)])
 
@@ -79,7 +81,7 @@ def test_a_short_track_gives_what_it_has() -> None:
     best: BestOfTracks[_Sight] = BestOfTracks(5, ends_after_s=1)
     _offered(best, [_Sight(0.0, 1.0), _Sight(0.04, 2.0)])
 
-    assert [sight.worth for sight in best.finish()] == [2.0]
+    assert [observation.quality for observation in best.finish()] == [2.0]
 
 
 def test_a_track_that_ended_is_given_out_and_forgotten() -> None:
@@ -87,6 +89,6 @@ def test_a_track_that_ended_is_given_out_and_forgotten() -> None:
     _offered(best, [_Sight(0.0, 1.0)])
     _offered(best, [_Sight(0.9, 7.0)], track=1)
 
-    assert [sight.worth for sight in best.ended(1.5)] == [1.0]
+    assert [observation.quality for observation in best.ended(1.5)] == [1.0]
     assert list(best.ended(1.5)) == []
-    assert [sight.worth for sight in best.finish()] == [7.0]
+    assert [observation.quality for observation in best.finish()] == [7.0]

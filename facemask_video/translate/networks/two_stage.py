@@ -21,10 +21,10 @@ class TwoStageGenerator(nn.Module):
     """How far the erased area reaches beyond the mask: over its edge and its shadow."""
 
     SURE, LIKELY = 0.5, 0.05
-    """Cloth is what is at least so probable, and from the second on where it hangs on the first."""
+    """Thresholds of the hysteresis: probable cloth counts where it is connected to sure cloth."""
 
     CELL_PX = 4
-    """What lies in neighbouring cells of this side hangs together."""
+    """What lies in neighbouring cells of this side is connected."""
 
     def __init__(self, spec: GeneratorSpec) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Whether a mask is worn over nose and chin, by the outline that the shipped ``unmask`` draws."""
+"""Whether a mask covers nose and chin, by the segmentation of the shipped ``unmask``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,32 +29,32 @@ _SHORTEST = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
+class MaskCoverage:
     """Mean probability that a mask covers the tip of the nose and the chin, in [0, 1]."""
 
     nose_covered: float
     chin_covered: float
 
 
-class OutlineDrawer:
-    """Draws where a mask lies on aligned crops."""
+class MaskSegmenter:
+    """Segments the mask on aligned crops."""
 
     def __init__(self, device: torch.device) -> None:
-        """Load the outline network.
+        """Load the shipped network.
 
         Raises:
-            WeightsError: The shipped weights are missing, damaged, or draw no outline.
+            WeightsError: The shipped weights are missing, damaged, or segment no mask.
         """
         path = default_weights(Direction.UNMASK)
         network, card = load_generator(path, direction=Direction.UNMASK)
         if not isinstance(network, TwoStageGenerator):
-            raise WeightsError(f"{path}: draws no outline of a mask; get the shipped weights anew.")
+            raise WeightsError(f"{path}: segments no mask; get the shipped weights anew.")
         self._network = network.to(device)
         self._size_px = card.crop_size_px
         self._device = device
 
     @torch.inference_mode()
-    def draw(self, crops: Sequence[ImageU8]) -> list[AlphaF32]:
+    def segment(self, crops: Sequence[ImageU8]) -> list[AlphaF32]:
         """Return, for each aligned RGB crop, the probability of mask at each pixel (S, S)."""
         if not crops:
             return []
@@ -67,11 +67,11 @@ class OutlineDrawer:
         return list(torch.sigmoid(logits.float())[:, 0].cpu().numpy())
 
 
-def placement(outline: AlphaF32, crop_landmarks: Points) -> Placement:
-    """Read from an outline what the mask covers.
+def mask_coverage(segmentation: AlphaF32, crop_landmarks: Points) -> MaskCoverage:
+    """Read from a segmentation what the mask covers.
 
     Args:
-        outline: Shape (S, S), in [0, 1].
+        segmentation: Probability of mask, shape (S, S), in [0, 1].
         crop_landmarks: Five (x, y) as fractions of the side. Under a mask nose and mouth are
             guesses of the detector, but good enough to tell to which side a head is turned and how
             long a face is.
@@ -79,23 +79,23 @@ def placement(outline: AlphaF32, crop_landmarks: Points) -> Placement:
     in_eyes = (crop_landmarks - np.array([0.5, EYE_HEIGHT])) / EYE_DISTANCE
     mouth_x, mouth_y = in_eyes[3:].mean(axis=0)
     length = float(np.clip(mouth_y / _EYE_TO_MOUTH, _SHORTEST, 1.0))
-    return Placement(
-        _mean(outline, *_NOSE, shift=in_eyes[2, 0] / 2),
-        _mean(outline, *_CHIN, shift=mouth_x, stretch=length),
+    return MaskCoverage(
+        _mean(segmentation, *_NOSE, shift=in_eyes[2, 0] / 2),
+        _mean(segmentation, *_CHIN, shift=mouth_x, stretch=length),
     )
 
 
 def _mean(
-    outline: AlphaF32,
+    segmentation: AlphaF32,
     across: tuple[float, float],
     down: tuple[float, float],
     *,
     shift: float,
     stretch: float = 1.0,
 ) -> float:
-    side = outline.shape[0]
+    side = segmentation.shape[0]
     left, right = (round((0.5 + (x + shift) * EYE_DISTANCE) * side) for x in across)
     top, bottom = (round((EYE_HEIGHT + y * stretch * EYE_DISTANCE) * side) for y in down)
     # Of a head in profile the place may leave the crop.
     left, right = int(np.clip(left, 0, side - 2)), int(np.clip(right, 2, side))
-    return float(outline[top:bottom, left:right].mean())
+    return float(segmentation[top:bottom, left:right].mean())
