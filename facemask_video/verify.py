@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facemask_video.core.frame import VideoInfo
 from facemask_video.core.geometry import Box
-from facemask_video.track.sidecar import SidecarFrame, read_sidecar
+from facemask_video.track.sidecar import Sidecar, SidecarFrame
 from facemask_video.video import NativeFrame, VideoReader
 from facemask_video.video.compare import (
     StreamDigest,
@@ -100,7 +100,7 @@ def verify(
 
 def _walk(first: VideoReader, second: VideoReader, tracks: Path | None) -> _Walk:
     walk = _Walk()
-    lines: Iterator[SidecarFrame] = iter(() if tracks is None else read_sidecar(tracks))
+    lines: Iterator[SidecarFrame] = iter(() if tracks is None else Sidecar(tracks))
     half_tick_s = second.info.time_base / 2
     for index, (one, two) in enumerate(itertools.zip_longest(first, second)):
         line = next(lines, None)

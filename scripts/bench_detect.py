@@ -31,6 +31,7 @@ import torch
 from held_frames import as_decoded, read
 
 from facemask_video import __version__
+from facemask_video.config import DetectConfig, TrackConfig
 from facemask_video.core.faces import Detection, TrackedFace
 from facemask_video.core.geometry import iou
 from facemask_video.detect.build import build_detector
@@ -38,7 +39,7 @@ from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.mtcnn import MtcnnDetector
 from facemask_video.detect.size import detect_size_px, to_frame_px
 from facemask_video.detect.stage import DetectFaces
-from facemask_video.track import Tracker, TrackFaces
+from facemask_video.track import TrackFaces
 from facemask_video.video import NativeFrame
 
 SAME_FACE = 0.3
@@ -139,7 +140,7 @@ def tracks_of(
 ) -> list[tuple[TrackedFace, ...]]:
     """Return the believed faces of each frame."""
     detect = DetectFaces(detector, max_side_px=size_px, detect_every=every)
-    return [item.faces for item in TrackFaces(Tracker())(detect(frames))]
+    return [item.faces for item in TrackFaces(TrackConfig(), DetectConfig())(detect(frames))]
 
 
 def unmatched(wanted: Sequence[TrackedFace], found: Sequence[TrackedFace | Detection]) -> int:

@@ -32,6 +32,7 @@ import numpy as np
 import torch
 from held_frames import HeldFrame
 
+from facemask_video.config import DetectConfig, TrackConfig
 from facemask_video.core import geometry
 from facemask_video.core.faces import Detection, TrackedFace
 from facemask_video.core.frame import Frame, ImageU8
@@ -42,7 +43,7 @@ from facemask_video.detect.detector import Detector, RegionDetector
 from facemask_video.detect.rotation import QUARTER_TURNS
 from facemask_video.detect.size import detect_size_px, to_frame_px
 from facemask_video.detect.stage import DetectFaces
-from facemask_video.track import Tracker, TrackFaces
+from facemask_video.track import TrackFaces
 from facemask_video.video import VideoReader
 
 SAME_FACE = 0.3
@@ -146,7 +147,7 @@ class Finders:
     def tracks(self, frames: Iterable[Frame], *, every: int) -> list[tuple[TrackedFace, ...]]:
         """Return the faces of each frame as a conversion finds them."""
         detect = DetectFaces(self.looking, max_side_px=self.size_px, detect_every=every)
-        return [item.faces for item in TrackFaces(Tracker())(detect(frames))]
+        return [item.faces for item in TrackFaces(TrackConfig(), DetectConfig())(detect(frames))]
 
     def singles(self, frames: Iterable[Frame], detector: Detector) -> list[tuple[Detection, ...]]:
         """Return what single looks see."""

@@ -26,11 +26,12 @@ import torch
 from held_frames import HeldFrame, read
 from numpy.typing import NDArray
 
+from facemask_video.config import DetectConfig, TrackConfig
 from facemask_video.core.faces import TrackedFrame
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.size import detect_size_px
 from facemask_video.detect.stage import DetectFaces
-from facemask_video.track import Tracker, TrackFaces
+from facemask_video.track import TrackFaces
 
 RATES = ("24", "30", "60", "vfr")
 TIME_BASE = Fraction(1, 90_000)
@@ -138,7 +139,7 @@ def follow(
 ) -> Iterator[TrackedFrame]:
     """Find and follow as a conversion does."""
     detect = DetectFaces(scene.detector, max_side_px=scene.size_px, detect_every=every)
-    return TrackFaces(Tracker(smoothing=smoothing))(detect(shots))
+    return TrackFaces(TrackConfig(smoothing=smoothing), DetectConfig())(detect(shots))
 
 
 def eyes(item: TrackedFrame) -> NDArray[np.float64]:

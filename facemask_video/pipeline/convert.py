@@ -108,8 +108,8 @@ def convert(
         steady = SteadyFaces(temporal=composite.temporal)
         blend = BlendFaces(coverage=composite.coverage)
 
-        whole = tracks is None or tracks.is_range(video.start_s, video.end_s)
-        tracked = follow_faces(reader, config, steps, by=by, whole=whole)
+        partial = tracks is not None and not tracks.is_range(video.start_s, video.end_s)
+        tracked = follow_faces(reader, config, steps, by=by, partial=partial)
         followed = steps.step("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
         cropped = steps.step("align", align(followed))
         if networks.gate is not None:

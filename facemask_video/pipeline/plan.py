@@ -6,7 +6,7 @@ from pathlib import Path
 from facemask_video.config import ConvertConfig, RangeConfig, to_json
 from facemask_video.core.frame import VideoInfo
 from facemask_video.pipeline.output_paths import check_targets, default_target
-from facemask_video.track import read_sidecar
+from facemask_video.track import Sidecar
 from facemask_video.video import probe
 
 
@@ -55,7 +55,8 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
     target = target or default_target(source, config)
     check_targets(source, target, config)
     if config.replay.tracks is not None:
-        read_sidecar(config.replay.tracks)
+        # Reads the header: another file is refused before anything is loaded.
+        Sidecar(config.replay.tracks)
     return Plan(info, target, config)
 
 

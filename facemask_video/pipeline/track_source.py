@@ -9,11 +9,9 @@ from facemask_video.pipeline.load import Finder
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.timing import Steps
 from facemask_video.track import (
-    FaceChoice,
     ReplayTracks,
     SelectFaces,
     Sidecar,
-    Tracker,
     TrackFaces,
 )
 from facemask_video.video import VideoReader
@@ -23,7 +21,7 @@ _DECODED_AHEAD = 4
 
 FRAMES_HELD = 40
 """Most frames alive besides those of the look-ahead: two groups of `DetectFaces` (16 each, unless
-looks are rarer), those decoded ahead, and one in each hand they go through."""
+detections are rarer), those decoded ahead, and one in each hand they go through."""
 
 
 def follow_faces(
@@ -32,7 +30,7 @@ def follow_faces(
     steps: Steps,
     *,
     by: Finder | Sidecar,
-    whole: bool = True,
+    partial: bool = False,
 ) -> Iterator[TrackedFrame]:
     """Yield each frame with the persons that are to be worked on.
 
@@ -44,28 +42,15 @@ def follow_faces(
         config: How faces are found, followed and chosen.
         steps: Takes the stages.
         by: What looks for faces, or the tracks that say where they are; then nothing is looked for.
-        whole: Whether such tracks must end where the frames do.
+        partial: Whether such tracks may go on beyond the frames; see `ReplayTracks`.
     """
-    track = config.track
-    choice = FaceChoice.parse(config.select.faces)
-    select = SelectFaces(choice, max_faces=config.select.max_faces or 0)
-
     decoded = steps.step("decode", reader)
     frames = steps.step("wait", prefetch(decoded, depth=_DECODED_AHEAD, name="decode"))
     if isinstance(by, Sidecar):
-        tracked = steps.step("track", ReplayTracks(by, whole=whole)(frames))
+        tracked = steps.step("track", ReplayTracks(by, partial=partial)(frames))
     else:
         detect = DetectFaces(by.detector, max_side_px=by.size_px, detect_every=config.detect.every)
-        tracker = Tracker(
-            smoothing=track.smoothing,
-            kf_noise=track.kf_noise,
-            ema_coef=track.ema_coef,
-            min_face_px=config.detect.min_face_px,
-            threshold=config.detect.threshold,
-            look_ahead=track.look_ahead,
-            bridge_s=track.bridge_s,
-            min_track_s=track.min_track_s,
-        )
+        track = TrackFaces(config.track, config.detect)
         detected = steps.step("detect", detect(frames))
-        tracked = steps.step("track", TrackFaces(tracker)(detected))
-    return steps.step("track", select(tracked))
+        tracked = steps.step("track", track(detected))
+    return steps.step("track", SelectFaces(config.select)(tracked))

@@ -1,6 +1,5 @@
 """Faces through time: who is who, and a steady path for each."""
 
-from facemask_video.track.choice import FaceChoice
 from facemask_video.track.sidecar import (
     Sidecar,
     SidecarFace,
@@ -8,13 +7,11 @@ from facemask_video.track.sidecar import (
     SidecarWriter,
     check_source,
     describe_source,
-    read_sidecar,
 )
 from facemask_video.track.stage import ReplayTracks, SelectFaces, TrackFaces
 from facemask_video.track.tracker import Tracker
 
 __all__ = [
-    "FaceChoice",
     "ReplayTracks",
     "SelectFaces",
     "Sidecar",
@@ -25,5 +22,4 @@ __all__ = [
     "Tracker",
     "check_source",
     "describe_source",
-    "read_sidecar",
 ]

@@ -3,6 +3,11 @@
 Convention: a pose maps the face's own frame to the frame of the video: turn by the roll, scale by
 the size, shift by the centre. The own frame has its origin near the root of the nose, x to the
 image right and y down, and a face is about one unit wide; so errors in it are fractions of a face.
+
+This is a similarity of the image plane, not the head's pose in space that ``cv2.solvePnP`` finds:
+four numbers in closed form are what the filter tracks. Six that hang on an unknown camera would
+jitter with every guess of a hidden mouth, and neither that function nor
+``cv2.estimateAffinePartial2D`` weighs points.
 """
 
 from dataclasses import dataclass
@@ -25,26 +30,32 @@ _MODEL = np.array([-0.22 + 0j, 0.22 + 0j, 0.25j, -0.18 + 0.51j, 0.18 + 0.51j])
 # Under a mask nose and mouth are guesses; of a profile the eyes alone would tell no size.
 _WEIGHTS = np.array([1.0, 1.0, 0.3, 0.2, 0.2]) / 2.7
 _MODEL_CENTRE = complex(_WEIGHTS @ _MODEL)
-_MODEL_SPREAD = float(_WEIGHTS @ np.abs(_MODEL - _MODEL_CENTRE) ** 2)
+_MODEL_VARIANCE = float(_WEIGHTS @ np.abs(_MODEL - _MODEL_CENTRE) ** 2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PosedFace:
-    """A detection taken apart; `assemble` puts it together again without loss."""
+    """A face split into pose and shape; `join_pose` puts it together again without loss."""
 
     pose: Pose
     shape: Shape
 
 
-def take_apart(box: Box, landmarks: Landmarks) -> PosedFace | None:
+def split_pose(box: Box, landmarks: Landmarks) -> PosedFace | None:
     """Split box and landmarks into pose and shape; None where they have no extent.
 
     The pose is the similarity that takes a model face nearest to the landmarks, in weighted least
-    squares that lean on the eyes.
+    squares that lean on the eyes (Umeyama, "Least-squares estimation of transformation parameters
+    between two point patterns", IEEE PAMI 1991; in the plane, points as complex numbers).
+
+    Args:
+        box: In px of the frame.
+        landmarks: Likewise, (5, 2).
     """
     points = landmarks.astype(np.float64) @ np.array([1.0, 1.0j])
     centre = complex(_WEIGHTS @ points)
-    turn = complex((_WEIGHTS * np.conj(_MODEL - _MODEL_CENTRE)) @ (points - centre)) / _MODEL_SPREAD
+    covariance = complex((_WEIGHTS * np.conj(_MODEL - _MODEL_CENTRE)) @ (points - centre))
+    turn = covariance / _MODEL_VARIANCE
     size = abs(turn)
     if size < 1e-3 or box.width_px <= 0 or box.height_px <= 0:
         return None
@@ -58,7 +69,7 @@ def take_apart(box: Box, landmarks: Landmarks) -> PosedFace | None:
     return PosedFace(pose, shape)
 
 
-def assemble(pose: Pose, shape: Shape) -> tuple[Box, Landmarks]:
+def join_pose(pose: Pose, shape: Shape) -> tuple[Box, Landmarks]:
     """Return box and landmarks in frame px for a pose and a shape; nothing is rounded."""
     size = float(np.exp(pose[2]))
     turn = size * np.exp(1j * pose[3])
@@ -75,10 +86,17 @@ def assemble(pose: Pose, shape: Shape) -> tuple[Box, Landmarks]:
     return box, landmarks
 
 
-def nearest_turn(roll: float, to: float) -> float:
+def pose_difference(pose: Pose, origin: Pose) -> Pose:
+    """Return a pose less another, the roll the short way round."""
+    difference = pose - origin
+    difference[3] = np.angle(np.exp(1j * difference[3]))
+    return difference
+
+
+def unwrap_roll(roll: float, near: float) -> float:
     """Return the roll plus the whole turns that bring it nearest to another, so it never jumps.
 
-    >>> round(nearest_turn(3.1, to=-3.1), 3)
+    >>> round(unwrap_roll(3.1, near=-3.1), 3)
     -3.183
     """
-    return roll + 2 * np.pi * round((to - roll) / (2 * np.pi))
+    return roll + 2 * np.pi * round((near - roll) / (2 * np.pi))

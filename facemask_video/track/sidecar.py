@@ -72,7 +72,6 @@ class SidecarWriter:
     def __init__(
         self, path: Path, *, source: Mapping[str, Any], direction: str | None = None
     ) -> None:
-        """Open the part file and write the header."""
         self._path = path
         self._part = part_path(path)
         try:
@@ -101,7 +100,6 @@ class SidecarWriter:
             ) from exc
 
     def __enter__(self) -> "SidecarWriter":
-        """Return the writer."""
         return self
 
     def __exit__(
@@ -110,7 +108,6 @@ class SidecarWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Delete the part file where `finish` was not reached."""
         # Closing writes out what is buffered, which fails again where the disk is full.
         with suppress(OSError):
             self._file.close()
@@ -162,14 +159,12 @@ class Sidecar:
         path: The file.
         source: What the header says of the video.
         direction: The one that its decisions are for; None where it names none.
+
+    Raises:
+        TracksError: It cannot be read, or is not of this format.
     """
 
     def __init__(self, path: Path) -> None:
-        """Read the header.
-
-        Raises:
-            TracksError: It cannot be read, or is not of this format.
-        """
         self.path = path
         for _, header in _lines(path):
             if header.get("format") != FORMAT:
@@ -191,11 +186,6 @@ class Sidecar:
         for number, line in _lines(self.path):
             if number > 1:
                 yield _frame(self.path, number, line)
-
-
-def read_sidecar(path: Path) -> Sidecar:
-    """Open a sidecar; see `Sidecar`."""
-    return Sidecar(path)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -6,55 +6,56 @@ from functools import partial
 
 import numpy as np
 
+from facemask_video.config import DetectConfig, SelectConfig, TrackConfig
 from facemask_video.core.errors import TracksError
 from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace, TrackedFrame, TrackId
 from facemask_video.core.frame import Frame, time_s
 from facemask_video.track.appearance import Appearance, describe_appearance
-from facemask_video.track.choice import FaceChoice
 from facemask_video.track.sidecar import Sidecar, SidecarFrame
 from facemask_video.track.tracker import Tracker
 
+_HYSTERESIS = 1.25
 # A chosen face stays chosen until another's side is this much longer, so that choices do not
 # change with every frame.
-_HOLDS_ON = 1.25
 
 
 class TrackFaces:
     """Give every face a person's number and a smoothed path.
 
-    Holds up to ``look_ahead`` frames of the tracker.
+    Holds up to ``look_ahead`` frames.
 
     Args:
-        tracker: A fresh one; it is used up.
+        config: How faces are followed.
+        detect: Which detections begin and confirm a track; see `Tracker`.
     """
 
-    def __init__(self, tracker: Tracker) -> None:
-        """Take the tracker."""
-        self._tracker = tracker
+    def __init__(self, config: TrackConfig, detect: DetectConfig) -> None:
+        self._config, self._detect = config, detect
 
     def __call__(self, items: Iterable[DetectedFrame], /) -> Iterator[TrackedFrame]:
         """Yield each frame with the persons in it."""
+        tracker = Tracker(self._config, self._detect)
         held: deque[Frame] = deque()
         n_given = 0
         for item in items:
             frame = item.frame
-            self._tracker.push(
+            tracker.push(
                 time_s(frame),
                 item.detections,
                 starts_shot=item.starts_shot,
-                look=partial(_look, frame),
+                describe=partial(_describe, frame),
             )
-            held.append(item.frame)
-            if len(held) > self._tracker.look_ahead:
-                yield TrackedFrame(held.popleft(), self._tracker.faces(n_given))
+            held.append(frame)
+            if len(held) > self._config.look_ahead:
+                yield TrackedFrame(held.popleft(), tracker.faces(n_given))
                 n_given += 1
-        self._tracker.finish()
+        tracker.finish()
         while held:
-            yield TrackedFrame(held.popleft(), self._tracker.faces(n_given))
+            yield TrackedFrame(held.popleft(), tracker.faces(n_given))
             n_given += 1
 
 
-def _look(frame: Frame, detection: Detection) -> Appearance:
+def _describe(frame: Frame, detection: Detection) -> Appearance:
     return describe_appearance(frame, detection.box)
 
 
@@ -64,14 +65,13 @@ class ReplayTracks:
     Args:
         sidecar: The tracks, perhaps edited: faces may be changed, added and taken out; the lines'
             ``pts`` may not.
-        whole: Every line must have its frame. False where a part of the video is read; lines
-            before and after it are then passed over.
+        partial: Only a part of the lines' range is read: those before and after it are passed over.
+            Otherwise every line must have its frame.
     """
 
-    def __init__(self, sidecar: Sidecar, *, whole: bool = True) -> None:
-        """See the class."""
+    def __init__(self, sidecar: Sidecar, *, partial: bool = False) -> None:
         self._sidecar = sidecar
-        self._whole = whole
+        self._partial = partial
 
     def __call__(self, items: Iterable[Frame], /) -> Iterator[TrackedFrame]:
         """Yield each frame with its faces.
@@ -82,12 +82,12 @@ class ReplayTracks:
         lines = iter(self._sidecar)
         for frame in items:
             line = next(lines, None)
-            while line is not None and not self._whole and line.pts < frame.pts:
+            while self._partial and line is not None and line.pts < frame.pts:
                 line = next(lines, None)
             if line is None or line.pts != frame.pts:
                 raise self._mismatch(frame, line)
             yield TrackedFrame(frame, tuple(entry.face for entry in line.faces))
-        left_over = next(lines, None) if self._whole else None
+        left_over = None if self._partial else next(lines, None)
         if left_over is not None:
             raise TracksError(
                 f"{self._sidecar.path}: the video ends before frame {left_over.frame} of the "
@@ -106,16 +106,12 @@ class SelectFaces:
     """Drop the faces that are not to be worked on; holds nothing.
 
     Args:
-        choice: Which faces.
-        max_faces: Most faces a frame, the largest ones; 0 sets no limit.
+        config: Which faces, and how many of a frame; the largest are taken.
     """
 
-    def __init__(self, choice: FaceChoice, *, max_faces: int = 0) -> None:
-        """See the class."""
-        if max_faces < 0:
-            raise ValueError(f"max_faces: got {max_faces}, expected 0 (no limit) or more.")
-        self._persons = choice.persons
-        self._limit = 1 if choice.largest else max_faces
+    def __init__(self, config: SelectConfig) -> None:
+        self._persons = _chosen_persons(config.faces)
+        self._limit = 1 if config.faces == "largest" else config.max_faces
         self._chosen: set[TrackId] = set()
 
     def __call__(self, items: Iterable[TrackedFrame], /) -> Iterator[TrackedFrame]:
@@ -126,14 +122,29 @@ class SelectFaces:
     def _choose(self, faces: tuple[TrackedFace, ...]) -> tuple[TrackedFace, ...]:
         if self._persons is not None:
             faces = tuple(face for face in faces if face.track_id.person in self._persons)
-        if not self._limit or len(faces) <= self._limit:
+        if self._limit is None or len(faces) <= self._limit:
             self._chosen = {face.track_id for face in faces}
             return faces
 
-        def claim(face: TrackedFace) -> float:
+        def rank(face: TrackedFace) -> float:
             side_px = float(np.sqrt(face.box.area_px2))
-            return side_px * (_HOLDS_ON if face.track_id in self._chosen else 1.0)
+            return side_px * (_HYSTERESIS if face.track_id in self._chosen else 1.0)
 
-        best = sorted(faces, key=claim, reverse=True)[: self._limit]
-        self._chosen = {face.track_id for face in best}
+        largest = sorted(faces, key=rank, reverse=True)[: self._limit]
+        self._chosen = {face.track_id for face in largest}
         return tuple(face for face in faces if face.track_id in self._chosen)
+
+
+def _chosen_persons(faces: str) -> frozenset[int] | None:
+    """Return the persons that ``track:ID,...`` names; None where all are chosen among.
+
+    Any number of a person's chooses all of theirs: what a finished conversion numbered anew where
+    somebody put a mask on is one track still where faces are chosen.
+
+    >>> sorted(_chosen_persons("track:4,0,100004"))
+    [0, 4]
+    """
+    kind, _, numbers = faces.partition(":")
+    if kind != "track":
+        return None
+    return frozenset(TrackId.from_number(int(number)).person for number in numbers.split(","))

@@ -1,4 +1,4 @@
-"""One person's track: what was seen of it, and what it says about a moment."""
+"""One person's track: what was detected of it, and where it is in a frame."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -7,27 +7,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.core.faces import Detection, TrackedFace, TrackId
-from facemask_video.track.appearance import Appearance
-from facemask_video.track.kalman import Node, Path, smooth
-from facemask_video.track.pose import Pose, PosedFace, Shape, assemble
+from facemask_video.track.appearance import Appearance, mean_appearance
+from facemask_video.track.kalman import FilterStep, PoseFilter, rts_smooth
+from facemask_video.track.pose import Pose, PosedFace, Shape, join_pose, pose_difference
 
-SMOOTHINGS = ("kalman", "ema", "none")
+_USUAL_SPEED_S = 1.0
+# A walker is hidden within a third of this, so that half the speeds are of the face in full view.
 
-_USUALLY_S = 1.0
-# A walker is hidden within a third of this, so that half the sights are whole ones.
-
-_HIDDEN_POWER = 6
-# The last look at a face before it is gone scores 0.6 and lies a tenth of a face beside it: that
-# weighs next to nothing then. A face that comes forth scores 0.98 and counts almost in full.
+_OCCLUDED_POWER = 6
+# The last detection of a face before it is hidden scores 0.6 and lies a tenth of a face beside it:
+# that weighs next to nothing then. A face that comes forth scores 0.98 and counts almost in full.
 
 
 @dataclass(slots=True, eq=False)
-class Moment:
-    """A track at one frame: the filter's node and what was seen, if anything."""
+class TrackStep:
+    """A track at one frame.
+
+    Attributes:
+        index: The frame.
+        filtered: The filter's step.
+        detected: What was detected, if anything.
+        averaged: Moving average of pose and shape.
+        score: Of the detection, or of the last one before.
+    """
 
     index: int
-    node: Node
-    seen: PosedFace | None
+    filtered: FilterStep
+    detected: PosedFace | None
     averaged: tuple[Pose, Shape]
     score: float
 
@@ -35,13 +41,26 @@ class Moment:
 class Track:
     """The remembered part of one track, from the oldest frame not yet given out to the newest.
 
+    Attributes:
+        person: Whose it is; None until it is confirmed.
+        shot: Names the shot it is in.
+        ended: Whether no detection can be given to it any more.
+        spans_shot: Whether it lasted from the first to the last frame of its shot.
+        is_continued: Whether another track goes on with its person.
+        appearance: What its person looks like, where that was needed.
+        appearance_due: First frame at which to learn more of that.
+        first_index, last_seen_index: Frames of its first and its last detection.
+        first_seen_s, last_seen_s: Their times.
+        best_score: Of its detections.
+        first_pose: Of its first detection.
+
     Args:
-        index: Frame it was first seen in.
+        index: Frame it was first detected in.
         time_s: When.
-        face: The detection, taken apart.
+        face: The detection's pose and shape.
         score: Its score.
-        shot: Names the shot it is in: nobody goes on beyond a cut.
-        kf_noise: See `facemask_video.track.kalman.Path`.
+        shot: Names the shot it is in: nobody goes on into the next.
+        kf_noise: See `facemask_video.track.kalman.PoseFilter`.
         ema_coef: Weight of the past in the moving average, [0, 1).
     """
 
@@ -52,192 +71,181 @@ class Track:
         face: PosedFace,
         score: float,
         *,
-        shot: int = 0,
+        shot: int,
         kf_noise: float,
         ema_coef: float,
     ) -> None:
-        """Begin with a first sight."""
         self.person: int | None = None
         self.shot = shot
-        self.ended = False
-        self.fills_shot = False
-        self.look: Appearance | None = None
-        self.look_due_index = index
+        self.ended = self.spans_shot = self.is_continued = False
+        self.appearance: Appearance | None = None
+        self.appearance_due = index
         self.first_index = self.last_seen_index = index
         self.first_seen_s = self.last_seen_s = time_s
-        self.n_seen = 1
         self.best_score = score
         self._ema_coef = ema_coef
-        self._behind: Moment | None = None
-        self._path = Path(face, time_s, kf_noise=kf_noise)
-        self.first_pose = self._last_pose = self._path.pose
-        self.goes_on = False
-        self._later: Track | None = None
+        self._filter = PoseFilter(face, time_s, kf_noise=kf_noise)
+        self.first_pose = self._last_seen_pose = self._filter.pose
+        self._successor: Track | None = None
         self._speeds: deque[tuple[float, NDArray[np.float64]]] = deque()
-        self._moments = deque(
-            [Moment(index, self._path.newest, face, (face.pose, face.shape), score)]
-        )
+        first = TrackStep(index, self._filter.newest, face, (face.pose, face.shape), score)
+        self._steps = deque([first])
+        self._last_forgotten: TrackStep | None = None
+
+    def __len__(self) -> int:
+        return len(self._steps)
 
     @property
     def pose(self) -> Pose:
-        """Where it is, or is foretold to be, at the newest moment."""
-        return self._path.pose
+        """Where it is, or is predicted to be, in the newest frame."""
+        return self._filter.pose
 
-    def walked_on(self, time_s: float) -> Pose:
-        """Return where it is if it went on as it usually did within a second before it was lost.
+    @property
+    def last_index(self) -> int:
+        """The last frame it has a face in."""
+        later = self._successor
+        return self.last_seen_index if later is None else later.first_index - 1
 
-        What hides a face bends the last sights of it, and the path believes that it brakes there.
+    def extrapolated_pose(self, time_s: float) -> Pose:
+        """Return where it is if it went on at its median speed of the second before it was lost.
+
+        What hides a face bends its last detections, and the filter believes that it brakes there.
         """
-        pose = self._last_pose.copy()
+        pose = self._last_seen_pose.copy()
         if self._speeds:
             usual = np.median([speed for _, speed in self._speeds], axis=0)
             pose[:2] += usual * (time_s - self.last_seen_s)
         return pose
 
-    def go_on_as(self, later: "Track", *, filling: bool) -> None:
-        """Let a track that begins after this one was lost be the same person.
-
-        Args:
-            later: The track.
-            filling: Whether this one tells of the gap between them too.
-        """
-        later.person = self.person
-        self.ended = self.goes_on = True
-        self._later = later if filling else None
-
-    @property
-    def last_index(self) -> int:
-        """The last frame it can tell of."""
-        later = self._later
-        return self.last_seen_index if later is None else later.first_index - 1
+    def mean_score(self) -> float:
+        """Return the mean score of the remembered detections; 0 without any."""
+        scores = [step.score for step in self._steps if step.detected is not None]
+        return sum(scores) / len(scores) if scores else 0.0
 
     def advance(self, index: int, time_s: float) -> None:
-        """Go on to the next frame, unseen so far."""
-        node = self._path.advance(time_s)
-        newest = self._moments[-1]
-        self._moments.append(Moment(index, node, None, newest.averaged, newest.score))
+        """Go on to the next frame, not detected so far."""
+        last = self._steps[-1]
+        predicted = self._filter.predict(time_s)
+        self._steps.append(TrackStep(index, predicted, None, last.averaged, last.score))
 
     def observe(
-        self, detection: Detection, face: PosedFace, time_s: float, *, hidden: bool = False
+        self, detection: Detection, face: PosedFace, time_s: float, *, occluded: bool = False
     ) -> None:
-        """Correct the newest moment by a detection.
+        """Correct the newest frame by a detection.
 
         Args:
             detection: Where the face is.
-            face: The same, taken apart.
+            face: Its pose and shape.
             time_s: When.
-            hidden: Somebody else's face lies over a part of it: what can still be seen draws its
-                landmarks that way, the farther the lower its score, and a path that believes them
+            occluded: Somebody else's face lies over a part of it: what can still be seen draws its
+                landmarks that way, the farther the lower its score, and a filter that believes them
                 turns round with whoever walks past.
         """
-        newest = self._moments[-1]
-        score = detection.score
-        trust = max(0.05, score**_HIDDEN_POWER) if hidden else max(0.25, score)
-        self._path.observe(face, trust=trust)
-        newest.seen, newest.score = face, detection.score
+        newest, score = self._steps[-1], detection.score
+        trust = max(0.05, score**_OCCLUDED_POWER) if occluded else max(0.25, score)
+        self._filter.update(face, trust=trust)
+        newest.detected, newest.score = face, score
         newest.averaged = self._average(newest.averaged, face)
         self.last_seen_index, self.last_seen_s = newest.index, time_s
-        self._last_pose = self._path.pose
-        self._speeds.append((time_s, self._path.speed_px_s))
-        while self._speeds[0][0] < time_s - _USUALLY_S:
+        self._last_seen_pose = self._filter.pose
+        self._speeds.append((time_s, self._filter.speed_px_s))
+        while self._speeds[0][0] < time_s - _USUAL_SPEED_S:
             self._speeds.popleft()
-        self.n_seen += 1
-        self.best_score = max(self.best_score, detection.score)
+        self.best_score = max(self.best_score, score)
 
-    def remember(self, look: Appearance, *, due_index: int) -> None:
-        """Let what the person looks like now into what is remembered of it."""
-        if self.look is not None:
-            mixed = self.look**2 + look**2
-            look = np.asarray(np.sqrt(mixed / mixed.sum()), dtype=np.float32)
-        self.look, self.look_due_index = look, due_index
+    def learn_appearance(self, appearance: Appearance, *, due_index: int) -> None:
+        """Add what the person looks like now, and say when to do so again."""
+        if self.appearance is not None:
+            appearance = mean_appearance(self.appearance, appearance)
+        self.appearance, self.appearance_due = appearance, due_index
 
-    def _average(self, past: tuple[Pose, Shape], face: PosedFace) -> tuple[Pose, Shape]:
-        pose, shape = past
-        keep = self._ema_coef
-        # The pose's roll is an angle: average the difference, taken the short way round.
-        step = face.pose - pose
-        step[3] = np.angle(np.exp(1j * step[3]))
-        return pose + (1 - keep) * step, shape + (1 - keep) * (face.shape - shape)
+    def continue_as(self, successor: "Track", *, fill_gap: bool) -> None:
+        """Let a track that begins after this one was lost be the same person.
+
+        Args:
+            successor: That track.
+            fill_gap: Whether this one has a face in the frames between them too.
+        """
+        successor.person = self.person
+        self.ended = self.is_continued = True
+        self._successor = successor if fill_gap else None
 
     def forget_before(self, index: int) -> None:
-        """Drop what belongs to earlier frames, all of them given out, but for the last sight."""
-        while len(self._moments) > 1 and self._moments[0].index < index:
-            oldest = self._moments.popleft()
-            if oldest.seen is not None:
-                self._behind = oldest
-
-    def __len__(self) -> int:
-        """Count the frames remembered."""
-        return len(self._moments)
-
-    def mean_score(self) -> float:
-        """Return the mean score of the remembered sights; 0 without any."""
-        scores = [each.score for each in self._moments if each.seen is not None]
-        return sum(scores) / len(scores) if scores else 0.0
+        """Drop the steps of earlier frames, all given out, but for the last detection."""
+        while len(self._steps) > 1 and self._steps[0].index < index:
+            oldest = self._steps.popleft()
+            if oldest.detected is not None:
+                self._last_forgotten = oldest
 
     def face_at(self, index: int, *, smoothing: str, longest_gap: int) -> TrackedFace | None:
         """Return the face in one remembered frame; None before, after, or in too long a gap.
 
         Args:
             index: The frame.
-            smoothing: One of `SMOOTHINGS`.
-            longest_gap: Most frames from one sight to the next that are filled.
+            smoothing: ``kalman``, ``ema`` or ``none``.
+            longest_gap: Most frames from one detection to the next that are filled.
         """
-        at = index - self._moments[0].index
-        if not 0 <= at < len(self._moments) or index > self.last_index:
+        at = index - self._steps[0].index
+        if not 0 <= at < len(self._steps) or index > self.last_index:
             return None
-        moment = self._moments[at]
-        before, after = self._sight_before(at), self._sight_after(at)
-        later = self._later
-        if after is None and later is not None:
-            after = later._moments[0]
-        if moment.seen is None and (before is None or after is None):
+        step = self._steps[at]
+        before, after = self._detected_before(at), self._detected_after(at)
+        if step.detected is None and (before is None or after is None):
             return None
         if before is not None and after is not None and after.index - before.index > longest_gap:
             return None
-        pose, shape = self._estimate(at, before, after, smoothing)
-        box, landmarks = assemble(pose, shape)
-        person = self.person if self.person is not None else 0
-        return TrackedFace(TrackId(person), box, landmarks, moment.score, moment.seen is not None)
+        box, landmarks = join_pose(*self._estimate(at, before, after, smoothing))
+        track_id = TrackId(self.person if self.person is not None else 0)
+        return TrackedFace(track_id, box, landmarks, step.score, step.detected is not None)
 
-    def _sight_before(self, at: int) -> Moment | None:
+    def _detected_before(self, at: int) -> TrackStep | None:
         for index in range(at, -1, -1):
-            if self._moments[index].seen is not None:
-                return self._moments[index]
-        return self._behind
+            if self._steps[index].detected is not None:
+                return self._steps[index]
+        return self._last_forgotten
 
-    def _sight_after(self, at: int) -> Moment | None:
-        for index in range(at, len(self._moments)):
-            if self._moments[index].seen is not None:
-                return self._moments[index]
-        return None
+    def _detected_after(self, at: int) -> TrackStep | None:
+        for index in range(at, len(self._steps)):
+            if self._steps[index].detected is not None:
+                return self._steps[index]
+        return None if self._successor is None else self._successor._steps[0]
 
     def _estimate(
-        self, at: int, before: Moment | None, after: Moment | None, smoothing: str
+        self, at: int, before: TrackStep | None, after: TrackStep | None, smoothing: str
     ) -> tuple[Pose, Shape]:
-        moment, later = self._moments[at], self._later
-        goes_on = later is not None and moment.index > self.last_seen_index
-        if smoothing == "kalman" and not goes_on:
-            return smooth(at, [each.node for each in self._moments])
-        if smoothing == "ema" and not goes_on:
-            return moment.averaged
-        assert before is not None, "a face is given out from its first sight on"
+        step = self._steps[at]
+        in_gap = self._successor is not None and step.index > self.last_seen_index
+        if smoothing == "kalman" and not in_gap:
+            return rts_smooth(at, [each.filtered for each in self._steps])
+        if smoothing == "ema" and not in_gap:
+            return step.averaged
+        assert before is not None, "a face is given out from its first detection on"
         assert after is not None, "and no later than its last"
-        assert before.seen is not None
-        assert after.seen is not None
-        start, end = before.seen, after.seen
+        start, end = self._ends_of_gap(before, after, smoothing)
+        span_s = max(after.filtered.time_s - before.filtered.time_s, 1e-6)
+        return _interpolate(start, end, (step.filtered.time_s - before.filtered.time_s) / span_s)
+
+    def _ends_of_gap(
+        self, before: TrackStep, after: TrackStep, smoothing: str
+    ) -> tuple[PosedFace, PosedFace]:
+        later = self._successor
         if later is not None and smoothing == "kalman":
-            # No later sight of its own corrects the last one, so what was known there still holds.
-            start = PosedFace(before.node.posterior[0::3], before.node.shape_posterior)
-            end = PosedFace(*smooth(0, [each.node for each in later._moments]))
-        elif later is not None and smoothing == "ema":
-            start, end = PosedFace(*before.averaged), PosedFace(*after.averaged)
-        span_s = max(after.node.time_s - before.node.time_s, 1e-6)
-        return _between(start, end, (moment.node.time_s - before.node.time_s) / span_s)
+            # No later detection of its own corrects the last one, so what was known there holds.
+            start = PosedFace(before.filtered.posterior[0::3], before.filtered.shape_posterior)
+            return start, PosedFace(*rts_smooth(0, [each.filtered for each in later._steps]))
+        if later is not None and smoothing == "ema":
+            return PosedFace(*before.averaged), PosedFace(*after.averaged)
+        assert before.detected is not None
+        assert after.detected is not None
+        return before.detected, after.detected
+
+    def _average(self, past: tuple[Pose, Shape], face: PosedFace) -> tuple[Pose, Shape]:
+        new = 1 - self._ema_coef
+        pose, shape = past
+        return pose + new * pose_difference(face.pose, pose), shape + new * (face.shape - shape)
 
 
-def _between(start: PosedFace, end: PosedFace, part: float) -> tuple[Pose, Shape]:
+def _interpolate(start: PosedFace, end: PosedFace, part: float) -> tuple[Pose, Shape]:
     """Go straight from one place to the next; at the start it is that place, bit for bit."""
-    step = end.pose - start.pose
-    step[3] = np.angle(np.exp(1j * step[3]))
-    return start.pose + part * step, start.shape + part * (end.shape - start.shape)
+    pose = start.pose + part * pose_difference(end.pose, start.pose)
+    return pose, start.shape + part * (end.shape - start.shape)

@@ -1,5 +1,4 @@
 import dataclasses
-import inspect
 import json
 from pathlib import Path
 
@@ -10,8 +9,7 @@ from facemask_video.config import ConvertConfig, DetectConfig, TrackConfig, Vide
 from facemask_video.config.settings import build, read_toml, settings_of
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
-from facemask_video.track import Tracker
-from facemask_video.track.track import SMOOTHINGS
+from facemask_video.detect.rotation import QUARTER_TURNS
 
 
 def _toml(folder: Path, text: str) -> Path:
@@ -97,15 +95,4 @@ def test_choices_are_those_that_the_rooms_accept() -> None:
     choices = {named.name: named.setting.choices for named in settings_of(ConvertConfig)}
 
     assert choices["composite.color"] == MODES
-    assert choices["track.smoothing"] == SMOOTHINGS
-
-
-def test_the_tracker_has_the_same_defaults() -> None:
-    given = {name: each.default for name, each in inspect.signature(Tracker).parameters.items()}
-
-    settings = dataclasses.asdict(TrackConfig())
-
-    assert settings.items() <= given.items()
-    assert given.keys() - settings == {"min_face_px", "threshold"}
-    assert given["min_face_px"] == DetectConfig().min_face_px
-    assert given["threshold"] == DetectConfig().threshold
+    assert choices["detect.turned"] == tuple(QUARTER_TURNS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from facemask_video.core.faces import DetectedFrame, Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box, iou
+from facemask_video.core.stage import Stage
 from facemask_video.detect.propagate import SEARCH_FRAMES
 from facemask_video.detect.shot_boundary import ShotBoundaryDetector
 from facemask_video.detect.size import detect_size_px, to_frame_px
 from facemask_video.detect.stage import DetectFaces
-from tests.fakes import ArrayFrame, detection_at
+from tests.fakes import ArrayFrame, ScriptedDetector, detection_at
+from tests.stages import StageContract
 
 WIDTH, HEIGHT = 160, 120
 
@@ -186,18 +189,21 @@ def test_a_plain_detector_runs_on_every_frame() -> None:
     assert all(item.detector_ran and len(item.detections) == 1 for item in out)
 
 
-def test_frames_held_are_bounded_by_two_groups() -> None:
-    taken = 0
+class TestDetectFaces(StageContract):
+    # Two groups.
+    held_frames = 8
 
-    def counted() -> Iterator[ArrayFrame]:
-        nonlocal taken
-        for frame in frames(STEADY):
-            taken += 1
-            yield frame
+    def make_stage(self) -> Stage[Any, Any]:
+        return DetectFaces(SeesSquares(), max_side_px=80, detect_every=0, batch_frames=4)
 
-    stage = DetectFaces(SeesSquares(), max_side_px=WIDTH, detect_every=0, batch_frames=6)
-    for given, _ in enumerate(stage(counted()), start=1):
-        assert taken - given <= 12
+    def make_item(self, frame: ArrayFrame) -> ArrayFrame:
+        return frame
+
+
+class TestDetectFacesOfAPlainDetector(TestDetectFaces):
+    def make_stage(self) -> Stage[Any, Any]:
+        detector = ScriptedDetector([detection_at(80, 60, 50)], frame_width_px=160)
+        return DetectFaces(detector, max_side_px=80, detect_every=0, batch_frames=4)
 
 
 def test_a_change_of_size_begins_anew() -> None:
@@ -206,10 +212,6 @@ def test_a_change_of_size_begins_anew() -> None:
         DetectFaces(SeesSquares(), max_side_px=WIDTH, detect_every=0)([*frames([None] * 5), *small])
     )
     assert [item.starts_shot for item in out] == [index == 5 for index in range(10)]
-
-
-def test_an_empty_source_gives_nothing() -> None:
-    assert list(DetectFaces(SeesSquares(), max_side_px=WIDTH, detect_every=0)([])) == []
 
 
 def test_thumbnail_still_shows_the_smallest_face() -> None:

@@ -23,7 +23,7 @@ from facemask_video.core.faces import Crop, Detection, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 from facemask_video.pipeline.convert import STEPS, _in_order, convert
-from facemask_video.track.sidecar import read_sidecar
+from facemask_video.track.sidecar import Sidecar
 from facemask_video.video import NativeFrame, VideoReader, probe
 from tests.fakes import (
     InvertTranslator,
@@ -72,7 +72,7 @@ def test_only_the_regions_change_and_every_time_is_kept(source: Path, tmp_path: 
     before, after = list(_read(source, 0.8)), list(_read(out))
     start = before[0].pts * before[0].time_base
     assert len(before) == len(after) == report.frames > 10
-    for first, second, line in zip(before, after, read_sidecar(tracks), strict=True):
+    for first, second, line in zip(before, after, Sidecar(tracks), strict=True):
         moment = first.pts * first.time_base - start
         # Matroska counts milliseconds.
         assert abs(second.pts * second.time_base - moment) <= 0.0005
@@ -158,7 +158,7 @@ def test_a_person_whom_the_gate_refuses_is_left_alone_and_said_to_be(
     assert "1 track left alone as bare already" in report.closing_line()
     for first, second in zip(_read(source, 0.8), _read(out), strict=True):
         np.testing.assert_array_equal(first.read_region(_WHOLE), second.read_region(_WHOLE))
-    faces = [face for line in read_sidecar(tracks) for face in line.faces]
+    faces = [face for line in Sidecar(tracks) for face in line.faces]
     assert {(face.domain, face.domain_score, face.translated) for face in faces} == {
         ("bare", 0.9, False)
     }
@@ -307,7 +307,7 @@ def test_a_range_past_the_end_is_an_error(source: Path, tmp_path: Path) -> None:
 
 def _faces_of(path: Path) -> list[tuple[int, bool]]:
     """Return of each line how many faces it has, and whether all were observed."""
-    lines = read_sidecar(path)
+    lines = Sidecar(path)
     return [(len(line.faces), all(each.face.observed for each in line.faces)) for line in lines]
 
 

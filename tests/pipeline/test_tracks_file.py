@@ -30,7 +30,7 @@ from facemask_video.pipeline.convert import convert
 from facemask_video.pipeline.load import Finder, Networks
 from facemask_video.pipeline.report import ConversionReport, TrackingReport
 from facemask_video.pipeline.track import track_video
-from facemask_video.track import read_sidecar
+from facemask_video.track import Sidecar
 from facemask_video.verify import verify
 from facemask_video.video import NativeFrame, VideoReader, probe
 from tests.fakes import ScriptedDetector, ScriptedGate, detection_at, fake_networks
@@ -130,8 +130,8 @@ def test_tracking_alone_writes_what_a_conversion_would(source: Path, tmp_path: P
         networks=_networks(),
     )
 
-    assert read_sidecar(alone).source == read_sidecar(beside).source
-    assert (read_sidecar(alone).direction, read_sidecar(beside).direction) == (None, "mask")
+    assert Sidecar(alone).source == Sidecar(beside).source
+    assert (Sidecar(alone).direction, Sidecar(beside).direction) == (None, "mask")
     _edit(beside, lambda face: face.update(region=None))
     # Nothing was decided about anybody, as no gate was asked.
     assert alone.read_text("utf-8").splitlines()[1:] == beside.read_text("utf-8").splitlines()[1:]
@@ -147,7 +147,7 @@ def test_the_gate_is_asked_for_domains_when_tracking(source: Path, tmp_path: Pat
 
     said = {
         (entry.face.track_id.person, entry.domain, entry.translated)
-        for line in read_sidecar(tracks)
+        for line in Sidecar(tracks)
         for entry in line.faces
     }
     assert said == {(0, "masked", None), (1, "bare", None)}
@@ -242,7 +242,7 @@ def test_a_face_without_a_decision_is_left_to_the_gate(source: Path, tmp_path: P
     assert gate.asked == min(report.frames, 13)
     said = {
         (entry.face.track_id.person, entry.domain, entry.translated)
-        for line in read_sidecar(written)
+        for line in Sidecar(written)
         for entry in line.faces
     }
     assert said == {(0, "masked", False), (1, None, True)}
@@ -279,7 +279,7 @@ def test_a_part_of_what_was_tracked_can_be_rendered(source: Path, tmp_path: Path
     video = VideoConfig(encoder="ffv1", start_s=0.1, end_s=0.3)
     report = _render(source, tracks, out, video=video)
 
-    assert 0 < report.frames < len(list(read_sidecar(tracks)))
+    assert 0 < report.frames < len(list(Sidecar(tracks)))
     assert report.faces == 2 * report.frames
 
 

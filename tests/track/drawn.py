@@ -7,10 +7,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from facemask_video.config import DetectConfig, TrackConfig
 from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace
 from facemask_video.core.frame import ImageU8, Patch
 from facemask_video.core.geometry import Box
-from facemask_video.track import Tracker, TrackFaces
+from facemask_video.track import TrackFaces
 
 TIME_BASE = Fraction(1, 90_000)
 
@@ -85,16 +86,17 @@ def track(
     seen: Sequence[Sequence[Detection]],
     at_s: Sequence[float],
     *,
-    cuts: Sequence[int] = (),
+    starts: Sequence[int] = (),
     **options: object,
 ) -> list[tuple[TrackedFace, ...]]:
     """Run the stage over detections by frame."""
-    tracker = Tracker(**options)  # type: ignore[arg-type]
+    detect = {name: options.pop(name) for name in ("min_face_px", "threshold") if name in options}
+    stage = TrackFaces(TrackConfig(**options), DetectConfig(**detect))  # type: ignore[arg-type]
     frames = (
-        DetectedFrame(TimedFrame(index, at_s[index]), tuple(found), starts_shot=index in cuts)
+        DetectedFrame(TimedFrame(index, at_s[index]), tuple(found), starts_shot=index in starts)
         for index, found in enumerate(seen)
     )
-    return [item.faces for item in TrackFaces(tracker)(frames)]
+    return [item.faces for item in stage(frames)]
 
 
 def centre(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -1,7 +1,9 @@
 import pytest
 
+from facemask_video.config import SelectConfig
+from facemask_video.core.errors import ConfigError
 from facemask_video.core.faces import TrackedFace, TrackedFrame, TrackId
-from facemask_video.track import FaceChoice, SelectFaces
+from facemask_video.track import SelectFaces
 from tests.track.drawn import Place, TimedFrame, detection
 
 
@@ -10,12 +12,14 @@ def face(number: int, width: float) -> TrackedFace:
     return TrackedFace(TrackId.from_number(number), found.box, found.landmarks, 0.9, observed=True)
 
 
-def chosen(choice: str, *frames: list[tuple[int, float]], max_faces: int = 0) -> list[list[int]]:
+def chosen(
+    choice: str, *frames: list[tuple[int, float]], max_faces: int | None = None
+) -> list[list[int]]:
     items = [
         TrackedFrame(TimedFrame(index, index / 25), tuple(face(*each) for each in faces))
         for index, faces in enumerate(frames)
     ]
-    select = SelectFaces(FaceChoice.parse(choice), max_faces=max_faces)
+    select = SelectFaces(SelectConfig(faces=choice, max_faces=max_faces))
     return [[each.track_id.number for each in item.faces] for item in select(items)]
 
 
@@ -46,5 +50,5 @@ def test_max_faces_keeps_the_largest_in_their_order() -> None:
 
 @pytest.mark.parametrize("text", ["", "some", "track:", "track:a", "track:-1"])
 def test_an_unknown_choice_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="expected all, largest or track"):
-        FaceChoice.parse(text)
+    with pytest.raises(ConfigError, match="expected all, largest or track"):
+        SelectConfig(faces=text)

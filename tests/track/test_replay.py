@@ -12,7 +12,6 @@ from facemask_video.track import (
     SidecarWriter,
     check_source,
     describe_source,
-    read_sidecar,
 )
 from tests.track.drawn import Place, TimedFrame, detection
 
@@ -37,7 +36,7 @@ def sidecar(tmp_path: Path, video: Path) -> Sidecar:
             gate = SidecarFace(face(), domain="masked", domain_score=0.75, translated=True)
             writer.write(TimedFrame(index, index / 25), [gate] if index % 2 else [])
         writer.finish()
-    return read_sidecar(path)
+    return Sidecar(path)
 
 
 def frames(first: int, past: int) -> list[TimedFrame]:
@@ -50,7 +49,7 @@ def test_frames_get_the_faces_of_their_lines(sidecar: Sidecar) -> None:
 
 
 def test_a_part_of_the_video_finds_its_lines(sidecar: Sidecar) -> None:
-    out = list(ReplayTracks(sidecar, whole=False)(frames(1, 4)))
+    out = list(ReplayTracks(sidecar, partial=True)(frames(1, 4)))
     assert [len(item.faces) for item in out] == [1, 0, 1]
 
 
@@ -67,7 +66,7 @@ def test_another_file_is_refused_by_its_hash(sidecar: Sidecar, video: Path) -> N
         check_source(sidecar, video)
 
 
-def test_what_the_gate_said_is_kept(sidecar: Sidecar) -> None:
+def test_what_the_mask_classifier_said_is_kept(sidecar: Sidecar) -> None:
     entry = next(line for line in sidecar if line.faces).faces[0]
     assert (entry.domain, entry.domain_score, entry.translated) == ("masked", 0.75, True)
 

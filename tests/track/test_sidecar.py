@@ -6,7 +6,7 @@ import pytest
 from facemask_video.core.errors import TracksError
 from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.geometry import Box
-from facemask_video.track.sidecar import SidecarFace, SidecarWriter, read_sidecar
+from facemask_video.track.sidecar import Sidecar, SidecarFace, SidecarWriter
 from tests.track.drawn import Place, TimedFrame, detection
 
 
@@ -25,7 +25,7 @@ def write(path: Path) -> None:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     write(tmp_path / "t.jsonl")
-    sidecar = read_sidecar(tmp_path / "t.jsonl")
+    sidecar = Sidecar(tmp_path / "t.jsonl")
     first, second = sidecar
     assert sidecar.source == {"frames": 2}
     assert (first.frame, second.frame, second.pts) == (0, 1, 3600)
@@ -43,7 +43,7 @@ def test_a_part_of_a_track_is_written_as_one_number(tmp_path: Path) -> None:
         sidecar.finish()
 
     assert '"track": 200003, ' in path.read_text()
-    (line,) = read_sidecar(path)
+    (line,) = Sidecar(path)
     assert line.faces[0].face.track_id == TrackId(3, part=2)
 
 
@@ -67,4 +67,4 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path: Path, text: str, says: 
     path = tmp_path / "t.jsonl"
     path.write_text(text)
     with pytest.raises(TracksError, match=says):
-        list(read_sidecar(path))
+        list(Sidecar(path))

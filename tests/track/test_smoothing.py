@@ -5,11 +5,11 @@ import pytest
 from filterpy.kalman import KalmanFilter
 
 from facemask_video.core.faces import TrackId
-from facemask_video.track.kalman import Path, moves, smooth
-from facemask_video.track.pose import assemble, take_apart
+from facemask_video.track.kalman import PoseFilter, rts_smooth, singer_transition
+from facemask_video.track.pose import join_pose, split_pose
 from tests.track.drawn import Motion, Place, centre, detection, times, track
 
-# A seventh of a per cent more than a close look's own noise on still faces.
+# A seventh of a per cent more than a refined detection's own noise on still faces.
 NOISE = 0.006
 
 
@@ -53,10 +53,10 @@ def lag_frames(motion: Motion, rate: str, smoothing: str) -> int:
     """Return by how many frames the truth must be delayed to be most like the track."""
     tracked, drawn = paths(motion, rate, smoothing)
     inside = np.arange(10, len(drawn) - 10)
-    likeness = {
+    correlation = {
         lag: np.corrcoef(tracked[inside, 0], drawn[inside - lag, 0])[0, 1] for lag in range(-10, 11)
     }
-    return max(likeness, key=lambda lag: likeness[lag])
+    return max(correlation, key=lambda lag: correlation[lag])
 
 
 @pytest.mark.parametrize("rate", ["24", "30", "60", "vfr"])
@@ -95,9 +95,9 @@ def test_nothing_is_rounded_to_whole_pixels() -> None:
 def test_pose_and_shape_put_a_face_together_without_loss() -> None:
     rng = np.random.default_rng(3)
     found = detection(Place(31.7, 18.2, 44, 2.9), rng, noise=0.05)
-    parts = take_apart(found.box, found.landmarks)
+    parts = split_pose(found.box, found.landmarks)
     assert parts is not None
-    box, landmarks = assemble(parts.pose, parts.shape)
+    box, landmarks = join_pose(parts.pose, parts.shape)
     np.testing.assert_allclose(landmarks, found.landmarks, atol=1e-4)
     np.testing.assert_allclose(
         [box.x0, box.y0, box.x1, box.y1],
@@ -119,23 +119,23 @@ def test_backward_pass_agrees_with_filterpy() -> None:
     rng = np.random.default_rng(0)
     at_s = times("vfr", 25)
     faces = [
-        take_apart(d.box, d.landmarks)
+        split_pose(d.box, d.landmarks)
         for d in (detection(Place(100 + 40 * t, 80, 60), rng, noise=0.004) for t in at_s)
     ]
     first, *others = (face for face in faces if face is not None)
-    path = Path(first, at_s[0], kf_noise=1e-3)
-    nodes, states, variances, transitions, noises = [path.newest], [], [], [], []
-    inner = path._filter
+    pose_filter = PoseFilter(first, at_s[0], kf_noise=1e-3)
+    steps, states, variances, transitions, noises = [pose_filter.newest], [], [], [], []
+    inner = pose_filter._filter
     states.append(inner.x.copy())
     variances.append(inner.P.copy())
     for face, t in zip(others, at_s[1:], strict=True):
         before = inner.P.copy()
-        nodes.append(path.advance(t))
-        step_s = t - nodes[-2].time_s
-        transition = np.kron(np.eye(4), moves(step_s))
+        steps.append(pose_filter.predict(t))
+        step_s = t - steps[-2].time_s
+        transition = np.kron(np.eye(4), singer_transition(step_s))
         transitions.append(transition)
         noises.append(inner.P - transition @ before @ transition.T)
-        path.observe(face)
+        pose_filter.update(face)
         states.append(inner.x.copy())
         variances.append(inner.P.copy())
     reference = KalmanFilter(dim_x=8, dim_z=4)
@@ -145,8 +145,8 @@ def test_backward_pass_agrees_with_filterpy() -> None:
         Fs=[np.eye(12), *transitions],
         Qs=[np.eye(12), *noises],
     )
-    for index in range(len(nodes)):
-        pose, _ = smooth(index, nodes)
+    for index in range(len(steps)):
+        pose, _ = rts_smooth(index, steps)
         np.testing.assert_allclose(pose, expected[index][0::3], atol=1e-6)
 
 

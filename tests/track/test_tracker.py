@@ -6,9 +6,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from facemask_video.config import DetectConfig, TrackConfig
 from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace
 from facemask_video.core.geometry import overlap_coefficient
-from facemask_video.track import Tracker, TrackFaces, tracker
+from facemask_video.track import Tracker, TrackFaces, association
 from tests.fakes import ArrayFrame
 from tests.track.drawn import Place, TimedFrame, centre, detection, times, track
 
@@ -34,17 +35,17 @@ def test_crossing_people_keep_their_identities() -> None:
         assert abs(by_id[1 - first] - (580 - 160 * t)) < 12
 
 
-@pytest.mark.parametrize("looks_count", [True, False], ids=["looks", "boxes alone"])
-def test_people_who_meet_and_turn_back_are_told_apart_by_their_looks(
-    looks_count: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("appearance_counts", [True, False], ids=["appearance", "boxes alone"])
+def test_people_who_meet_and_turn_back_are_told_apart_by_their_appearance(
+    appearance_counts: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not looks_count:
-        monkeypatch.setattr(tracker, "_LOOK_WEIGHT", 0.0)
+    if not appearance_counts:
+        monkeypatch.setattr(association, "APPEARANCE_WEIGHT", 0.0)
     colours = np.array([[200, 60, 50], [40, 80, 190]], np.uint8)
     rng = np.random.default_rng(RNG_SEED)
     items, truth = [], []
     for index, t in enumerate(times("30", 80)):
-        # They run into each other and bounce back, which no path foretells.
+        # They run into each other and bounce back, which no filter predicts.
         apart = 300 * abs(t - 1.2) + 12
         places = [Place(400 - apart, 300), Place(400 + apart, 304)]
         image = np.full((600, 800, 3), 120, np.uint8)
@@ -56,7 +57,7 @@ def test_people_who_meet_and_turn_back_are_told_apart_by_their_looks(
         frame = ArrayFrame(image, index, index, Fraction(1, 30))
         items.append(DetectedFrame(frame, tuple(seen[:1] if apart < 45 else seen)))
         truth.append(places)
-    out = list(TrackFaces(Tracker())(items))
+    out = list(TrackFaces(TrackConfig(), DetectConfig())(items))
     ends = [
         {face.track_id.person: centre(face.landmarks)[0] for face in out[at].faces}
         for at in (0, -1)
@@ -64,7 +65,7 @@ def test_people_who_meet_and_turn_back_are_told_apart_by_their_looks(
     places_of_ids = [
         [abs(ends[at][person] - truth[at][person].x) < 20 for person in (0, 1)] for at in (0, -1)
     ]
-    assert places_of_ids == [[True, True], [looks_count, looks_count]]
+    assert places_of_ids == [[True, True], [appearance_counts, appearance_counts]]
     assert all({face.track_id.person for face in item.faces} == {0, 1} for item in out)
 
 
@@ -107,7 +108,7 @@ def test_a_face_that_goes_behind_another_keeps_its_way(way: int) -> None:
 @pytest.mark.parametrize("score", [0.99, 0.65])
 def test_a_face_alone_is_followed_closely_however_low_its_scores(score: float) -> None:
     at_s = times("25", 75)
-    # Sure in the first frame, so that it is believed.
+    # Sure in the first frame, so that it is confirmed.
     seen = [
         [detection(Place(300 + 60 * np.sin(5 * t), 200), score=0.99 if index == 0 else score)]
         for index, t in enumerate(at_s)
@@ -125,7 +126,7 @@ def test_a_face_alone_is_followed_closely_however_low_its_scores(score: float) -
 def braking(t: float) -> float:
     """Return the x of a walker who seems to stand for a fifth of a second before he is hidden.
 
-    So the forecast stays behind, out of reach of where he comes forth.
+    So the prediction stays behind, out of reach of where he comes forth.
     """
     return 100 + 230 * (min(t, 0.8) if t < 1.0 else t)
 
@@ -169,7 +170,7 @@ def test_a_gap_is_filled_as_a_whole_or_not_at_all(rate: str, gap: int) -> None:
     assert {number for found in ids(faces) for number in found} == {0}
 
 
-def test_who_is_believed_late_is_still_the_lost_one() -> None:
+def test_who_is_confirmed_late_is_still_the_lost_one() -> None:
     at_s = times("30", 90)
     seen = seen_of_braking(at_s, range(30, 50))
     for index in range(50, 58):
@@ -195,10 +196,10 @@ def test_a_stranger_beside_does_not_become_the_lost_one(ahead: int) -> None:
         assert centre(walker.landmarks)[1] > centre(stranger.landmarks)[1] + 40
 
 
-def test_nobody_goes_on_beyond_a_cut() -> None:
+def test_nobody_goes_on_into_the_next_shot() -> None:
     at_s = times("30", 80)
 
-    faces = track(seen_of_braking(at_s), at_s, cuts=[40])
+    faces = track(seen_of_braking(at_s), at_s, starts=[40])
 
     assert ids(faces) == [[0]] * 30 + [[]] * 16 + [[1]] * 34
 
@@ -218,9 +219,9 @@ def test_a_face_away_for_longer_than_the_bridge_is_somebody_new() -> None:
     assert ids == [(0,)] * 20 + [()] * 25 + [(1,)] * 25
 
 
-def test_a_cut_ends_every_track() -> None:
+def test_a_shot_boundary_ends_every_track() -> None:
     seen = [[detection(Place(200, 200))]] * 40
-    faces = track(seen, times("25", 40), cuts=[17])
+    faces = track(seen, times("25", 40), starts=[17])
     assert [found[0].track_id.person for found in faces] == [0] * 17 + [1] * 23
 
 
@@ -237,7 +238,7 @@ def test_a_track_shorter_than_asked_is_dropped_but_not_in_a_shot_as_short() -> N
     assert all(track([[detection(Place(200, 200))]] * 2, times("30", 2), min_track_s=0.2))
 
 
-def test_weak_sights_keep_a_believed_track_and_make_none() -> None:
+def test_weak_detections_keep_a_confirmed_track_and_make_none() -> None:
     weak = detection(Place(200, 200), score=0.6)
     strong = detection(Place(200, 200), score=0.98)
     assert not any(track([[weak]] * 40, times("30", 40)))
@@ -296,7 +297,7 @@ def test_a_neck_below_a_mask_begins_no_track(
     assert [len(found) for found in faces] == [1] * 5 + [n_faces] * 25
 
 
-def test_a_neck_is_told_where_the_head_is_tilted() -> None:
+def test_a_neck_is_recognised_where_the_head_is_tilted() -> None:
     roll = 0.45
     face = detection(Place(200, 200, 90, roll))
     down = 80 * np.array([-np.sin(roll), np.cos(roll)])
@@ -307,15 +308,6 @@ def test_a_neck_is_told_where_the_head_is_tilted() -> None:
     assert [len(found) for found in faces] == [1] * 30
 
 
-def test_inputs_stay_unchanged_and_frames_keep_their_order() -> None:
-    place = detection(Place(200, 200))
-    before = place.landmarks.copy()
-    items = [DetectedFrame(TimedFrame(i, i / 30), (place,)) for i in range(50)]
-    out = list(TrackFaces(Tracker(look_ahead=7))(items))
-    assert [item.frame.index for item in out] == list(range(50))
-    assert np.array_equal(place.landmarks, before)
-
-
 @pytest.mark.parametrize("look_ahead", [0, 5, 30])
 def test_live_frames_are_bounded_by_the_look_ahead(look_ahead: int) -> None:
     gc.collect()
@@ -324,28 +316,16 @@ def test_live_frames_are_bounded_by_the_look_ahead(look_ahead: int) -> None:
         DetectedFrame(TimedFrame(i, i / 30), (detection(Place(200, 200)),)) for i in range(200)
     )
     most = 0
-    for _ in TrackFaces(Tracker(look_ahead=look_ahead))(source):
+    for _ in TrackFaces(TrackConfig(look_ahead=look_ahead), DetectConfig())(source):
         most = max(most, TimedFrame.alive - before)
     # The one given out and the one just taken in come on top.
     assert most <= look_ahead + 2
 
 
 def test_what_a_track_remembers_is_bounded() -> None:
-    followed = Tracker(look_ahead=10)
+    tracker = Tracker(TrackConfig(look_ahead=10), DetectConfig())
     for index in range(300):
-        followed.push(index / 30, [detection(Place(200, 200))])
+        tracker.push(index / 30, [detection(Place(200, 200))])
         if index >= 10:
-            followed.faces(index - 10)
-    assert all(len(track_) <= 12 for track_ in followed._tracks)
-
-
-def test_an_empty_source_gives_nothing() -> None:
-    assert list(TrackFaces(Tracker())([])) == []
-
-
-@pytest.mark.parametrize(
-    ("option", "value"), [("smoothing", "some"), ("ema_coef", 1.0), ("look_ahead", -1)]
-)
-def test_options_out_of_range_are_refused(option: str, value: object) -> None:
-    with pytest.raises(ValueError, match=option):
-        Tracker(**{option: value})  # type: ignore[arg-type]
+            tracker.faces(index - 10)
+    assert all(len(each) <= 12 for each in tracker._tracks)

@@ -19,7 +19,7 @@ from facemask_video.align.crop import cut_crop
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8
-from facemask_video.track.sidecar import SidecarFrame, read_sidecar
+from facemask_video.track.sidecar import Sidecar, SidecarFrame
 from facemask_video.video import NativeFrame, VideoReader
 from trainers.evaluate.figures import About, Figure, averaged
 
@@ -72,7 +72,7 @@ def read_clip(source: Path, output: Path, tracks: Path, *, max_frames: int = 0) 
             source.
     """
     found = ClipFaces()
-    lines: dict[int, SidecarFrame] = {line.frame: line for line in read_sidecar(tracks)}
+    lines: dict[int, SidecarFrame] = {line.frame: line for line in Sidecar(tracks)}
     with VideoReader(source) as first, VideoReader(output) as second:
         tolerance = (first.info.time_base + second.info.time_base) / 2
         pending = _Pending(iter(second))
