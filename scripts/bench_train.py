@@ -35,7 +35,7 @@ from facemask_video.translate.device import DTYPES, pick_device, pick_precision
 from facemask_video.translate.networks import build_generator
 from trainers.config import CycleganConfig, ExtrasConfig, TrainConfig
 from trainers.data.batches import Batch, batches
-from trainers.fit.build import build_method, build_samples, discriminator_spec
+from trainers.fit.build import build_method, build_samples
 from trainers.fit.ema import Averages
 from trainers.fit.sources import load_training_crops
 from trainers.gan import losses
@@ -131,7 +131,7 @@ def plain_step(config: TrainConfig, device: torch.device) -> Callable[[Batch], d
     torch.manual_seed(config.data.seed)
     # In the order of `Cyclegan`, so that the seed gives the same weights.
     mask, unmask = (build_generator(s) for s in (config.mask, config.unmask))
-    judges = [build_discriminator(discriminator_spec(config)) for _ in range(2)]
+    judges = [build_discriminator(config.discriminator) for _ in range(2)]
     networks = [mask, unmask, *judges]
     for network in networks:
         network.to(device=device, memory_format=torch.contiguous_format)  # type: ignore[call-overload]

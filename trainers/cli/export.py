@@ -1,10 +1,11 @@
 """``facemask-train export``: write a run's generators for the converter."""
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
-from trainers.config.run import CAPACITIES
+from trainers.config.run import Capacity
 
 
 @click.command()
@@ -19,7 +20,7 @@ from trainers.config.run import CAPACITIES
 )
 @click.option(
     "--capacity",
-    type=click.Choice(CAPACITIES),
+    type=click.Choice(get_args(Capacity)),
     show_default="the run's own",
     help="Goes into the files' names, DIRECTION-CAPACITY.safetensors.",
 )

@@ -10,6 +10,7 @@ from trainers.config.methods import (
     CutConfig,
     CycleganConfig,
     ExtrasConfig,
+    GanMode,
     Pix2pixConfig,
     WarmStartConfig,
 )
@@ -18,11 +19,10 @@ from trainers.config.networks import (
     FeaturesConfig,
     StartConfig,
 )
-from trainers.config.run import OptimConfig, RunConfig
-from trainers.config.train import METHODS, TrainConfig
+from trainers.config.run import LrPolicy, OptimConfig, OptimizerName, RunConfig
+from trainers.config.train import MethodName, TrainConfig
 
 __all__ = [
-    "METHODS",
     "AugmentationConfig",
     "CutConfig",
     "CycleganConfig",
@@ -30,7 +30,11 @@ __all__ = [
     "DiscriminatorConfig",
     "ExtrasConfig",
     "FeaturesConfig",
+    "GanMode",
+    "LrPolicy",
+    "MethodName",
     "OptimConfig",
+    "OptimizerName",
     "Pix2pixConfig",
     "RunConfig",
     "StartConfig",

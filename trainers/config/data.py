@@ -1,6 +1,7 @@
 """What is trained on, and how far it is varied."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from facemask_video.config.settings import check, setting
 from trainers.config.faces import TrainingFacesConfig
@@ -26,14 +27,12 @@ class DataConfig(TrainingFacesConfig):
     real_fabric: float = setting(
         0.3, low=0, high=1, help="Share of drawn masks cut from the cloth of a real one"
     )
-    mask_learns: str = setting(
+    mask_learns: Literal["surgical", "varied"] = setting(
         "surgical",
-        choices=("surgical", "varied"),
         help="Masks drawn for the mask generator to put on: one kind or every kind",
     )
-    unmask_learns: str = setting(
+    unmask_learns: Literal["surgical", "varied"] = setting(
         "varied",
-        choices=("surgical", "varied"),
         help="Masks drawn for the unmask generator to take off, real fabric aside",
     )
     worn_wrong: float = setting(
@@ -67,29 +66,34 @@ class DataConfig(TrainingFacesConfig):
     n_workers: int = setting(1, low=0, help="Processes that prepare samples; 0 is none besides")
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
 @dataclass(frozen=True, slots=True)
 class AugmentationConfig:
-    """How far samples are varied."""
+    """How far samples are varied; with 0 everywhere and no flips crops stay as they are."""
 
     flip: bool = setting(True, help="Mirror half of them")
     turn_deg: float = setting(6.0, low=0, high=90, help="Largest roll")
     scale: float = setting(0.08, low=0, high=0.5, help="Largest relative change of size")
     shift: float = setting(0.03, low=0, high=0.5, help="Largest shift, as a fraction of the side")
-    color: float = setting(0.25, low=0, high=0.9, help="Strength of changes of colour")
+    color: float = setting(
+        0.25,
+        low=0,
+        high=0.9,
+        help="Strength of changes of colour and light",
+    )
     wear: float = setting(0.4, low=0, high=1, help="Share that is blurred, noisy or compressed")
     cut_off: float = setting(
         0.0, low=0, high=1, help="Share that ends inside the crop, as where a picture cuts a face"
     )
-    pitch_deg: float = setting(0.0, low=0, high=35, help="How far heads are bowed or raised")
+    pitch_deg: float = setting(
+        0.0, low=0, high=35, help="How far heads are bowed or raised at most"
+    )
     light: float = setting(0.0, low=0, high=1, help="Strength of uneven light on the face")
     cast: float = setting(
         0.0, low=0, high=0.9, help="Largest relative change of one colour against the others"
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)

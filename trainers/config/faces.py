@@ -21,7 +21,6 @@ class FacesConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
@@ -41,5 +40,4 @@ class TrainingFacesConfig(FacesConfig):
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)

@@ -1,18 +1,24 @@
-"""The weights of the losses of each method."""
+"""The weights of the losses of each method; 0 switches a loss off. A is bare, B is masked."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from facemask_video.config.settings import check, setting
+
+GanMode = Literal["lsgan", "vanilla", "hinge", "wgan-gp"]
 
 
 @dataclass(frozen=True, slots=True)
 class WarmStartConfig:
-    """The paired warm start: see `trainers.gan.warm_start.WarmStartOptions`."""
+    """The paired warm start, `trainers.gan.warm_start`.
 
-    directions: str = setting(
-        "both", choices=("both", "mask", "unmask"), help="Which generators learn"
-    )
-    gan_mode: str = setting("hinge", choices=("lsgan", "vanilla", "hinge"), help="Adversary's loss")
+    The perceptual loss wants crops of 48 px or more, as that of every method. ``lambda_chroma``
+    holds the tint where the adversary drives brightness; ``lambda_keep`` keeps alpha's edge from
+    showing.
+    """
+
+    directions: Literal["both", "mask", "unmask"] = setting("both", help="Which generators learn")
+    gan_mode: Literal["lsgan", "vanilla", "hinge"] = setting("hinge", help="Adversary's loss")
     lambda_l1: float = setting(10.0, low=0, help="L1 under the mask")
     lambda_chroma: float = setting(0.0, low=0, help="L1 of colour alone under the mask")
     lambda_keep: float = setting(1.0, low=0, help="L1 of the whole painted picture")
@@ -27,18 +33,15 @@ class WarmStartConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
 @dataclass(frozen=True, slots=True)
 class CycleganConfig:
-    """CycleGAN: see `trainers.gan.cyclegan.CycleganOptions`. A is bare, B is masked."""
+    """CycleGAN, `trainers.gan.cyclegan`."""
 
-    gan_mode: str = setting(
-        "lsgan", choices=("lsgan", "vanilla", "hinge", "wgan-gp"), help="Adversary's loss"
-    )
-    cycle_loss: str = setting("l1", choices=("l1", "l2"), help="Measure of the cycle")
+    gan_mode: GanMode = setting("lsgan", help="Adversary's loss")
+    cycle_loss: Literal["l1", "l2"] = setting("l1", help="Measure of the cycle")
     lambda_A: float = setting(10.0, low=0, help="Cycle bare, masked, bare")
     lambda_B: float = setting(10.0, low=0, help="Cycle masked, bare, masked")
     lambda_identity: float = setting(0.5, low=0, help="Identity, as a share of the cycles")
@@ -47,35 +50,29 @@ class CycleganConfig:
     pool_size: int = setting(50, low=0, help="Fakes kept for the discriminators")
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Pix2pixConfig:
-    """pix2pix on drawn pairs: see `trainers.gan.pix2pix.Pix2pixOptions`."""
+    """pix2pix on drawn pairs, `trainers.gan.pix2pix`."""
 
-    direction: str = setting("mask", choices=("mask", "unmask"), help="What is learnt")
-    gan_mode: str = setting(
-        "vanilla", choices=("lsgan", "vanilla", "hinge", "wgan-gp"), help="Adversary's loss"
-    )
+    direction: Literal["mask", "unmask"] = setting("mask", help="What is learnt")
+    gan_mode: GanMode = setting("vanilla", help="Adversary's loss")
     lambda_L1: float = setting(100.0, low=0, help="L1 to the target")
     lambda_gan: float = setting(1.0, low=0, help="Adversary")
     lambda_perceptual: float = setting(0.0, low=0, help="Features of faces")
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
 @dataclass(frozen=True, slots=True)
 class CutConfig:
-    """CUT: see `trainers.gan.cut.CutOptions`."""
+    """CUT, `trainers.gan.cut`; FastCUT is ``lambda_NCE`` 10, ``nce_idt`` off, flips on."""
 
-    direction: str = setting("mask", choices=("mask", "unmask"), help="What is learnt")
-    gan_mode: str = setting(
-        "lsgan", choices=("lsgan", "vanilla", "hinge", "wgan-gp"), help="Adversary's loss"
-    )
+    direction: Literal["mask", "unmask"] = setting("mask", help="What is learnt")
+    gan_mode: GanMode = setting("lsgan", help="Adversary's loss")
     lambda_gan: float = setting(1.0, low=0, help="Adversary")
     lambda_NCE: float = setting(1.0, low=0, help="Contrast of patches")
     nce_idt: bool = setting(True, help="Contrast also pictures that need no change")
@@ -83,13 +80,12 @@ class CutConfig:
     num_patches: int = setting(256, low=2, help="Patches compared in each picture and layer")
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
 @dataclass(frozen=True, slots=True)
 class ExtrasConfig:
-    """Losses added to cyclegan's, pix2pix's and cut's: see `trainers.gan.extras.ExtraOptions`."""
+    """Losses added to cyclegan's, pix2pix's and cut's, `trainers.gan.extras`."""
 
     lambda_eyes: float = setting(0.0, low=0, help="Eyes stay as they are")
     lambda_edges: float = setting(0.0, low=0, help="Edges at the eyes stay as they are")
@@ -102,5 +98,4 @@ class ExtrasConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)

@@ -8,7 +8,11 @@ from facemask_video.config.settings import check, setting
 
 @dataclass(frozen=True, slots=True)
 class DiscriminatorConfig:
-    """The sizes of the discriminators: see `trainers.gan.discriminators.DiscriminatorSpec`."""
+    """The discriminators: their sizes, and what else their adversaries do.
+
+    With ``luma`` no adversary drives colours, which prints red stains on skin; what it is wanted
+    for, sharpness, lies in brightness.
+    """
 
     ndf: int = setting(64, low=1, help="Channels of the first layer")
     n_layers: int = setting(3, low=0, high=6, help="Strided layers: 3 sees 70 px, 0 single pixels")
@@ -29,7 +33,6 @@ class DiscriminatorConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
@@ -51,7 +54,6 @@ class FeaturesConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
@@ -63,5 +65,4 @@ class StartConfig:
     unmask: Path | None = setting(None, metavar="FILE", help="Weights file of the unmask generator")
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)

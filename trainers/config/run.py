@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from facemask_video.config.settings import check, setting
+
+OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
+LrPolicy = Literal["constant", "linear", "cosine", "step", "plateau"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,15 +18,12 @@ class OptimConfig:
     lr_discriminator: float = setting(
         2e-4, low=0, low_open=True, help="Step of the discriminators' optimiser"
     )
-    optimizer: str = setting(
-        "adam", choices=("adam", "adamw", "rmsprop", "sgd"), help="Optimiser of all networks"
-    )
+    optimizer: OptimizerName = setting("adam", help="Optimiser of all networks")
     beta1: float = setting(
         0.5, low=0, high=1, high_open=True, help="First momentum; of rmsprop and sgd the momentum"
     )
-    lr_policy: str = setting(
+    lr_policy: LrPolicy = setting(
         "constant",
-        choices=("constant", "linear", "cosine", "step", "plateau"),
         help="How the step changes: linear or cosine to 0 over the last lr-decay images; step: a "
         "tenth every lr-decay images; plateau: a fifth when the losses stay for lr-decay images",
     )
@@ -45,11 +46,10 @@ class OptimConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
-CAPACITIES = ("lite", "standard")
+Capacity = Literal["lite", "standard"]
 """Of the generators that ship: the converter's ``--quality`` chooses between them."""
 
 
@@ -57,18 +57,16 @@ CAPACITIES = ("lite", "standard")
 class RunConfig:
     """How long, where and with what records."""
 
-    capacity: str = setting(
+    capacity: Capacity = setting(
         "standard",
-        choices=CAPACITIES,
         help="What the generators are called in their files' names; [mask] and [unmask] give their "
         "sizes",
     )
     images: int = setting(200_000, low=1, metavar="N", help="Images to see in all")
     batch_size: int = setting(16, low=1, metavar="N", help="Images a step")
     device: str = setting("auto", metavar="auto|cpu|cuda[:i]", help="Where the networks run")
-    precision: str = setting(
+    precision: Literal["auto", "fp32", "bf16"] = setting(
         "auto",
-        choices=("auto", "fp32", "bf16"),
         help="Of autocast; norms, losses and weights stay in fp32; auto is bf16 where it is native",
     )
     n_threads: int = setting(0, low=0, metavar="N", help="Of torch on the CPU; 0 is its own choice")
@@ -98,10 +96,7 @@ class RunConfig:
         False, help="Write statistics and previews as TensorBoard's event files too"
     )
     run_dir: Path = setting(Path("runs"), metavar="FOLDER", help="Where run folders are made")
-    progress: str = setting(
-        "auto", choices=("auto", "line", "json", "none"), help="Progress on stderr"
-    )
+    progress: Literal["auto", "line", "json", "none"] = setting("auto", help="Progress on stderr")
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)

@@ -1,6 +1,7 @@
 """A whole configuration, and what its sections must agree on."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from facemask_video.config.settings import check, setting
 from facemask_video.core.errors import ConfigError
@@ -20,7 +21,7 @@ from trainers.config.networks import (
 )
 from trainers.config.run import OptimConfig, RunConfig
 
-METHODS = ("warm-start", "cyclegan", "pix2pix", "cut")
+MethodName = Literal["warm-start", "cyclegan", "pix2pix", "cut"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class TrainConfig:
     """Everything that decides what a training run does."""
 
     name: str = setting("run", metavar="NAME", help="Goes into the run folder's name")
-    method: str = setting("warm-start", choices=METHODS, help="How the generators are trained")
+    method: MethodName = setting("warm-start", help="How the generators are trained")
     data: DataConfig = field(default_factory=DataConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     mask: GeneratorSpec = field(default_factory=GeneratorSpec)
@@ -45,7 +46,6 @@ class TrainConfig:
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
-        """Check values, and those that depend on each other."""
         check(self)
         if self.data.load_size_px < self.data.crop_size_px:
             raise ConfigError(

@@ -1,7 +1,6 @@
 """How one crop becomes many: jitter of place and colour, edges, cloth, wear."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.align.crop import frame_to_crop
+from trainers.config import AugmentationConfig
 from trainers.data.masks import FloatImage
 from trainers.data.noise import smooth_noise
 from trainers.data.pitch import pitch_head
@@ -17,40 +17,11 @@ _SMALL_FACE_PX = 40
 """What the smallest faces' crops are in a video, whatever the size they are enlarged to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Augmentation:
-    """How far samples are varied. Zero everywhere gives the crops as they are.
-
-    Attributes:
-        flip: Mirror half of them.
-        turn_deg: Largest roll.
-        scale: Largest relative change of size.
-        shift: Largest shift, as a fraction of the side.
-        color: Strength of brightness, contrast, saturation and cast changes.
-        wear: Share of samples that are blurred, made noisy or compressed.
-        cut_off: Share of samples that end inside the crop, as pictures do that cut a face.
-        pitch_deg: How far heads are bowed or raised at most, <= 35.
-        light: Strength of uneven light: lamps from the side, shade under a brow or a bent head.
-        cast: Largest relative change of one colour against the others, as lamps and grading do.
-    """
-
-    flip: bool = True
-    turn_deg: float = 6.0
-    scale: float = 0.08
-    shift: float = 0.03
-    color: float = 0.25
-    wear: float = 0.4
-    cut_off: float = 0.0
-    pitch_deg: float = 0.0
-    light: float = 0.0
-    cast: float = 0.0
-
-
 def vary(
     image: NDArray[np.uint8],
     landmarks: NDArray[np.float32],
     crop_size_px: int,
-    augmentation: Augmentation,
+    augmentation: AugmentationConfig,
     rng: np.random.Generator,
 ) -> tuple[FloatImage, NDArray[np.float32]]:
     """Jitter place and colour of a crop; returns float RGB in [0, 1] and landmarks in px.
@@ -68,7 +39,7 @@ def _move(
     image: NDArray[np.uint8],
     landmarks: NDArray[np.float32],
     crop_size_px: int,
-    augmentation: Augmentation,
+    augmentation: AugmentationConfig,
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Jitter place and pose."""
@@ -108,7 +79,7 @@ def _move(
 
 
 def _relight(
-    picture: FloatImage, augmentation: Augmentation, rng: np.random.Generator
+    picture: FloatImage, augmentation: AugmentationConfig, rng: np.random.Generator
 ) -> FloatImage:
     """Jitter colour and light."""
     strength = augmentation.color

@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.detect.landmarks import CROP_SCALE, INPUT_PX
-from trainers.data.augment import Augmentation, cut_cloth, cut_off, vary, wear
+from trainers.config import AugmentationConfig
+from trainers.data.augment import cut_cloth, cut_off, vary, wear
 from trainers.data.crops import CropSet
 from trainers.data.garments import draw_garment
 from trainers.data.masks import FloatImage, draw_mask
 from trainers.data.numbered import NumberedSamples
 from trainers.data.styles import random_style
 
-UPRIGHT = Augmentation(turn_deg=18, scale=0.12, shift=0.05, color=0.35, wear=0.5, cut_off=0.2)
+UPRIGHT = AugmentationConfig(turn_deg=18, scale=0.12, shift=0.05, color=0.35, wear=0.5, cut_off=0.2)
 BENT = replace(UPRIGHT, turn_deg=26, pitch_deg=30, light=0.3, cast=0.1)
 
 _BENT = 0.5
@@ -100,7 +101,7 @@ class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.floa
 
 
 def _varied(
-    faces: CropSet, index: int, augmentation: Augmentation, rng: np.random.Generator
+    faces: CropSet, index: int, augmentation: AugmentationConfig, rng: np.random.Generator
 ) -> tuple[FloatImage, NDArray[np.float32]]:
     return vary(faces.images[index], faces.landmarks[index], VARIED_SIZE_PX, augmentation, rng)
 

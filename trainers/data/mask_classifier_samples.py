@@ -5,12 +5,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.classify.mask_classifier import SEEN_SIZE_PX
-from trainers.data.augment import Augmentation, vary, wear
+from trainers.config import AugmentationConfig
+from trainers.data.augment import vary, wear
 from trainers.data.masks import draw_mask
 from trainers.data.numbered import NumberedSamples
 from trainers.data.styles import random_style
 
-AUGMENTATION = Augmentation(turn_deg=12, scale=0.15, shift=0.06, color=0.35, wear=0.4)
+AUGMENTATION = AugmentationConfig(turn_deg=12, scale=0.15, shift=0.06, color=0.35, wear=0.4)
 """Wider than the generators': the gate also judges crops that were aligned badly."""
 
 _VARIED_SIZE_PX = 96

@@ -11,12 +11,13 @@ from torch import Tensor
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pixels import to_images
 from facemask_video.translate.networks import Generator
-from trainers.data.augment import Augmentation, vary
+from trainers.config import AugmentationConfig
+from trainers.data.augment import vary
 from trainers.data.crops import CropSet
 from trainers.data.masks import draw_mask
 from trainers.data.styles import random_style
 
-_AS_THEY_ARE = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
+_AS_THEY_ARE = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trainers.config import TrainConfig
+from trainers.config import LrPolicy, TrainConfig
 
 _STEP = 0.1
 _PLATEAU_STEP = 0.2
@@ -42,7 +42,7 @@ class Schedule:
         best_at: Images seen then, or when the step last fell.
     """
 
-    policy: str
+    policy: LrPolicy
     images: int
     decay_images: int
     level: float = 1.0
@@ -50,12 +50,6 @@ class Schedule:
     best_at: int = 0
 
     def __post_init__(self) -> None:
-        """Fill in the length and check the policy."""
-        if self.policy not in ("constant", "linear", "cosine", "step", "plateau"):
-            raise ValueError(
-                f"lr_policy: got {self.policy!r}, expected constant, linear, cosine, step or "
-                "plateau."
-            )
         if self.decay_images == 0:
             part = 4 if self.policy in ("step", "plateau") else 1
             self.decay_images = max(1, self.images // part)

@@ -1,12 +1,13 @@
 """A discriminator with all that belongs to it: optimiser, pool of fakes, augmentation, loss."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from trainers.config import DiscriminatorConfig, GanMode, OptimConfig
 from trainers.gan import losses
 from trainers.gan.autocast import autocast
-from trainers.gan.diff_augment import diff_augment
-from trainers.gan.discriminators import DiscriminatorSpec, build_discriminator
+from trainers.gan.diff_augment import diff_augment, parse_kinds
+from trainers.gan.discriminators import build_discriminator
 from trainers.gan.image_pool import ImagePool
 from trainers.gan.optimizers import descend, make_optimizer
 
@@ -19,39 +20,34 @@ class Adversary:
 
     def __init__(
         self,
-        spec: DiscriminatorSpec,
+        config: DiscriminatorConfig,
+        optim: OptimConfig,
         *,
-        gan_mode: str,
-        optimizer: str,
-        lr: float,
-        beta1: float,
-        pool_size: int,
-        augment: tuple[str, ...],
-        mixup: float,
+        gan_mode: GanMode,
+        n_in: int = 3,
+        pool_size: int = 0,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
         """Build a fresh discriminator.
 
         Args:
-            spec: Its sizes.
-            gan_mode: See `losses.GAN_MODES`.
-            optimizer: See `OPTIMIZERS`.
-            lr: Its step.
-            beta1: Its momentum.
+            config: Its sizes, the augmentation of what it sees, and mixup.
+            optim: Its optimiser and step.
+            gan_mode: Its loss.
+            n_in: Channels of what it sees, 3 for each picture.
             pool_size: Fakes kept; see `ImagePool`.
-            augment: See `diff_augment.KINDS`.
-            mixup: It learns from mixtures of real and fake, of shares drawn from Beta(x, x); 0
-                shows it both apart.
             device: Where it runs.
             precision: Of autocast.
+
+        Raises:
+            ConfigError: A kind of augmentation is not known.
         """
-        self.network: nn.Module = build_discriminator(spec).to(device)
-        self.optimizer = make_optimizer(
-            optimizer, self.network.parameters(), lr=lr, beta1=beta1, beta2=0.999
-        )
+        self.network = build_discriminator(config, n_in=n_in).to(device)
+        self.optimizer = make_optimizer(self.network.parameters(), optim, lr=optim.lr_discriminator)
         self.pool = ImagePool(pool_size)
-        self.gan_mode, self.augment, self.mixup = gan_mode, augment, mixup
+        self.gan_mode, self.mixup = gan_mode, config.mixup
+        self.augment = parse_kinds(config.diff_augment)
         self.device, self.precision = device, precision
 
     def generator_loss(self, fake: Tensor) -> Tensor:

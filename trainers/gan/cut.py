@@ -6,53 +6,30 @@ place before, judged in the features of the generator's own encoder.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facemask_video.core.errors import ConfigError
 from facemask_video.translate.networks import (
     Generator,
     GeneratorSpec,
     build_generator,
 )
 from facemask_video.translate.networks.resnet import ResnetTrunk
+from trainers.config import TrainConfig
 from trainers.data.batches import Batch
 from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
-from trainers.gan.discriminators import DiscriminatorSpec
-from trainers.gan.extras import ExtraOptions, extra_losses
+from trainers.gan.extras import extra_losses
+from trainers.gan.face_features import FaceFeatures
 from trainers.gan.image_pool import ImagePool
 from trainers.gan.optimizers import descend, make_optimizer
 
 _EMBEDDING = 256
 _TEMPERATURE = 0.07
-
-
-@dataclass(frozen=True, slots=True)
-class CutOptions:
-    """Weights of the losses. FastCUT is ``lambda_NCE`` 10, ``nce_idt`` off, flips on.
-
-    Attributes:
-        direction: ``mask`` or ``unmask``.
-        gan_mode: See `losses.GAN_MODES`.
-        lambda_gan: Adversary.
-        lambda_NCE: Contrast of patches.
-        nce_idt: Contrast also pictures that need no change, which keeps them.
-        flip_equivariance: Mirror half of the steps' inputs, and hold their features against those
-            of the unmirrored input.
-        num_patches: Patches compared in each picture and layer.
-    """
-
-    direction: str = "mask"
-    gan_mode: str = "lsgan"
-    lambda_gan: float = 1.0
-    lambda_NCE: float = 1.0
-    nce_idt: bool = True
-    flip_equivariance: bool = False
-    num_patches: int = 256
 
 
 class EncoderFeatures(nn.Module):
@@ -105,55 +82,42 @@ class Cut:
 
     def __init__(
         self,
+        config: TrainConfig,
         *,
-        generator: GeneratorSpec,
-        discriminator: DiscriminatorSpec,
-        options: CutOptions,
-        extras: ExtraOptions,
-        optimizer: str,
-        lr: float,
-        lr_discriminator: float,
-        beta1: float,
-        augment: tuple[str, ...],
-        mixup: float,
-        crop_size_px: int,
+        features: FaceFeatures,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
-        """Build fresh networks.
+        """Build fresh networks; ``features`` of faces have no part in CUT.
 
         Raises:
-            ValueError: The generator is not a residual one.
+            ConfigError: The generator is not a residual one.
         """
-        self.options, self.extras = options, extras
+        self.config, self.extras = config.cut, config.extras
         self.device, self.precision = device, precision
-        self.generator = build_generator(generator).to(device)
+        spec: GeneratorSpec = getattr(config, self.config.direction)
+        self.generator = build_generator(spec).to(device)
         trunk = getattr(self.generator, "trunk", None)
         if not isinstance(trunk, ResnetTrunk):
-            raise ValueError(
-                f"{options.direction}.architecture: got {generator.architecture!r}, cut compares "
+            raise ConfigError(
+                f"{self.config.direction}.architecture: got {spec.architecture!r}, cut compares "
                 "the features of a resnet."
             )
-        sample = torch.zeros(1, 3, crop_size_px, crop_size_px, device=device)
+        side = config.data.crop_size_px
+        sample = torch.zeros(1, 3, side, side, device=device)
         self.features = EncoderFeatures(trunk.eval(), sample).to(device)
         trunk.train()
         self.judge = Adversary(
-            discriminator,
-            gan_mode=options.gan_mode,
-            optimizer=optimizer,
-            lr=lr_discriminator,
-            beta1=beta1,
-            pool_size=0,
-            augment=augment,
-            mixup=mixup,
+            config.discriminator,
+            config.optim,
+            gan_mode=self.config.gan_mode,
             device=device,
             precision=precision,
         )
         self.generator_optimizer = make_optimizer(
-            optimizer,
             chain(self.generator.parameters(), self.features.parameters()),
-            lr=lr,
-            beta1=beta1,
+            config.optim,
+            lr=config.optim.lr,
         )
 
     @property
@@ -174,11 +138,11 @@ class Cut:
 
     def generators(self) -> Iterator[tuple[str, Generator]]:
         """Yield what ships."""
-        yield self.options.direction, self.generator
+        yield self.config.direction, self.generator
 
     def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
         """Take one step with every network; returns the losses by name, detached."""
-        opt, name = self.options, self.options.direction
+        opt, name = self.config, self.config.direction
         source, target, moments = batch.bare, batch.real_masked, batch.bare_moments
         if name == "unmask":
             source, target, moments = target, source, batch.masked_moments
@@ -208,7 +172,7 @@ class Cut:
 
     def _contrast(self, before: Tensor, after: Tensor) -> Tensor:
         """Return the cross-entropy of finding each patch's own place among all places."""
-        places = self.features.choose_places(before, self.options.num_patches)
+        places = self.features.choose_places(before, self.config.num_patches)
         keys = [vectors.detach() for vectors in self.features(before, places)]
         queries = self.features(after, places)
         total = torch.zeros((), device=before.device)

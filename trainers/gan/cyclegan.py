@@ -5,48 +5,22 @@ generators, and an identity loss on pictures that need no change.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
+from facemask_video.translate.networks import Generator, build_generator
+from trainers.config import TrainConfig
 from trainers.data.batches import Batch
 from trainers.gan import losses
 from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
-from trainers.gan.discriminators import DiscriminatorSpec
-from trainers.gan.extras import ExtraOptions, extra_losses
+from trainers.gan.extras import extra_losses
 from trainers.gan.face_features import FaceFeatures
 from trainers.gan.image_pool import ImagePool
 from trainers.gan.optimizers import descend, make_optimizer
-
-
-@dataclass(frozen=True, slots=True)
-class CycleganOptions:
-    """Weights of the losses; A is bare, B is masked.
-
-    Attributes:
-        gan_mode: See `losses.GAN_MODES`.
-        cycle_loss: ``l1`` or ``l2``.
-        lambda_A: Cycle bare, masked, bare.
-        lambda_B: Cycle masked, bare, masked.
-        lambda_identity: Identity, as a share of ``lambda_A`` and ``lambda_B``.
-        lambda_gan: Adversaries.
-        lambda_perceptual: Features of the cycles; those of O-Net want crops of 48 px or more.
-        pool_size: Fakes kept for the discriminators.
-    """
-
-    gan_mode: str = "lsgan"
-    cycle_loss: str = "l1"
-    lambda_A: float = 10.0
-    lambda_B: float = 10.0
-    lambda_identity: float = 0.5
-    lambda_gan: float = 1.0
-    lambda_perceptual: float = 0.0
-    pool_size: int = 50
 
 
 class Cyclegan:
@@ -54,37 +28,23 @@ class Cyclegan:
 
     def __init__(
         self,
+        config: TrainConfig,
         *,
-        mask: GeneratorSpec,
-        unmask: GeneratorSpec,
-        discriminator: DiscriminatorSpec,
-        options: CycleganOptions,
-        extras: ExtraOptions,
-        optimizer: str,
-        lr: float,
-        lr_discriminator: float,
-        beta1: float,
-        augment: tuple[str, ...],
-        mixup: float,
         features: FaceFeatures,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
         """Build fresh networks; ``precision`` is autocast's, norms and losses stay in fp32."""
-        self.options, self.extras = options, extras
+        self.config, self.extras = config.cyclegan, config.extras
         self.device, self.precision = device, precision
-        self.mask = build_generator(mask).to(device)
-        self.unmask = build_generator(unmask).to(device)
+        self.mask = build_generator(config.mask).to(device)
+        self.unmask = build_generator(config.unmask).to(device)
         self.judge_masked, self.judge_bare = (
             Adversary(
-                discriminator,
-                gan_mode=options.gan_mode,
-                optimizer=optimizer,
-                lr=lr_discriminator,
-                beta1=beta1,
-                pool_size=options.pool_size,
-                augment=augment,
-                mixup=mixup,
+                config.discriminator,
+                config.optim,
+                gan_mode=self.config.gan_mode,
+                pool_size=self.config.pool_size,
                 device=device,
                 precision=precision,
             )
@@ -92,10 +52,9 @@ class Cyclegan:
         )
         self.features = features
         self.generator_optimizer = make_optimizer(
-            optimizer,
             chain(self.mask.parameters(), self.unmask.parameters()),
-            lr=lr,
-            beta1=beta1,
+            config.optim,
+            lr=config.optim.lr,
         )
 
     @property
@@ -125,7 +84,7 @@ class Cyclegan:
 
     def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
         """Take one step with every network; returns the losses by name, detached."""
-        opt = self.options
+        opt = self.config
         bare, masked = batch.bare, batch.real_masked
         stats: dict[str, Tensor] = {}
         with autocast(self.device, self.precision):
@@ -170,12 +129,12 @@ class Cyclegan:
     ) -> Tensor:
         """Return the loss of translating a fake back to where it came from."""
         again = back(fake).over(fake).float()
-        measure = functional.l1_loss if self.options.cycle_loss == "l1" else functional.mse_loss
+        measure = functional.l1_loss if self.config.cycle_loss == "l1" else functional.mse_loss
         stats[f"{name}/cycle"] = measure(again, image)
         loss = weight * stats[f"{name}/cycle"]
-        if self.options.lambda_perceptual > 0:
+        if self.config.lambda_perceptual > 0:
             with torch.no_grad():
                 of_image = self.features(image)
             stats[f"{name}/perceptual"] = losses.perceptual(self.features(again), of_image)
-            loss = loss + self.options.lambda_perceptual * stats[f"{name}/perceptual"]
+            loss = loss + self.config.lambda_perceptual * stats[f"{name}/perceptual"]
         return loss

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from facemask_video.core.errors import ConfigError
+
 KINDS = ("color", "translation", "cutout")
 
 
@@ -15,7 +17,7 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     """Read a comma-separated list of `KINDS`; empty is none.
 
     Raises:
-        ValueError: A name is not known.
+        ConfigError: A name is not known.
 
     >>> parse_kinds("color, cutout")
     ('color', 'cutout')
@@ -23,7 +25,9 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     kinds = tuple(name.strip() for name in text.split(",") if name.strip())
     for name in kinds:
         if name not in KINDS:
-            raise ValueError(f"diff_augment: got {name!r}, expected some of {', '.join(KINDS)}.")
+            raise ConfigError(
+                f"discriminator.diff_augment: got {name!r}, expected some of {', '.join(KINDS)}."
+            )
     return kinds
 
 

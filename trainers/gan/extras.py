@@ -1,43 +1,18 @@
 """Losses that any unpaired or paired method may add to its own, each switched by its weight."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from facemask_video.translate.networks import Generator, Translation
+from trainers.config import ExtrasConfig
 from trainers.data.batches import Moments
 from trainers.gan import losses
 
 _UNLIKE = 0.1
 """Mean difference of two frames, in units of [-1, 1], at which a third of the loss is left."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExtraOptions:
-    """Weights; 0 switches a loss off.
-
-    Attributes:
-        lambda_eyes: The eyes, at their fixed places in an aligned crop, stay as they are.
-        lambda_edges: So do the edges there: lids and lashes (faceswap-GAN).
-        lambda_alpha_area: Change little: mean alpha.
-        lambda_alpha_binary: Alpha is 0 or 1.
-        lambda_alpha_smooth: Alpha has few borders: total variation.
-        lambda_equivariance: A slightly moved crop is translated to the moved translation, so that
-            neighbouring frames are translated alike.
-        lambda_temporal: Neighbouring frames of a track, where some are known, are translated alike
-            as far as they are alike.
-    """
-
-    lambda_eyes: float = 0.0
-    lambda_edges: float = 0.0
-    lambda_alpha_area: float = 0.0
-    lambda_alpha_binary: float = 0.0
-    lambda_alpha_smooth: float = 0.0
-    lambda_equivariance: float = 0.0
-    lambda_temporal: float = 0.0
 
 
 def extra_losses(
@@ -46,7 +21,7 @@ def extra_losses(
     image: Tensor,
     translation: Translation,
     moments: Moments | None,
-    options: ExtraOptions,
+    extras: ExtrasConfig,
     stats: dict[str, Tensor],
 ) -> Tensor:
     """Return the weighted sum of the extras of one translation.
@@ -57,7 +32,7 @@ def extra_losses(
         image: What it was given.
         translation: What it gave.
         moments: Neighbouring frames of the same domain.
-        options: The weights.
+        extras: The weights.
         stats: Takes in each loss, unweighted.
     """
     total = torch.zeros((), device=image.device)
@@ -65,24 +40,24 @@ def extra_losses(
     eyes = losses.eye_region(image.shape[-1], device=image.device)
     eyes = eyes.expand(len(image), -1, -1, -1)
     makers: dict[str, tuple[float, Callable[[], Tensor]]] = {
-        "eyes": (options.lambda_eyes, lambda: losses.weighted_l1(result, image, eyes)),
-        "edges": (options.lambda_edges, lambda: losses.edge_l1(result, image, eyes)),
-        "alpha_area": (options.lambda_alpha_area, lambda: translation.alpha.float().mean()),
+        "eyes": (extras.lambda_eyes, lambda: losses.weighted_l1(result, image, eyes)),
+        "edges": (extras.lambda_edges, lambda: losses.edge_l1(result, image, eyes)),
+        "alpha_area": (extras.lambda_alpha_area, lambda: translation.alpha.float().mean()),
         "alpha_binary": (
-            options.lambda_alpha_binary,
+            extras.lambda_alpha_binary,
             lambda: losses.binarity(translation.alpha),
         ),
         "alpha_smooth": (
-            options.lambda_alpha_smooth,
+            extras.lambda_alpha_smooth,
             lambda: losses.total_variation(translation.alpha),
         ),
         "equivariance": (
-            options.lambda_equivariance,
+            extras.lambda_equivariance,
             lambda: _equivariance(generator, image, result),
         ),
     }
     if moments is not None and len(moments.first) > 0:
-        makers["temporal"] = (options.lambda_temporal, lambda: _temporal(generator, moments))
+        makers["temporal"] = (extras.lambda_temporal, lambda: _temporal(generator, moments))
     for key, (weight, make) in makers.items():
         if weight > 0:
             stats[f"{name}/{key}"] = make()

@@ -5,26 +5,22 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+from trainers.config import OptimConfig
 
 
 def make_optimizer(
-    kind: str, parameters: Iterable[nn.Parameter], *, lr: float, beta1: float, beta2: float = 0.999
+    parameters: Iterable[nn.Parameter], optim: OptimConfig, *, lr: float, beta2: float = 0.999
 ) -> torch.optim.Optimizer:
-    """Return an optimiser; ``beta1`` is the momentum of those that have no betas.
-
-    Raises:
-        ValueError: The name is not known.
-    """
-    if kind == "adam":
-        return torch.optim.Adam(parameters, lr=lr, betas=(beta1, beta2))
-    if kind == "adamw":
-        return torch.optim.AdamW(parameters, lr=lr, betas=(beta1, beta2))
-    if kind == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=lr, momentum=beta1)
-    if kind == "sgd":
-        return torch.optim.SGD(parameters, lr=lr, momentum=beta1)
-    raise ValueError(f"optimizer: got {kind!r}, expected one of {', '.join(OPTIMIZERS)}.")
+    """Return the optimiser configured; ``beta1`` is the momentum of those that have no betas."""
+    match optim.optimizer:
+        case "adam":
+            return torch.optim.Adam(parameters, lr=lr, betas=(optim.beta1, beta2))
+        case "adamw":
+            return torch.optim.AdamW(parameters, lr=lr, betas=(optim.beta1, beta2))
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, lr=lr, momentum=optim.beta1)
+        case "sgd":
+            return torch.optim.SGD(parameters, lr=lr, momentum=optim.beta1)
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -4,41 +4,21 @@ Isola et al., CVPR 2017, section 3. The pairs are drawn: a bare face and the sam
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
+from facemask_video.translate.networks import Generator, build_generator
+from trainers.config import TrainConfig
 from trainers.data.batches import Batch
 from trainers.gan import losses
 from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
-from trainers.gan.discriminators import DiscriminatorSpec
-from trainers.gan.extras import ExtraOptions, extra_losses
+from trainers.gan.extras import extra_losses
 from trainers.gan.face_features import FaceFeatures
 from trainers.gan.image_pool import ImagePool
 from trainers.gan.optimizers import descend, make_optimizer
-
-
-@dataclass(frozen=True, slots=True)
-class Pix2pixOptions:
-    """Weights of the losses.
-
-    Attributes:
-        direction: ``mask`` or ``unmask``.
-        gan_mode: See `losses.GAN_MODES`.
-        lambda_L1: L1 to the target.
-        lambda_gan: Adversary.
-        lambda_perceptual: Features of faces; those of O-Net want crops of 48 px or more.
-    """
-
-    direction: str = "mask"
-    gan_mode: str = "vanilla"
-    lambda_L1: float = 100.0
-    lambda_gan: float = 1.0
-    lambda_perceptual: float = 0.0
 
 
 class Pix2pix:
@@ -46,41 +26,27 @@ class Pix2pix:
 
     def __init__(
         self,
+        config: TrainConfig,
         *,
-        generator: GeneratorSpec,
-        discriminator: DiscriminatorSpec,
-        options: Pix2pixOptions,
-        extras: ExtraOptions,
-        optimizer: str,
-        lr: float,
-        lr_discriminator: float,
-        beta1: float,
-        augment: tuple[str, ...],
-        mixup: float,
         features: FaceFeatures,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
-        """Build fresh networks; the discriminator must take six channels."""
-        if discriminator.n_in != 6:
-            raise ValueError(f"discriminator.n_in: got {discriminator.n_in}, expected 6.")
-        self.options, self.extras, self.features = options, extras, features
+        """Build fresh networks; ``precision`` is autocast's, norms and losses stay in fp32."""
+        self.config, self.extras = config.pix2pix, config.extras
+        self.features = features
         self.device, self.precision = device, precision
-        self.generator = build_generator(generator).to(device)
+        self.generator = build_generator(getattr(config, self.config.direction)).to(device)
         self.judge = Adversary(
-            discriminator,
-            gan_mode=options.gan_mode,
-            optimizer=optimizer,
-            lr=lr_discriminator,
-            beta1=beta1,
-            pool_size=0,
-            augment=augment,
-            mixup=mixup,
+            config.discriminator,
+            config.optim,
+            gan_mode=self.config.gan_mode,
+            n_in=6,  # the input and the translation
             device=device,
             precision=precision,
         )
         self.generator_optimizer = make_optimizer(
-            optimizer, self.generator.parameters(), lr=lr, beta1=beta1
+            self.generator.parameters(), config.optim, lr=config.optim.lr
         )
 
     @property
@@ -100,11 +66,11 @@ class Pix2pix:
 
     def generators(self) -> Iterator[tuple[str, Generator]]:
         """Yield what ships."""
-        yield self.options.direction, self.generator
+        yield self.config.direction, self.generator
 
     def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
         """Take one step with both networks; returns the losses by name, detached."""
-        opt, name = self.options, self.options.direction
+        opt, name = self.config, self.config.direction
         if name == "mask":
             image, target, moments = batch.bare, batch.surgical, batch.bare_moments
         else:

@@ -6,70 +6,25 @@ adversary of ``unmask`` judges their completion too, and ``mask`` must leave the
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from facemask_video.translate.networks import (
     Generator,
-    GeneratorSpec,
     TwoStageGenerator,
     build_generator,
 )
 from facemask_video.translate.networks.inpaint import dilate, soft_threshold
+from trainers.config import TrainConfig
 from trainers.data.batches import Batch
 from trainers.gan import losses
 from trainers.gan.autocast import autocast
-from trainers.gan.discriminators import DiscriminatorSpec, build_discriminator
+from trainers.gan.discriminators import build_discriminator
 from trainers.gan.face_features import FaceFeatures
 from trainers.gan.image_pool import ImagePool
 from trainers.gan.luma import chroma
 from trainers.gan.optimizers import descend, make_optimizer
-
-
-@dataclass(frozen=True, slots=True)
-class WarmStartOptions:
-    """Weights of the losses and steps of the optimisers.
-
-    Attributes:
-        lr: Step of the generators' optimiser.
-        lr_discriminator: The same for the discriminators.
-        optimizer: See `optimizers.OPTIMIZERS`.
-        beta1: Its first momentum.
-        gan_mode: See `losses.GAN_MODES`; ``wgan-gp`` is not offered here.
-        lambda_l1: L1 under the mask.
-        lambda_chroma: L1 of colour alone under the mask (``unmask``): holds the tint where the
-            adversary drives brightness.
-        lambda_keep: L1 of the whole painted picture, so that alpha's edge never shows.
-        lambda_outline: Outline, or alpha, against the drawn opacity.
-        lambda_perceptual: Features of faces; those of O-Net want crops of 48 px or more.
-        lambda_gan: Adversary.
-        lambda_features: Feature matching.
-        lambda_real: Adversary on real masked faces (``unmask``).
-        gan_from: Images seen before the adversary joins.
-        hidden_below: Share of the faces to complete that are hidden from the mask down to the
-            crop's lower edge: so a mask looks that the picture cuts, where its edge is repeated.
-        directions: Which generators learn; the other one stands still.
-    """
-
-    lr: float = 2e-4
-    lr_discriminator: float = 2e-4
-    optimizer: str = "adam"
-    beta1: float = 0.5
-    gan_mode: str = "hinge"
-    lambda_l1: float = 10.0
-    lambda_chroma: float = 0.0
-    lambda_keep: float = 1.0
-    lambda_outline: float = 2.0
-    lambda_perceptual: float = 2.0
-    lambda_gan: float = 0.3
-    lambda_features: float = 3.0
-    lambda_real: float = 0.3
-    gan_from: int = 4000
-    hidden_below: float = 0.0
-    directions: tuple[str, ...] = ("mask", "unmask")
-
 
 _FEATURES_PX = 128
 
@@ -79,28 +34,25 @@ class WarmStart:
 
     def __init__(
         self,
+        config: TrainConfig,
         *,
-        mask: GeneratorSpec,
-        unmask: GeneratorSpec,
-        discriminator: DiscriminatorSpec,
-        options: WarmStartOptions,
         features: FaceFeatures,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
         """Build fresh networks; ``precision`` is autocast's, norms and losses stay in fp32."""
-        self.options, self.device, self.precision = options, device, precision
-        self.mask = build_generator(mask).to(device)
-        self.unmask = build_generator(unmask).to(device)
-        self.judge_masked = build_discriminator(discriminator).to(device)
-        self.judge_bare = build_discriminator(discriminator).to(device)
+        self.config = config.warm_start
+        self.device, self.precision = device, precision
+        self.mask = build_generator(config.mask).to(device)
+        self.unmask = build_generator(config.unmask).to(device)
+        self.judge_masked = build_discriminator(config.discriminator).to(device)
+        self.judge_bare = build_discriminator(config.discriminator).to(device)
         self.features = features
         self.optimizers = {
             name: make_optimizer(
-                options.optimizer,
                 network.parameters(),
-                lr=options.lr if name in ("mask", "unmask") else options.lr_discriminator,
-                beta1=options.beta1,
+                config.optim,
+                lr=config.optim.lr if name in ("mask", "unmask") else config.optim.lr_discriminator,
                 beta2=0.999 if name in ("mask", "unmask") else 0.99,
             )
             for name, network in self.networks()
@@ -125,16 +77,16 @@ class WarmStart:
 
     def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
         """Take one step with every network; returns the losses by name, detached."""
-        with_gan = images_seen >= self.options.gan_from
+        with_gan = images_seen >= self.config.gan_from
         stats: dict[str, Tensor] = {}
-        if "unmask" in self.options.directions:
+        if self.config.directions != "mask":
             stats |= self._step_unmask(batch, with_gan=with_gan)
-        if "mask" in self.options.directions:
+        if self.config.directions != "unmask":
             stats |= self._step_mask(batch, with_gan=with_gan)
         return stats
 
     def _step_unmask(self, batch: Batch, *, with_gan: bool) -> dict[str, Tensor]:
-        opt, generator = self.options, self.unmask
+        opt, generator = self.config, self.unmask
         stats: dict[str, Tensor] = {}
         with autocast(self.device, self.precision):
             if isinstance(generator, TwoStageGenerator):
@@ -210,7 +162,7 @@ class WarmStart:
         return {name: value.detach().float() for name, value in stats.items()}
 
     def _step_mask(self, batch: Batch, *, with_gan: bool) -> dict[str, Tensor]:
-        opt = self.options
+        opt = self.config
         stats: dict[str, Tensor] = {}
         # The last quarter is real masked faces, which stay as they are.
         n_kept = len(batch.bare) // 4
@@ -261,7 +213,7 @@ class WarmStart:
     def _perceptual(
         self, image: Tensor, target: Tensor, name: str, stats: dict[str, Tensor]
     ) -> Tensor:
-        if self.options.lambda_perceptual <= 0:
+        if self.config.lambda_perceptual <= 0:
             return torch.zeros((), device=image.device)
         # Networks for faces know small ones: a larger picture is shown at a size they understand.
         if image.shape[-1] >= 2 * _FEATURES_PX:
@@ -270,7 +222,7 @@ class WarmStart:
         with torch.no_grad():
             of_target = self.features(target)
         stats[f"{name}/perceptual"] = losses.perceptual(self.features(image), of_target)
-        return self.options.lambda_perceptual * stats[f"{name}/perceptual"]
+        return self.config.lambda_perceptual * stats[f"{name}/perceptual"]
 
     def _step_judge(
         self, name: str, real: Tensor, fake: Tensor, *, real_region: Tensor, fake_region: Tensor
@@ -281,7 +233,7 @@ class WarmStart:
             loss = losses.discriminator_loss(
                 judge(real),
                 judge(fake),
-                self.options.gan_mode,
+                self.config.gan_mode,
                 real_region=real_region,
                 fake_region=fake_region,
             )

@@ -1,4 +1,3 @@
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -8,51 +7,12 @@ from facemask_video.config.settings import build, read_toml
 from facemask_video.core.errors import ConfigError
 from tests.trainers.tiny import drawn_crops, tiny_config
 from trainers.config import (
-    AugmentationConfig,
-    CutConfig,
-    CycleganConfig,
-    DiscriminatorConfig,
-    ExtrasConfig,
-    Pix2pixConfig,
     TrainConfig,
-    WarmStartConfig,
 )
-from trainers.data.augment import Augmentation
 from trainers.data.batches import batches
 from trainers.fit.build import build_method, build_samples
-from trainers.gan.cut import CutOptions
-from trainers.gan.cyclegan import CycleganOptions
-from trainers.gan.discriminators import DiscriminatorSpec
-from trainers.gan.extras import ExtraOptions
-from trainers.gan.pix2pix import Pix2pixOptions
-from trainers.gan.warm_start import WarmStartOptions
 
 CONFIGS = sorted((Path(__file__).parents[3] / "configs" / "train").glob("*.toml"))
-
-
-@pytest.mark.parametrize(
-    ("config", "room"),
-    [
-        (DiscriminatorConfig, DiscriminatorSpec),
-        (AugmentationConfig, Augmentation),
-        (WarmStartConfig, WarmStartOptions),
-        (CycleganConfig, CycleganOptions),
-        (Pix2pixConfig, Pix2pixOptions),
-        (CutConfig, CutOptions),
-        (ExtrasConfig, ExtraOptions),
-    ],
-    ids=lambda value: value.__name__,
-)
-def test_the_configuration_and_the_rooms_agree_on_names_and_defaults(
-    config: type, room: type
-) -> None:
-    ours = {f.name: f.default for f in dataclasses.fields(config)}
-    theirs = {f.name: f.default for f in dataclasses.fields(room)}
-    # The first is spelt as one word, the others belong to the adversary around the network.
-    for name in ("directions", "diff_augment", "mixup"):
-        ours.pop(name, None)
-
-    assert ours == {name: theirs[name] for name in ours}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

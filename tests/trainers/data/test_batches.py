@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from facemask_video.align.crop import frame_to_crop
 from tests.trainers.tiny import drawn_crops, drawn_training_crops, in_tracks, tiny_config
-from trainers.data.augment import Augmentation, cut_off, vary, wear
+from trainers.config import AugmentationConfig, DataConfig
+from trainers.data.augment import cut_off, vary, wear
 from trainers.data.batches import batches
 from trainers.data.crops import CropSet
 from trainers.data.garments import draw_garment
@@ -17,27 +18,29 @@ from trainers.data.samples import TrainingSamples
 from trainers.fit.build import build_samples
 
 BARE, MASKED = drawn_crops(8, seed=1), drawn_crops(6, seed=2)
-STILL = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
+STILL = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
 
 
 def _samples(
     *,
     bare: CropSet = BARE,
+    masked: CropSet = MASKED,
+    size_px: int = 32,
     seed: int = 3,
     first: int = 0,
     count: int = 12,
-    augmentation: Augmentation | None = None,
-    **choices: Any,
+    augmentation: AugmentationConfig | None = None,
+    wanted: dict[str, bool] | None = None,
+    **data: Any,
 ) -> TrainingSamples:
     return TrainingSamples(
         bare,
-        MASKED,
-        crop_size_px=32,
-        seed=seed,
-        augmentation=augmentation or Augmentation(),
+        masked,
+        DataConfig(crop_size_px=size_px, seed=seed, **data),
+        augmentation or AugmentationConfig(),
         first=first,
         count=count,
-        **choices,
+        **(wanted or {}),
     )
 
 
@@ -62,7 +65,7 @@ def test_batches_lie_in_memory_with_their_channels_last() -> None:
 
 def test_samples_for_unmask_alone_are_the_same_without_the_mask_to_put_on() -> None:
     usual = _samples()
-    spared = _samples(put_on=False)
+    spared = _samples(wanted={"draws_for_mask": False})
 
     for number in range(6):
         assert not np.array_equal(usual[number]["surgical"], usual[number]["bare"])
@@ -129,7 +132,7 @@ def test_masks_are_drawn_on_faces_in_their_garments(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("trainers.data.samples.draw_mask", drawn)
     plain, dressed = (
-        _samples(augmentation=STILL, undrawn=0.0, put_on=False, garments=share)
+        _samples(augmentation=STILL, undrawn=0.0, wanted={"draws_for_mask": False}, garments=share)
         for share in (0.0, 1.0)
     )
     for number in range(12):
@@ -152,12 +155,12 @@ def test_loose_masks_are_drawn_on_turned_heads_where_asked_for() -> None:
     )
 
 
-@pytest.mark.parametrize(("directions", "put_on"), [("unmask", False), ("mask", True)])
-def test_the_mask_to_put_on_is_drawn_for_who_learns_it(directions: str, put_on: bool) -> None:
+@pytest.mark.parametrize(("directions", "draws"), [("unmask", False), ("mask", True)])
+def test_the_mask_to_put_on_is_drawn_for_who_learns_it(directions: str, draws: bool) -> None:
     crops = drawn_training_crops()
     config = tiny_config(warm_start__directions=directions)
 
-    assert build_samples(config, crops.bare, crops.masked, first=0).put_on is put_on
+    assert build_samples(config, crops.bare, crops.masked, first=0).draws_for_mask is draws
 
 
 @pytest.mark.parametrize(("size_px", "least_px"), [(256, 40), (128, 38)])
@@ -192,14 +195,8 @@ def test_turned_faces_are_drawn_more_often_where_asked_for() -> None:
 
 def test_what_each_generator_learns_is_chosen_and_changes_nothing_else() -> None:
     def samples(**choices: str) -> TrainingSamples:
-        return TrainingSamples(
-            BARE,
-            MASKED,
-            crop_size_px=32,
-            seed=3,
+        return _samples(
             augmentation=STILL,
-            first=0,
-            count=12,
             undrawn=0.0,
             real_fabric=0.0,
             **choices,
@@ -229,8 +226,8 @@ def test_each_pass_shows_every_face_once() -> None:
 
 
 def test_serial_samples_keep_the_order_of_the_files() -> None:
-    samples = TrainingSamples(
-        BARE, MASKED, crop_size_px=40, seed=3, augmentation=STILL, first=6, count=4, serial=True
+    samples = _samples(
+        size_px=40, seed=3, augmentation=STILL, first=6, count=4, serial_batches=True
     )
 
     for offset, index in enumerate((6, 7, 0, 1)):
@@ -279,15 +276,15 @@ def test_batches_hold_the_samples_in_order_whatever_the_number_of_workers() -> N
 
 def test_neighbours_in_time_are_varied_alike_and_lie_where_they_are_said_to() -> None:
     bare = CropSet.joined([in_tracks(drawn_crops(4, seed=1)), drawn_crops(2, seed=2)])
-    samples = TrainingSamples(
-        bare,
-        in_tracks(drawn_crops(4, seed=5)),
-        crop_size_px=40,
+    samples = _samples(
+        bare=bare,
+        masked=in_tracks(drawn_crops(4, seed=5)),
+        size_px=40,
         seed=3,
-        augmentation=Augmentation(cut_off=0.3),
+        augmentation=AugmentationConfig(cut_off=0.3),
         first=0,
         count=6,
-        moments=True,
+        wanted={"with_neighbours": True},
     )
 
     [batch] = batches(samples, batch_size=6, n_workers=0)
@@ -313,16 +310,14 @@ def test_neighbours_in_time_are_varied_alike_and_lie_where_they_are_said_to() ->
 
 
 def test_where_nothing_is_drawn_each_face_is_varied_and_worn_by_itself() -> None:
-    def samples(augmentation: Augmentation) -> TrainingSamples:
-        return TrainingSamples(
-            BARE,
-            MASKED,
-            crop_size_px=40,
+    def samples(augmentation: AugmentationConfig) -> TrainingSamples:
+        return _samples(
+            size_px=40,
             seed=3,
             augmentation=augmentation,
             first=0,
             count=8,
-            drawn=False,
+            wanted={"draws_pairs": False},
         )
 
     still, worn = samples(STILL), samples(replace(STILL, wear=1.0))
@@ -338,15 +333,13 @@ def test_where_nothing_is_drawn_each_face_is_varied_and_worn_by_itself() -> None
 
 def test_drawing_learns_from_worn_faces_where_it_is_all_that_is_learnt() -> None:
     usual, worn = (
-        TrainingSamples(
-            BARE,
-            MASKED,
-            crop_size_px=40,
+        _samples(
+            size_px=40,
             seed=3,
             augmentation=replace(STILL, wear=1.0),
             first=0,
             count=6,
-            wear_bare=wear_bare,
+            wanted={"degrades_bare": wear_bare},
         )
         for wear_bare in (False, True)
     )
@@ -360,10 +353,8 @@ def test_drawing_learns_from_worn_faces_where_it_is_all_that_is_learnt() -> None
 
 def test_masks_worn_wrong_are_drawn_on_request() -> None:
     def covered(worn_wrong: float) -> float:
-        samples = TrainingSamples(
-            BARE,
-            MASKED,
-            crop_size_px=40,
+        samples = _samples(
+            size_px=40,
             seed=3,
             augmentation=STILL,
             first=0,
@@ -398,16 +389,16 @@ def test_without_augmentation_a_crop_is_shown_as_it_is() -> None:
 @pytest.mark.parametrize(
     "augmentation",
     [
-        Augmentation(flip=False, turn_deg=20, scale=0, shift=0, color=0),
-        Augmentation(flip=False, turn_deg=0, scale=0.2, shift=0, color=0),
-        Augmentation(flip=False, turn_deg=0, scale=0, shift=0.1, color=0),
-        Augmentation(flip=True, turn_deg=0, scale=0, shift=0, color=0),
-        Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0.5),
+        AugmentationConfig(flip=False, turn_deg=20, scale=0, shift=0, color=0),
+        AugmentationConfig(flip=False, turn_deg=0, scale=0.2, shift=0, color=0),
+        AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0.1, color=0),
+        AugmentationConfig(flip=True, turn_deg=0, scale=0, shift=0, color=0),
+        AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0.5),
     ],
     ids=["turn", "scale", "shift", "flip", "color"],
 )
 def test_each_augmentation_changes_pictures_and_landmarks_stay_on_the_eyes(
-    augmentation: Augmentation,
+    augmentation: AugmentationConfig,
 ) -> None:
     [crops] = [drawn_crops(1, size_px=64, seed=5)]
     rng = np.random.default_rng(1)

@@ -8,7 +8,8 @@ from facemask_video.classify.mask_classifier import SEEN_SIZE_PX, Gate
 from tests.devices import on_every_device
 from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
-from trainers.data.augment import Augmentation, vary
+from trainers.config import AugmentationConfig
+from trainers.data.augment import vary
 from trainers.data.crops import CropSet
 from trainers.data.mask_classifier_samples import GateSamples
 from trainers.data.masks import draw_mask
@@ -18,7 +19,7 @@ from trainers.fit.small_networks import SmallRun
 from trainers.fit.sources import TrainingCrops
 
 CPU = torch.device("cpu")
-STILL = Augmentation(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
+STILL = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
 
 
 def _masked(n_crops: int, *, seed: int, size_px: int = 40) -> CropSet:
