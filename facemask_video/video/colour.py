@@ -167,7 +167,9 @@ class Colour:
             rgb = np.repeat(grey.reshape(*codes.shape[:2], 1), 3, axis=2)
         else:
             rgb = cv2.transform(codes, self._code_to_rgb)
-        return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+        # Rounds to even and saturates, as rint and clip would in seven times the time.
+        rounded = cv2.add(rgb, 0, dtype=cv2.CV_8U)  # type: ignore[call-overload]  # no scalars
+        return np.asarray(rounded, np.uint8)
 
     def grey_codes(self) -> tuple[float, float]:
         """Return the luma (or R, G and B) code values of black and white."""

@@ -243,14 +243,14 @@ class NativeFrame:
             raise ValueError(f"box: got {box}, expected whole-pixel edges; round_out it.")
         return int(stored.x0), int(stored.y0), int(stored.x1), int(stored.y1)
 
-    def _codes(self, x0: int, y0: int, x1: int, y1: int) -> NDArray[Any]:
+    def _codes(self, x0: int, y0: int, x1: int, y1: int) -> Floats:
         """Return code values of a stored rectangle inside the frame, (h, w, components)."""
         views, shift = self.samples(), self._layout.shift
         across, down = self._layout.subsample
-        components: list[NDArray[Any]] = [views[0][y0:y1, x0:x1] >> shift]
-        for view in views[1:]:
-            if self._layout.model == "rgb" or (across, down) == (1, 1):
-                components.append(view[y0:y1, x0:x1] >> shift)
+        codes = np.empty((y1 - y0, x1 - x0, len(views)), np.float32)
+        for index, view in enumerate(views):
+            if not index or self._layout.model == "rgb" or (across, down) == (1, 1):
+                codes[:, :, index] = view[y0:y1, x0:x1] >> shift
                 continue
             first_row, first_column = y0 // down, x0 // across
             # One more column than is covered: the last luma columns lean on it.
@@ -259,13 +259,11 @@ class NativeFrame:
             rows = np.arange(y0, y1) // down - first_row
             columns = np.arange(x0, x1) // across - first_column
             if self._layout.jpeg or across == 1:
-                components.append(needed[rows][:, columns])
+                codes[:, :, index] = needed[rows][:, columns]
                 continue
-            after = np.minimum(columns + 1, needed.shape[1] - 1)
-            weight = (np.arange(x0, x1) % across / across).astype(np.float32)
-            wide = needed[:, columns] * (1 - weight) + needed[:, after] * weight
-            components.append(wide.astype(np.float32)[rows])
-        return np.dstack([component.astype(np.float32) for component in components])
+            begin = x0 - first_column * across
+            codes[:, :, index] = _widened(needed, across)[:, begin : begin + x1 - x0][rows]
+        return codes
 
     def _blend(
         self, views: list[Samples], x0: int, y0: int, image: ImageU8, alpha: AlphaF32
@@ -315,6 +313,17 @@ class NativeFrame:
         codes = np.clip(mixed, 0, self._colour.peak).astype(view.dtype) << shift
         # Samples under alpha 0 are not written at all, so that even their padding bits stay.
         np.copyto(window, codes, where=alpha > 0)
+
+
+def _widened(chroma: Samples, across: int) -> Floats:
+    """Interpolate samples that sit on each ``across``-th column; the last one is repeated."""
+    left = chroma.astype(np.float32)
+    right = np.concatenate([left[:, 1:], left[:, -1:]], axis=1)
+    wide = np.empty((*left.shape, across), np.float32)
+    for column in range(across):
+        weight = np.float32(column / across)
+        wide[:, :, column] = left * np.float32(1 - weight) + right * weight
+    return wide.reshape(left.shape[0], -1)
 
 
 def native(frame: Frame) -> NativeFrame:
