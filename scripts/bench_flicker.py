@@ -21,7 +21,7 @@ import numpy as np
 from facemask_video import ConvertConfig, Direction
 from facemask_video.config import CompositeConfig, OutputConfig, TranslateConfig, VideoConfig
 from facemask_video.pipeline.convert import convert
-from trainers.evaluate.time import flickers_of, read_clip
+from trainers.evaluate.temporal import frame_differences, read_clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Flicker:
 def measure(source: Path, output: Path, tracks: Path) -> Flicker | None:
     """Compare a conversion with its source; None where no face was changed in two frames on end."""
     of_track = {
-        number: flickers_of(moments)
+        number: frame_differences(moments)
         for number, moments in read_clip(source, output, tracks).tracks.items()
     }
     means = {number: np.mean(pairs, axis=0) for number, pairs in of_track.items() if pairs}

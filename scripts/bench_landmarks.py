@@ -31,7 +31,7 @@ from facemask_video.detect.cascade import (
 from facemask_video.detect.mtcnn import MtcnnDetector
 from trainers.data.crops import main_face
 from trainers.data.detector import MIN_FACE_PX, photograph_detector
-from trainers.evaluate.photographs import read_pairs_file
+from trainers.evaluate.photo_pairs import read_pairs_file
 
 CPU = torch.device("cpu")
 POINTS = ("eye", "eye", "nose", "mouth", "mouth")

@@ -160,7 +160,7 @@ def table(reports: Mapping[str, Report], direction: str) -> str:
     rows = [(recipe.title, recipe.name, "ours") for recipe in judged]
     rows += [("the input, untouched", recipe.name, "copy") for recipe in judged[:1]]
     for title, name, method in rows:
-        found = {figure.key: figure for figure in reports[name].figures}
+        found = {each.key: each for each in reports[name].measurements}
         cells = []
         for _, kind, figure, write in columns:
             value = found.get(f"{direction}/{kind} | {figure} | {method}")

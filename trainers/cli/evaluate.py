@@ -99,8 +99,8 @@ def _evaluated(config: EvaluateConfig) -> dict[str, str]:
         ) from exc
 
     from trainers.evaluate.evaluation import evaluate as run_evaluate
-    from trainers.evaluate.page import report_page
     from trainers.evaluate.report import to_markdown
+    from trainers.evaluate.report_html import report_page
 
     report = run_evaluate(config, on_step=lambda step: click.echo(step, err=True))
     return {"md": to_markdown(report), "json": report.to_json(), "html": report_page(report)}
@@ -108,8 +108,8 @@ def _evaluated(config: EvaluateConfig) -> dict[str, str]:
 
 def _compared(first: Path, second: Path) -> dict[str, str]:
     from trainers.evaluate.compare import compare, comparison_markdown
-    from trainers.evaluate.page import comparison_page
     from trainers.evaluate.report import Report
+    from trainers.evaluate.report_html import comparison_page
 
     differences = compare(Report.load(first), Report.load(second))
     names = (str(first), str(second))

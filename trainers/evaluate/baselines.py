@@ -1,24 +1,24 @@
-"""What costs nothing to do with a masked face: the marks that a generator has to beat.
+"""Trivial ways to take off a mask, which a generator has to beat.
 
-All of them are told the true outline of the mask, which a generator is not.
+All of them are given the true segmentation of the mask, which a generator is not.
 """
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.evaluate.sets import Images, Pairs
+from trainers.evaluate.crop_pairs import CropPairs, ImageBatch
 
 # Radius of OpenCV's inpainting; its documentation's examples use 3.
 RADIUS_PX = 3.0
 
 
-def baselines(pairs: Pairs, mean_face: NDArray[np.float32] | None) -> dict[str, Images]:
+def baselines(pairs: CropPairs, mean_face: NDArray[np.float32] | None) -> dict[str, ImageBatch]:
     """Return the outputs of each baseline by name.
 
     Args:
         pairs: Their masked pictures are filled inside their hidden regions.
-        mean_face: Shape (S, S, 3), of faces that are not judged; left out where there are none.
+        mean_face: Shape (S, S, 3), of faces not evaluated; None leaves it out.
     """
     masked, hidden = pairs.masked.images, pairs.hidden
     filled = {
@@ -31,7 +31,7 @@ def baselines(pairs: Pairs, mean_face: NDArray[np.float32] | None) -> dict[str, 
     return {**filled, "copy": masked}
 
 
-def _inpainted(images: Images, hidden: NDArray[np.bool_], method: int) -> Images:
+def _inpainted(images: ImageBatch, hidden: NDArray[np.bool_], method: int) -> ImageBatch:
     filled = [
         cv2.inpaint(np.ascontiguousarray(image), region.astype(np.uint8), RADIUS_PX, method)
         for image, region in zip(images, hidden, strict=True)

@@ -1,4 +1,4 @@
-"""Find the clips of an evaluation and measure each: its steadiness, and what else of it changed."""
+"""Metrics of converted clips: temporal stability, and fidelity outside the faces."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from pathlib import Path
 
 from facemask_video.core.errors import ConfigError
 from facemask_video.verify import verify
-from trainers.evaluate.figures import About, Figure, averaged
-from trainers.evaluate.time import read_clip, time_figures
+from trainers.evaluate.measurement import Context, Measurement, mean_measurement
+from trainers.evaluate.temporal import measure_stability, read_clip
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A video, what was made of it, and the tracks of its faces."""
+    """A source video, its conversion, and the tracks of its faces."""
 
     source: Path
     output: Path
@@ -48,39 +48,39 @@ def find_clips(sources: Path, outputs: Path) -> list[Clip]:
     return clips
 
 
-def pooled_figures(figures: Sequence[Figure], *, seed: int) -> list[Figure]:
-    """Return the figures of several clips as one, over the tracks of all."""
-    by_name: dict[str, list[Figure]] = {}
-    for figure in figures:
-        by_name.setdefault(figure.name, []).append(figure)
+def pool_clips(measurements: Sequence[Measurement], *, seed: int) -> list[Measurement]:
+    """Pool the measurements of several clips over the tracks of all."""
+    by_name: dict[str, list[Measurement]] = {}
+    for measurement in measurements:
+        by_name.setdefault(measurement.name, []).append(measurement)
     pooled = []
     for name, of_name in by_name.items():
         samples = {
-            f"{figure.about.group}: {key}": value
-            for figure in of_name
-            for key, value in figure.samples.items()
+            f"{measurement.context.group}: {key}": value
+            for measurement in of_name
+            for key, value in measurement.samples.items()
         }
         features = "as in each clip, mean over the tracks or checks of all"
-        about = About("clips/all", f"{len(of_name)} clips", features, seed)
-        pooled.append(averaged(name, samples, about, better=of_name[0].better))
+        context = Context("clips/all", f"{len(of_name)} clips", features, seed)
+        pooled.append(mean_measurement(name, samples, context, better=of_name[0].better))
     return pooled
 
 
-def clip_figures(clip: Clip, *, max_frames: int, seed: int) -> list[Figure]:
-    """Return steadiness and fidelity of one clip."""
+def measure_clip(clip: Clip, *, max_frames: int, seed: int) -> list[Measurement]:
+    """Return temporal stability and fidelity of one clip."""
     name = clip.source.stem
     group = f"clip/{name}"
-    about = About(group, clip.source.name, "aligned crops of 128 px, DIS flow", seed)
+    context = Context(group, clip.source.name, "aligned crops of 128 px, DIS flow", seed)
     faces = read_clip(clip.source, clip.output, clip.tracks, max_frames=max_frames)
-    figures = time_figures(name, faces, about)
+    measurements = measure_stability(name, faces, context)
     rows = verify(clip.source, clip.output, tracks=clip.tracks).rows
     failed = [row.name for row in rows if not row.ok]
     told = f"facemask-video verify, failed: {', '.join(failed) or 'none'}"
     samples = {row.name: float(not row.ok) for row in rows}
-    checks = averaged(
+    checks = mean_measurement(
         "file_checks_failed_share",
         samples,
-        About(group, clip.source.name, told, seed),
+        Context(group, clip.source.name, told, seed),
         better="lower",
     )
-    return [*figures, checks]
+    return [*measurements, checks]

@@ -7,26 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from facemask_video.core.errors import ConfigError
-from trainers.evaluate.figures import Figure, resampled_means
-from trainers.evaluate.report import Report, number
+from trainers.evaluate.measurement import Measurement, bootstrap_means
+from trainers.evaluate.report import Report, format_number
 
-_SURE = 2.0
-"""Standard errors that a difference must exceed: what noise alone does once in 22 times."""
+_SIGNIFICANT = 2.0
+"""Standard errors that a difference must exceed; noise alone does so once in 22 times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One figure in two runs.
+    """One measurement in two runs.
 
     Attributes:
         first: In the first run.
         second: In the second.
-        noise: Standard error of the difference, where it can be told.
+        standard_error: Of the difference, where it is known.
     """
 
-    first: Figure
-    second: Figure
-    noise: float | None
+    first: Measurement
+    second: Measurement
+    standard_error: float | None
 
     @property
     def value(self) -> float:
@@ -38,9 +38,9 @@ class Difference:
         """``better``, ``worse``, ``changed``, ``same``, ``within noise`` or ``noise unknown``."""
         if self.value == 0:
             return "same"
-        if self.noise is None:
+        if self.standard_error is None:
             return "noise unknown"
-        if abs(self.value) <= _SURE * self.noise:
+        if abs(self.value) <= _SIGNIFICANT * self.standard_error:
             return "within noise"
         if not self.first.better:
             return "changed"
@@ -48,49 +48,51 @@ class Difference:
 
 
 def compare(first: Report, second: Report) -> list[Difference]:
-    """Return the figures that both runs hold.
+    """Return the measurements that both runs hold.
 
-    Where both were measured on the same samples, the noise is that of the differences sample by
-    sample, which is far less than that of two separate means.
+    Where both were measured on the same samples, the standard error is that of the paired
+    differences, which is far less than that of two separate means.
 
     Raises:
-        ConfigError: They share no figure.
+        ConfigError: They share no measurement.
     """
-    others = {figure.key: figure for figure in second.figures}
+    others = {measurement.key: measurement for measurement in second.measurements}
     shared = [
-        Difference(figure, others[figure.key], _noise(figure, others[figure.key]))
-        for figure in first.figures
-        if figure.key in others
+        Difference(each, others[each.key], _standard_error(each, others[each.key]))
+        for each in first.measurements
+        if each.key in others
     ]
     if not shared:
-        raise ConfigError("--compare: the two reports share no figure; were other sets judged?")
+        raise ConfigError(
+            "--compare: the two reports share no measurement; were other sets evaluated?"
+        )
     return shared
 
 
-def _noise(first: Figure, second: Figure) -> float | None:
+def _standard_error(first: Measurement, second: Measurement) -> float | None:
     if len(first.samples) > 1 and first.samples.keys() == second.samples.keys():
-        apart = [second.samples[name] - value for name, value in first.samples.items()]
-        return float(resampled_means(np.array(apart), seed=first.about.seed).std())
-    if first.noise is None or second.noise is None:
+        differences = [second.samples[name] - value for name, value in first.samples.items()]
+        return float(bootstrap_means(np.array(differences), seed=first.context.seed).std())
+    if first.standard_error is None or second.standard_error is None:
         return None
-    return math.hypot(first.noise, second.noise)
+    return math.hypot(first.standard_error, second.standard_error)
 
 
 def comparison_table(
     differences: Sequence[Difference], names: tuple[str, str]
 ) -> tuple[list[str], list[list[str]]]:
     """Lay out differences; returns the header and the rows' cells."""
-    header = ["figure", *names, "difference", "verdict"]
+    header = ["metric", *names, "difference", "verdict"]
     rows = []
     for each in differences:
-        noise = "" if each.noise is None else f" ± {number(each.noise)}"
-        figure = each.first
+        error = "" if each.standard_error is None else f" ± {format_number(each.standard_error)}"
+        measurement = each.first
         rows.append(
             [
-                f"{figure.about.group} {figure.name} ({figure.method})",
-                number(figure.value),
-                number(each.second.value),
-                f"{'+' if each.value > 0 else ''}{number(each.value)}{noise}",
+                f"{measurement.context.group} {measurement.name} ({measurement.method})",
+                format_number(measurement.value),
+                format_number(each.second.value),
+                f"{'+' if each.value > 0 else ''}{format_number(each.value)}{error}",
                 each.verdict,
             ]
         )

@@ -1,4 +1,4 @@
-"""How far outputs as a whole lie from real pictures: FID and KID, by torchmetrics.
+"""Distance of the distributions of outputs and real images: FID and KID, by torchmetrics.
 
 The usual features are Inception's, whose weights are a download. Those of the face detector are
 always there; distances in them carry their own names, `fd_onet` and `kd_onet`, because they are no
@@ -18,36 +18,35 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from facemask_video.core.errors import ConfigError, WeightsError
 from facemask_video.core.pixels import to_network
-from trainers.evaluate.figures import OURS, About, Figure
-from trainers.evaluate.sets import Images
+from trainers.evaluate.crop_pairs import ImageBatch
+from trainers.evaluate.measurement import OURS, Context, Measurement
 from trainers.gan.face_features import OnetFeatures
 
-Extractor = Callable[[Images], Tensor]
-"""Turns pictures into float64 features, shape (n, d)."""
+FeatureExtractor = Callable[[ImageBatch], Tensor]
+"""Maps images to float64 features, shape (n, d)."""
 
 _SUBSETS = 50
 _LARGEST_SUBSET = 1000
 _BATCH = 32
 
 
-class _AsTheyAre(nn.Module):
-    """Lets torchmetrics take features in the place of pictures."""
+class _PrecomputedFeatures(nn.Module):
+    """Lets torchmetrics take features in place of images."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()
         self.num_features = num_features
 
     def forward(self, features: Tensor) -> Tensor:
-        """Return the features."""
         return features
 
 
-def onet_extractor(device: torch.device) -> Extractor:
-    """Return the features of the face detector's last network, 256 of them."""
+def onet_extractor(device: torch.device) -> FeatureExtractor:
+    """Return an extractor of 256 features: those of O-Net, the face detector's last network."""
     network = OnetFeatures().to(device)
 
     @torch.inference_mode()
-    def extract(images: Images) -> Tensor:
+    def extract(images: ImageBatch) -> Tensor:
         parts = [
             network.embed(to_network(list(images[start : start + _BATCH]), device)).double().cpu()
             for start in range(0, len(images), _BATCH)
@@ -57,8 +56,8 @@ def onet_extractor(device: torch.device) -> Extractor:
     return extract
 
 
-def inception_extractor(path: Path, device: torch.device) -> Extractor:
-    """Return the 2,048 features of the Inception network that FID is defined by.
+def inception_extractor(path: Path, device: torch.device) -> FeatureExtractor:
+    """Return an extractor of the 2,048 Inception features that FID is defined by.
 
     Raises:
         WeightsError: The file is not there or not these weights, or torch-fidelity is missing.
@@ -85,7 +84,7 @@ def inception_extractor(path: Path, device: torch.device) -> Extractor:
         raise WeightsError(f"{path}: not torch-fidelity's Inception weights ({reason}).") from exc
 
     @torch.inference_mode()
-    def extract(images: Images) -> Tensor:
+    def extract(images: ImageBatch) -> Tensor:
         parts = []
         for start in range(0, len(images), _BATCH):
             stacked = torch.from_numpy(images[start : start + _BATCH]).permute(0, 3, 1, 2)
@@ -95,25 +94,25 @@ def inception_extractor(path: Path, device: torch.device) -> Extractor:
     return extract
 
 
-def distribution_figures(
-    real: Images,
-    outputs: Images,
-    extract: Extractor,
-    about: About,
+def measure_distribution(
+    real: ImageBatch,
+    outputs: ImageBatch,
+    extract: FeatureExtractor,
+    context: Context,
     *,
     names: tuple[str, str],
     method: str = OURS,
-) -> list[Figure]:
+) -> list[Measurement]:
     """Compare outputs with real pictures of their new domain.
 
     The Fréchet distance grows as the sets shrink, so it compares sets of one size only; the kernel
     distance does not, and its spread over subsets is its noise.
 
     Args:
-        real: Real pictures.
-        outputs: Ours.
-        extract: The features.
-        about: Of the figures.
+        real: Real images of the target domain.
+        outputs: Translated images.
+        extract: Computes the features.
+        context: Of the measurements; their numbers are added to it.
         names: Of the Fréchet and the kernel distance.
         method: Whose outputs.
 
@@ -122,23 +121,25 @@ def distribution_figures(
     """
     if min(len(real), len(outputs)) < 2:
         raise ConfigError(
-            f"{about.group}: {names[0]} has {len(real)} real pictures and {len(outputs)} outputs, "
-            "expected at least 2 of each."
+            f"{context.group}: {names[0]} has {len(real)} real pictures and {len(outputs)} "
+            "outputs, expected at least 2 of each."
         )
     features = extract(real), extract(outputs)
-    told = f"{about.features}; {len(real)} real, {len(outputs)} outputs"
-    about = replace(about, features=told)
-    kernel, spread = kernel_distance(*features, seed=about.seed)
+    sizes = f"{len(real)} real, {len(outputs)} outputs"
+    context = replace(context, features=f"{context.features}; {sizes}")
+    kernel, spread = kernel_distance(*features, seed=context.seed)
     n = min(len(real), len(outputs))
     return [
-        Figure(names[0], frechet_distance(*features), "lower", n, about, method),
-        Figure(names[1], kernel, "lower", n, about, method, noise=spread),
+        Measurement(names[0], frechet_distance(*features), "lower", n, context, method),
+        Measurement(names[1], kernel, "lower", n, context, method, standard_error=spread),
     ]
 
 
 def frechet_distance(real: Tensor, outputs: Tensor) -> float:
     """Return the Fréchet distance of two sets of features (n, d)."""
-    metric = FrechetInceptionDistance(feature=_AsTheyAre(real.shape[1])).set_dtype(torch.float64)
+    metric = FrechetInceptionDistance(feature=_PrecomputedFeatures(real.shape[1])).set_dtype(
+        torch.float64
+    )
     metric.update(real, real=True)
     metric.update(outputs, real=False)
     # Tiny negative numbers are left of the square roots.
@@ -154,7 +155,7 @@ def kernel_distance(real: Tensor, outputs: Tensor, *, seed: int) -> tuple[float,
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*save all extracted features")
         metric = KernelInceptionDistance(
-            feature=_AsTheyAre(real.shape[1]), subsets=_SUBSETS, subset_size=size
+            feature=_PrecomputedFeatures(real.shape[1]), subsets=_SUBSETS, subset_size=size
         )
     metric.update(real, real=True)
     metric.update(outputs, real=False)

@@ -1,6 +1,7 @@
-"""One evaluation from its configuration to its report: reading `evaluate` is reading all of it."""
+"""Run an evaluation: from its configuration to its report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,28 +18,22 @@ from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
 from trainers.data.crops import CropSet
 from trainers.data.detector import photograph_detector
-from trainers.evaluate.clips import clip_figures, find_clips, pooled_figures
+from trainers.evaluate.clips import find_clips, measure_clip, pool_clips
 from trainers.evaluate.config import EvaluateConfig
-from trainers.evaluate.figures import About
-from trainers.evaluate.generator_evaluator import Bench, Findings
-from trainers.evaluate.identity import embedded
-from trainers.evaluate.metrics import Judges, load_judges
-from trainers.evaluate.outputs import translated
-from trainers.evaluate.photographs import read_pairs_file, read_photo_pairs
+from trainers.evaluate.crop_pairs import crop_photo_pairs, draw_mask_pairs, resized
+from trainers.evaluate.face_attributes import read_manifests
+from trainers.evaluate.face_verification import measure_verification, read_face_pairs
+from trainers.evaluate.generator_evaluator import GeneratorEvaluator, Results
+from trainers.evaluate.held_out import evenly_sampled, load_crops, split_held_out
+from trainers.evaluate.identity import embed_faces
+from trainers.evaluate.measurement import Context
+from trainers.evaluate.metric_networks import MetricNetworks, load_metric_networks
+from trainers.evaluate.photo_pairs import read_pairs_file, read_photo_pairs
 from trainers.evaluate.report import Report
-from trainers.evaluate.sets import (
-    cut_pairs,
-    draw_pairs,
-    first,
-    load_crops,
-    resized,
-    split,
-)
-from trainers.evaluate.traits import read_manifests
-from trainers.evaluate.verification import read_face_pairs, verification_figures
+from trainers.evaluate.translate_crops import translate_crops
 
 OnStep = Callable[[str], None]
-"""Told what is being done."""
+"""Called with a description of each step before it begins."""
 
 
 def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> Report:
@@ -55,155 +50,181 @@ def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> 
         )
     if config.run.n_threads:
         torch.set_num_threads(config.run.n_threads)
-    device = pick_device(config.run.device)
-    found = Findings()
+    results = Results()
     files: dict[str, Path] = {}
     if any(named[:4]):
-        directions = [d for d in Direction if config.weights.direction in ("both", str(d))]
-        for direction in directions:
-            given = getattr(config.weights, str(direction))
-            files[str(direction)] = given or default_weights(direction)
-        files["classifier"] = config.weights.classifier or default_gate()
-        if config.weights.embedder is not None:
-            files["embedder"] = config.weights.embedder
+        device = pick_device(config.run.device)
+        files = _network_files(config)
         on_step("reading networks")
         precision = pick_precision(config.run.precision, device)
         translators: dict[Direction, CropTranslator] = {
             direction: Translator.load(
-                files[str(direction)], direction=direction, device=device, precision=precision
+                files[direction], direction=direction, device=device, precision=precision
             )
-            for direction in directions
+            for direction in Direction
+            if direction in files
         }
-        judges = load_judges(config, device)
-        _judge_pictures(config, translators, judges, device, found, on_step)
+        networks = load_metric_networks(config, device)
+        images = _ImageEvaluation(config, translators, networks, device, results, on_step)
+        images.run()
     if config.clips.sources is not None or config.clips.outputs is not None:
-        _judge_clips(config, found, on_step)
+        _evaluate_clips(config, results, on_step)
     return Report(
-        figures=tuple(found.figures),
+        measurements=tuple(results.measurements),
         config=as_plain(config),
         files={role: sha256_file(path) for role, path in files.items()},
-        notes=tuple(found.notes),
-        grids=tuple(found.grids),
+        notes=tuple(results.notes),
+        grids=tuple(results.grids),
     )
 
 
-def _judge_pictures(
-    config: EvaluateConfig,
-    translators: dict[Direction, CropTranslator],
-    judges: Judges,
-    device: torch.device,
-    found: Findings,
-    on_step: OnStep,
-) -> None:
-    if judges.embedder is None:
-        found.notes.append("identity: no --embedder given")
-    if judges.lpips is None:
-        found.notes.append("LPIPS: no weights of its backbone on disk")
-    if config.weights.inception is None:
-        found.notes.append("FID and KID: no --inception given; fd_onet and kd_onet stand in")
-    size_px = max(translator.crop_size_px for translator in translators.values())
-    noted = read_manifests(config.sets.manifests) if config.sets.manifests is not None else {}
-    bare = masked = others = None
-    if config.sets.bare is not None:
-        on_step(f"reading {config.sets.bare}")
-        bare, others = _held_out(config, config.sets.bare, size_px, device)
-    if config.sets.masked is not None:
-        on_step(f"reading {config.sets.masked}")
-        masked, _ = _held_out(config, config.sets.masked, size_px, device, masked=True)
-    for direction, translator in translators.items():
-        bench = Bench(config, direction, translator, judges, found, noted)
-        inputs, real = (bare, masked) if direction is Direction.MASK else (masked, bare)
-        if inputs is not None:
-            on_step(f"{direction}: {len(inputs)} held-out faces")
-            bench.real(inputs, real)
-        if real is not None:
-            on_step(f"{direction}: {len(real)} faces that need none")
-            bench.needless(real)
-        if direction is Direction.MASK:
-            continue
-        if config.sets.pairs is not None:
-            on_step(f"{direction}: pairs of {config.sets.pairs}")
-            photographs = read_photo_pairs(
-                config.sets.pairs,
-                device=device,
-                outlines=config.sets.outlines,
-                limit=config.sets.limit,
-            )
-            said = f"{len(photographs)} exact pairs"
-            bench.photographs(photographs, photograph_detector(device), said)
-            bench.pairs("pairs", cut_pairs(photographs, translator.crop_size_px), others, said)
-        if bare is not None and config.sets.drawn:
-            chosen = first(resized(bare, translator.crop_size_px), config.sets.drawn)
-            on_step(f"{direction}: masks drawn on {len(chosen)} faces")
-            pairs = draw_pairs(chosen, seed=config.run.seed)
-            bench.pairs("drawn", pairs, others, f"drawn masks on {len(pairs)} held-out faces")
-    if config.lfw.pairs is not None:
-        _verify_persons(config, translators, judges, device, found, on_step)
-
-
-def _held_out(
-    config: EvaluateConfig, source: Path, size_px: int, device: torch.device, masked: bool = False
-) -> tuple[CropSet, CropSet]:
-    """Return the faces of a source to judge, and the others."""
-    domain = "masked" if masked else "bare"
-    crops = load_crops(source, size_px=size_px, device=device, domain=domain)
-    if masked and config.sets.masked_folders:
-        crops = crops.in_folders([n.strip() for n in config.sets.masked_folders.split(",")])
-    also: frozenset[str] = frozenset()
-    if config.sets.pairs is not None:
-        # Training leaves the pairs out too.
-        also = frozenset(name for row in read_pairs_file(config.sets.pairs) for name in row)
-    judged, others = split(crops, share=config.sets.held_out, also=also, where=str(source))
-    return first(judged, config.sets.limit), others
-
-
-def _verify_persons(
-    config: EvaluateConfig,
-    translators: dict[Direction, CropTranslator],
-    judges: Judges,
-    device: torch.device,
-    found: Findings,
-    on_step: OnStep,
-) -> None:
-    lfw, translator = config.lfw, translators.get(Direction.MASK)
-    if lfw.images is None or lfw.pairs is None or judges.embedder is None or translator is None:
-        raise ConfigError(
-            "lfw.pairs: verification needs --lfw-images and --embedder, and a mask generator."
-        )
-    pairs = read_face_pairs(lfw.pairs, limit=lfw.limit)
-    on_step(f"verification: {len(pairs)} pairs")
-    crops = load_crops(lfw.images, size_px=translator.crop_size_px, device=device)
-    wanted = {name for pair in pairs for name in (pair.first, pair.second)}
-    # Names begin with the folder that was cut, which pairs.txt does not know.
-    known = tuple(str(Path(name).with_suffix("")).partition("/")[2] for name in crops.names)
-    crops = CropSet(crops.images, crops.landmarks, known)
-    crops = resized(
-        crops.take(np.array([name in wanted for name in known])), translator.crop_size_px
-    )
-    if not len(crops):
-        raise ConfigError(f"{lfw.images}: holds none of the pictures that {lfw.pairs} names.")
-    outputs = translated(crops, translator, batch_size=config.run.batch_size)
-    states = {"bare": crops, "masked": CropSet(outputs, crops.landmarks, crops.names)}
-    points = {
-        state: dict(zip(faces.names, embedded(faces, judges.embedder), strict=True))
-        for state, faces in states.items()
+def _network_files(config: EvaluateConfig) -> dict[str, Path]:
+    """Return the weights files by role; a generator's role is its direction."""
+    weights = config.weights
+    files = {
+        str(direction): getattr(weights, direction) or default_weights(direction)
+        for direction in Direction
+        if weights.direction in ("both", direction)
     }
-    about = About(
-        "mask/verification",
-        f"{lfw.pairs.name}, {len(crops)} faces, masked ones by our generator",
-        f"embeddings of {judges.embedder.name}, threshold of the other folds",
-        config.run.seed,
-    )
-    found.figures.extend(verification_figures(pairs, points, about))
+    files["classifier"] = weights.classifier or default_gate()
+    if weights.embedder is not None:
+        files["embedder"] = weights.embedder
+    return files
 
 
-def _judge_clips(config: EvaluateConfig, found: Findings, on_step: OnStep) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _ImageEvaluation:
+    """Everything that is measured on crops and photographs."""
+
+    config: EvaluateConfig
+    translators: Mapping[Direction, CropTranslator]
+    networks: MetricNetworks
+    device: torch.device
+    results: Results
+    on_step: OnStep
+    paired_names: frozenset[str] = field(init=False, default=frozenset())
+
+    def __post_init__(self) -> None:
+        pairs = self.config.sets.pairs
+        if pairs is not None:
+            names = frozenset(name for row in read_pairs_file(pairs) for name in row)
+            object.__setattr__(self, "paired_names", names)
+
+    def run(self) -> None:
+        sets = self.config.sets
+        self._note_what_is_left_out()
+        manifest_faces = read_manifests(sets.manifests) if sets.manifests is not None else {}
+        bare = masked = others = None
+        if sets.bare is not None:
+            bare, others = self._held_out(sets.bare, "bare")
+        if sets.masked is not None:
+            masked, _ = self._held_out(sets.masked, "masked")
+        for direction, translator in self.translators.items():
+            evaluator = GeneratorEvaluator(
+                self.config, direction, translator, self.networks, self.results, manifest_faces
+            )
+            inputs, real = (bare, masked) if direction is Direction.MASK else (masked, bare)
+            if inputs is not None:
+                self.on_step(f"{direction}: {len(inputs)} held-out faces")
+                evaluator.unpaired(inputs, real)
+            if real is not None:
+                self.on_step(f"{direction}: {len(real)} faces that need none")
+                evaluator.target_domain(real)
+            if direction is Direction.UNMASK:
+                self._evaluate_pairs(evaluator, translator.crop_size_px, bare, others)
+        if self.config.lfw.pairs is not None:
+            self._verify_identities(self.config.lfw.pairs)
+
+    def _note_what_is_left_out(self) -> None:
+        if self.networks.embedder is None:
+            self.results.notes.append("identity: no --embedder given")
+        if self.networks.lpips is None:
+            self.results.notes.append("LPIPS: no weights of its backbone on disk")
+        if self.config.weights.inception is None:
+            self.results.notes.append(
+                "FID and KID: no --inception given; fd_onet and kd_onet stand in"
+            )
+
+    def _held_out(self, source: Path, domain: str) -> tuple[CropSet, CropSet]:
+        """Return the faces of a source to evaluate, and the others."""
+        self.on_step(f"reading {source}")
+        sets = self.config.sets
+        size_px = max(translator.crop_size_px for translator in self.translators.values())
+        crops = load_crops(source, size_px=size_px, device=self.device, domain=domain)
+        if domain == "masked" and sets.masked_folders:
+            crops = crops.in_folders([name.strip() for name in sets.masked_folders.split(",")])
+        # Training leaves the pairs out too.
+        held_out, others = split_held_out(
+            crops, share=sets.held_out, also=self.paired_names, where=str(source)
+        )
+        return evenly_sampled(held_out, sets.limit), others
+
+    def _evaluate_pairs(
+        self,
+        evaluator: GeneratorEvaluator,
+        size_px: int,
+        bare: CropSet | None,
+        others: CropSet | None,
+    ) -> None:
+        """Evaluate ``unmask`` on exact pairs and on masks drawn on bare faces."""
+        sets = self.config.sets
+        if sets.pairs is not None:
+            self.on_step(f"{Direction.UNMASK}: pairs of {sets.pairs}")
+            photographs = read_photo_pairs(
+                sets.pairs, device=self.device, segmentations=sets.outlines, limit=sets.limit
+            )
+            images = f"{len(photographs)} exact pairs"
+            evaluator.photographs(photographs, photograph_detector(self.device), images)
+            evaluator.pairs("pairs", crop_photo_pairs(photographs, size_px), others, images)
+        if bare is not None and sets.drawn:
+            chosen = evenly_sampled(resized(bare, size_px), sets.drawn)
+            self.on_step(f"{Direction.UNMASK}: masks drawn on {len(chosen)} faces")
+            pairs = draw_mask_pairs(chosen, seed=self.config.run.seed)
+            evaluator.pairs("drawn", pairs, others, f"drawn masks on {len(pairs)} held-out faces")
+
+    def _verify_identities(self, pairs_file: Path) -> None:
+        lfw, embedder = self.config.lfw, self.networks.embedder
+        translator = self.translators.get(Direction.MASK)
+        if lfw.images is None or embedder is None or translator is None:
+            raise ConfigError(
+                "lfw.pairs: verification needs --lfw-images and --embedder, and a mask generator."
+            )
+        pairs = read_face_pairs(pairs_file, limit=lfw.limit)
+        self.on_step(f"verification: {len(pairs)} pairs")
+        crops = load_crops(lfw.images, size_px=translator.crop_size_px, device=self.device)
+        wanted = {name for pair in pairs for name in (pair.first, pair.second)}
+        # Names begin with the folder that was cut, which pairs.txt does not know.
+        known = tuple(str(Path(name).with_suffix("")).partition("/")[2] for name in crops.names)
+        crops = CropSet(crops.images, crops.landmarks, known)
+        crops = crops.take(np.array([name in wanted for name in known]))
+        if not len(crops):
+            raise ConfigError(f"{lfw.images}: holds none of the pictures that {pairs_file} names.")
+        crops = resized(crops, translator.crop_size_px)
+        outputs = translate_crops(crops, translator, batch_size=self.config.run.batch_size)
+        states = {"bare": crops, "masked": CropSet(outputs, crops.landmarks, crops.names)}
+        embeddings = {
+            state: dict(zip(faces.names, embed_faces(faces, embedder), strict=True))
+            for state, faces in states.items()
+        }
+        context = Context(
+            "mask/verification",
+            f"{pairs_file.name}, {len(crops)} faces, masked ones by our generator",
+            f"embeddings of {embedder.name}, threshold of the other folds",
+            self.config.run.seed,
+        )
+        self.results.measurements.extend(measure_verification(pairs, embeddings, context))
+
+
+def _evaluate_clips(config: EvaluateConfig, results: Results, on_step: OnStep) -> None:
     clips = config.clips
     if clips.sources is None or clips.outputs is None:
         raise ConfigError("clips: pass both --sources and --outputs.")
-    seed, of_clips = config.run.seed, []
+    seed = config.run.seed
+    of_clips = []
     for clip in find_clips(clips.sources, clips.outputs):
         on_step(f"clip {clip.source.name}")
-        of_clips.append(clip_figures(clip, max_frames=clips.max_frames, seed=seed))
-    each = [figure for figures in of_clips for figure in figures]
-    found.figures.extend([*pooled_figures(each, seed=seed), *each] if len(of_clips) > 1 else each)
+        of_clips.append(measure_clip(clip, max_frames=clips.max_frames, seed=seed))
+    each = [measurement for measurements in of_clips for measurement in measurements]
+    results.measurements.extend(
+        [*pool_clips(each, seed=seed), *each] if len(of_clips) > 1 else each
+    )

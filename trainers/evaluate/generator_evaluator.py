@@ -1,4 +1,4 @@
-"""One generator on one set of pictures after the other."""
+"""All metrics of one generator, one set of images after the other."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,209 +12,255 @@ from facemask_video.translate.stage import CropTranslator
 from trainers.data.crops import CropSet
 from trainers.evaluate.baselines import baselines
 from trainers.evaluate.config import EvaluateConfig
-from trainers.evaluate.distribution import distribution_figures
-from trainers.evaluate.domain import domain_figure
-from trainers.evaluate.figures import OURS, About, Figure
-from trainers.evaluate.identity import identity_figures
-from trainers.evaluate.metrics import Judges
-from trainers.evaluate.outputs import translated
-from trainers.evaluate.pairs import (
-    eye_figure,
-    hidden_only_figures,
-    nearness_figures,
-    pair_figures,
+from trainers.evaluate.convert_photographs import convert_photographs, inpaint_photographs
+from trainers.evaluate.crop_pairs import CropPairs, ImageBatch, crop_photo_pairs, resized
+from trainers.evaluate.distribution import measure_distribution
+from trainers.evaluate.domain_accuracy import measure_domain
+from trainers.evaluate.face_attributes import ManifestFace, by_attribute, face_attributes
+from trainers.evaluate.identity import measure_identity
+from trainers.evaluate.image_quality import (
+    measure_completion,
+    measure_eyes,
+    measure_pairs,
+    measure_similarity,
 )
-from trainers.evaluate.photographs import Photographs, PhotoPairs, with_landmarks
+from trainers.evaluate.measurement import OURS, Context, Measurement
+from trainers.evaluate.metric_networks import MetricNetworks
+from trainers.evaluate.photo_pairs import Photographs, PhotoPairs, with_landmarks
 from trainers.evaluate.report import Grid
-from trainers.evaluate.sets import Images, Pairs, cut_pairs, resized
-from trainers.evaluate.stills import converted, inpainted
-from trainers.evaluate.traits import Noted, by_trait, traits_of
+from trainers.evaluate.translate_crops import translate_crops
 
-_SHOWN = 24
-_WORST = 12
+_N_SHOWN = 24
+_N_WORST = 12
 
 
 @dataclass(slots=True)
-class Findings:
-    """What an evaluation has found so far."""
+class Results:
+    """What an evaluation has measured so far."""
 
-    figures: list[Figure] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
     grids: list[Grid] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-class Bench:
-    """Judges one generator on one set after the other."""
+class GeneratorEvaluator:
+    """Measures one generator on one set of images after the other.
+
+    Args:
+        config: Batch size and seed.
+        direction: What the generator does.
+        translator: The generator.
+        networks: Compute the learned metrics.
+        results: Where measurements, grids and notes are added.
+        manifest_faces: What manifests say of the images, by name.
+    """
 
     def __init__(
         self,
         config: EvaluateConfig,
         direction: Direction,
         translator: CropTranslator,
-        judges: Judges,
-        found: Findings,
-        noted: Mapping[str, Noted],
+        networks: MetricNetworks,
+        results: Results,
+        manifest_faces: Mapping[str, ManifestFace],
     ) -> None:
-        """Take a generator, those who judge it, where to put what is found, and manifests."""
         self._direction = direction
         self._translator = translator
-        self._judges = judges
-        self._found = found
-        self._noted = noted
+        self._networks = networks
+        self._results = results
+        self._manifest_faces = manifest_faces
         self._batch_size = config.run.batch_size
         self._seed = config.run.seed
 
-    def real(self, inputs: CropSet, real: CropSet | None) -> None:
-        """Judge outputs that have no truth: by domain, eyes, identity and distribution."""
+    def unpaired(self, inputs: CropSet, real: CropSet | None) -> None:
+        """Measure outputs without ground truth: domain, eyes, identity and distribution.
+
+        Args:
+            inputs: Faces of the source domain.
+            real: Real faces of the target domain; None leaves the distribution out.
+        """
         inputs = resized(inputs, self._translator.crop_size_px)
-        outputs = self._outputs(inputs)
-        about = self._about("held-out", f"{len(inputs)} held-out faces")
-        add = self._found.figures.extend
-        figures = list(self._domain(inputs.names, {OURS: outputs, "copy": inputs.images}, about))
-        against = replace(about, features="eye region, output against input")
-        figures.append(eye_figure(inputs.images, outputs, inputs.names, against))
-        add(figures)
-        if self._judges.embedder is not None:
-            told = self._identity_about(about, "output against input")
+        outputs = self._translate(inputs)
+        context = self._context("held-out", f"{len(inputs)} held-out faces")
+        add = self._results.measurements.extend
+        measurements = list(
+            self._domain(inputs.names, {OURS: outputs, "copy": inputs.images}, context)
+        )
+        eyes = replace(context, features="eye region, output against input")
+        measurements.append(measure_eyes(inputs.images, outputs, inputs.names, eyes))
+        add(measurements)
+        if self._networks.embedder is not None:
+            identity = self._identity_context(context, "output against input")
             made = CropSet(outputs, inputs.landmarks, inputs.names)
-            add(identity_figures({OURS: made}, inputs, self._judges.embedder, told))
+            add(measure_identity({OURS: made}, inputs, self._networks.embedder, identity))
         if real is not None:
             real = resized(real, self._translator.crop_size_px)
-            for features, names, extract in self._judges.extractors:
-                told = replace(about, features=features)
+            for features, names, extract in self._networks.extractors:
                 for method, images in ((OURS, outputs), ("copy", inputs.images)):
                     add(
-                        distribution_figures(
-                            real.images, images, extract, told, names=names, method=method
+                        measure_distribution(
+                            real.images,
+                            images,
+                            extract,
+                            replace(context, features=features),
+                            names=names,
+                            method=method,
                         )
                     )
-        add(by_trait(figures, traits_of(inputs, self._noted)))
-        chosen = np.linspace(0, len(inputs) - 1, min(_SHOWN, len(inputs))).round().astype(int)
-        self._show(about, "held-out faces", {"input": inputs.images, "output": outputs}, chosen)
+        add(by_attribute(measurements, face_attributes(inputs, self._manifest_faces)))
+        chosen = _evenly_spread(len(inputs), _N_SHOWN)
+        self._show(context, "held-out faces", {"input": inputs.images, "output": outputs}, chosen)
 
-    def needless(self, inputs: CropSet) -> None:
-        """Tell how far faces that are in the new domain already are left as they were."""
+    def target_domain(self, inputs: CropSet) -> None:
+        """Measure how far faces already in the target domain stay as they are."""
         inputs = resized(inputs, self._translator.crop_size_px)
-        about = self._about("needless", f"{len(inputs)} held-out faces already there")
-        outputs = self._outputs(inputs)
-        truth = Pairs(inputs, inputs.images, np.zeros(inputs.images.shape[:3], dtype=bool))
-        told = replace(about, features="PSNR and SSIM of torchmetrics, output against input")
-        kept = ("psnr_whole_db", "ssim_whole")
-        figures = pair_figures(truth, outputs, told)
-        self._found.figures.extend(figure for figure in figures if figure.name in kept)
-        self._found.figures.extend(self._domain(inputs.names, {OURS: outputs}, about))
+        # "needless" is what earlier reports call it, which --compare reads.
+        context = self._context("needless", f"{len(inputs)} held-out faces already there")
+        outputs = self._translate(inputs)
+        unchanged = CropPairs(inputs, inputs.images, np.zeros(inputs.images.shape[:3], dtype=bool))
+        whole = replace(context, features="PSNR and SSIM of torchmetrics, output against input")
+        self._results.measurements.extend(
+            measurement
+            for measurement in measure_pairs(unchanged, outputs, whole)
+            if measurement.name in ("psnr_whole_db", "ssim_whole")
+        )
+        self._results.measurements.extend(self._domain(inputs.names, {OURS: outputs}, context))
 
-    def pairs(self, kind: str, pairs: Pairs, others: CropSet | None, images: str) -> None:
-        """Judge outputs whose truth is known, and baselines beside them."""
-        about = self._about(kind, images)
+    def pairs(self, kind: str, pairs: CropPairs, others: CropSet | None, images: str) -> None:
+        """Measure outputs with ground truth, and baselines beside them.
+
+        Args:
+            kind: Last part of the measurements' group.
+            pairs: Inputs and ground truth.
+            others: Bare faces that are not evaluated, for the mean face.
+            images: The images, in words.
+        """
+        context = self._context(kind, images)
         mean_face = None
         if others is not None and len(others):
             mean_face = _mean_face(others, self._translator.crop_size_px)
         else:
-            self._found.notes.append(
-                f"{about.group}: mean face, as no --bare faces are left for it"
+            self._results.notes.append(
+                f"{context.group}: mean face, as no --bare faces are left for it"
             )
-        made = {OURS: self._outputs(pairs.masked), **baselines(pairs, mean_face)}
-        told = replace(about, features="PSNR and SSIM of torchmetrics against the true picture")
+        made = {OURS: self._translate(pairs.masked), **baselines(pairs, mean_face)}
+        features = "PSNR and SSIM of torchmetrics against the true picture"
         lpips = None
-        if self._judges.lpips is not None:
-            name, lpips = self._judges.lpips
-            told = replace(told, features=f"{told.features}; {name}")
-        add = self._found.figures.extend
-        figures: list[Figure] = []
+        if self._networks.lpips is not None:
+            name, lpips = self._networks.lpips
+            features = f"{features}; {name}"
+        against_truth = replace(context, features=features)
+        measurements: list[Measurement] = []
         for method, outputs in made.items():
-            figures += pair_figures(pairs, outputs, told, method=method, lpips=lpips)
-        if self._judges.embedder is not None:
-            told = self._identity_about(about, "output against the true picture")
+            measurements += measure_pairs(pairs, outputs, against_truth, method=method, lpips=lpips)
+        if self._networks.embedder is not None:
+            identity = self._identity_context(context, "output against the true picture")
             of_method = {
                 method: CropSet(outputs, pairs.masked.landmarks, pairs.masked.names)
                 for method, outputs in made.items()
             }
-            figures += identity_figures(of_method, pairs.bare, self._judges.embedder, told)
-        figures += self._domain(pairs.masked.names, made, about)
-        add(figures)
-        add(by_trait(figures, traits_of(pairs.bare, self._noted)))
+            measurements += measure_identity(
+                of_method, pairs.bare, self._networks.embedder, identity
+            )
+        measurements += self._domain(pairs.masked.names, made, context)
+        self._results.measurements.extend(measurements)
+        attributes = face_attributes(pairs.bare, self._manifest_faces)
+        self._results.measurements.extend(by_attribute(measurements, attributes))
         shown = {
             "input": pairs.masked.images,
             "output": made[OURS],
             "truth": pairs.truth,
             "Telea": made["telea"],
         }
-        chosen = np.linspace(0, len(pairs) - 1, min(_SHOWN, len(pairs))).round().astype(int)
-        self._show(about, "not chosen by their looks", shown, chosen)
-        # The first is ours.
-        inside = next(figure for figure in figures if figure.name == "ssim_inside").samples
+        chosen = _evenly_spread(len(pairs), _N_SHOWN)
+        self._show(context, "not chosen by their looks", shown, chosen)
+        # The first measurement of a name is of our outputs.
+        inside = next(each for each in measurements if each.name == "ssim_inside").samples
         order = np.argsort([inside.get(name, np.inf) for name in pairs.masked.names], kind="stable")
-        self._show(about, "the worst by ssim_inside", shown, order[:_WORST])
+        self._show(context, "the worst by ssim_inside", shown, order[:_N_WORST])
 
-    def photographs(self, pairs: PhotoPairs, finder: Detector, images: str) -> None:
-        """Judge whole photographs whose truth is known, as a conversion would show them."""
-        about = About(f"{self._direction}/photographs", images, "", self._seed)
+    def photographs(self, pairs: PhotoPairs, detector: Detector, images: str) -> None:
+        """Measure whole photographs with ground truth, as a conversion would show them.
+
+        Args:
+            pairs: Inputs and ground truth.
+            detector: Finds the faces.
+            images: The images, in words.
+        """
+        context = Context(f"{self._direction}/photographs", images, "", self._seed)
         made = {
-            OURS: converted(
-                pairs.masked.images, self._translator, finder, batch_size=self._batch_size
+            OURS: convert_photographs(
+                pairs.masked.images, self._translator, detector, batch_size=self._batch_size
             ),
-            "telea": inpainted(pairs),
+            "telea": inpaint_photographs(pairs),
             "copy": pairs.masked.images,
         }
-        told = replace(
-            about,
+        against_truth = replace(
+            context,
             features="PSNR and SSIM of torchmetrics against the true photograph at its own size",
         )
-        hidden, names = pairs.hidden, pairs.masked.names
-        figures: list[Figure] = []
+        truth, hidden, names = pairs.truth, pairs.hidden, pairs.masked.names
+        measurements: list[Measurement] = []
         for method, outputs in made.items():
-            figures += nearness_figures(pairs.truth, hidden, names, outputs, told, method=method)
-            figures += hidden_only_figures(pairs.truth, hidden, names, outputs, told, method=method)
-        if self._judges.embedder is not None:
-            known = {name: noted.landmarks_px for name, noted in self._noted.items()}
+            for measure in (measure_similarity, measure_completion):
+                measurements += measure(truth, hidden, names, outputs, against_truth, method=method)
+        if self._networks.embedder is not None:
+            known = {name: face.landmarks_px for name, face in self._manifest_faces.items()}
             by = "manifest" if all(name in known for name in pairs.bare_names) else "detector"
-            told = self._identity_about(
-                about, f"output against the true photograph, aligned by the {by}'s landmarks"
+            identity = self._identity_context(
+                context, f"output against the true photograph, aligned by the {by}'s landmarks"
             )
             bare = with_landmarks(pairs.bare, pairs.bare_names, known)
             of_method = {
                 method: Photographs(outputs, bare.landmarks_px, names)
                 for method, outputs in made.items()
             }
-            figures += identity_figures(of_method, bare, self._judges.embedder, told)
-        self._found.figures.extend(figures)
-        crops = cut_pairs(pairs, self._translator.crop_size_px).bare
-        self._found.figures.extend(by_trait(figures, traits_of(crops, self._noted)))
+            measurements += measure_identity(of_method, bare, self._networks.embedder, identity)
+        self._results.measurements.extend(measurements)
+        crops = crop_photo_pairs(pairs, self._translator.crop_size_px).bare
+        attributes = face_attributes(crops, self._manifest_faces)
+        self._results.measurements.extend(by_attribute(measurements, attributes))
 
-    def _outputs(self, crops: CropSet) -> Images:
-        return translated(crops, self._translator, batch_size=self._batch_size)
+    def _translate(self, crops: CropSet) -> ImageBatch:
+        return translate_crops(crops, self._translator, batch_size=self._batch_size)
 
-    def _about(self, kind: str, images: str) -> About:
+    def _context(self, kind: str, images: str) -> Context:
         size = self._translator.crop_size_px
-        return About(f"{self._direction}/{kind}", f"{images}, {size} px", "", self._seed)
+        return Context(f"{self._direction}/{kind}", f"{images}, {size} px", "", self._seed)
 
-    def _identity_about(self, about: About, what: str) -> About:
-        embedder = self._judges.embedder
+    def _identity_context(self, context: Context, compared: str) -> Context:
+        embedder = self._networks.embedder
         assert embedder is not None
-        return replace(about, features=f"embeddings of {embedder.name}, {what}")
+        return replace(context, features=f"embeddings of {embedder.name}, {compared}")
 
     def _domain(
-        self, names: tuple[str, ...], made: dict[str, Images], about: About
-    ) -> Iterator[Figure]:
-        told = replace(about, features="masked/bare classifier")
+        self, names: tuple[str, ...], made: dict[str, ImageBatch], context: Context
+    ) -> Iterator[Measurement]:
         for method, outputs in made.items():
-            yield domain_figure(
+            yield measure_domain(
                 outputs,
                 names,
                 target=self._direction,
-                classifier=self._judges.classifier,
-                about=told,
+                classifier=self._networks.classifier,
+                context=replace(context, features="masked/bare classifier"),
                 batch_size=self._batch_size,
                 method=method,
             )
 
     def _show(
-        self, about: About, title: str, images: dict[str, Images], chosen: NDArray[np.intp]
+        self,
+        context: Context,
+        title: str,
+        images: dict[str, ImageBatch],
+        chosen: NDArray[np.intp],
     ) -> None:
         rows = tuple(tuple(each[index] for each in images.values()) for index in chosen)
-        grid = Grid(f"{about.group}: {len(rows)} faces, {title}", tuple(images), rows)
-        self._found.grids.append(grid)
+        grid = Grid(f"{context.group}: {len(rows)} faces, {title}", tuple(images), rows)
+        self._results.grids.append(grid)
+
+
+def _evenly_spread(count: int, limit: int) -> NDArray[np.intp]:
+    return np.linspace(0, count - 1, min(limit, count)).round().astype(np.intp)
 
 
 def _mean_face(crops: CropSet, size_px: int) -> NDArray[np.float32]:

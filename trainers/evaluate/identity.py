@@ -1,4 +1,4 @@
-"""Whether a face is still the same person's: cosines between embeddings of faces."""
+"""Identity preservation: cosine similarity of face embeddings."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from facemask_video.align.similarity import fit_similarity
 from facemask_video.core.errors import ConfigError, WeightsError
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.warp import warp
-from trainers.evaluate.figures import About, Figure, averaged
+from trainers.evaluate.measurement import Context, Measurement, mean_measurement
 
 HEIGHT_PX = 112
 
@@ -36,11 +36,11 @@ _GREY = 128
 
 
 class Embedder(Protocol):
-    """Turns aligned faces into points whose nearness means the same person."""
+    """Maps aligned faces to unit vectors whose cosine measures identity."""
 
     @property
     def name(self) -> str:
-        """What reports call it."""
+        """Name in reports."""
         ...
 
     @property
@@ -49,19 +49,18 @@ class Embedder(Protocol):
         ...
 
     def embed(self, faces: Sequence[ImageU8]) -> NDArray[np.float32]:
-        """Return points of length 1, shape (n, d), for faces (112, width, 3), RGB."""
+        """Return unit vectors, shape (n, d), for faces (112, width, 3), uint8 RGB."""
         ...
 
 
 class OnnxEmbedder:
-    """Any network in ONNX that takes (n, 3, 112, 96 or 112), RGB, (x - 127.5) / 128."""
+    """Any network in ONNX that takes (n, 3, 112, 96 or 112), RGB, (x - 127.5) / 128.
+
+    Raises:
+        WeightsError: No file, not such a network, or no onnxruntime to run it.
+    """
 
     def __init__(self, path: Path, *, batch_size: int = 16, n_threads: int = 0) -> None:
-        """Read the network.
-
-        Raises:
-            WeightsError: No file, not such a network, or no onnxruntime to run it.
-        """
         try:
             import onnxruntime
         except ImportError as exc:
@@ -94,7 +93,7 @@ class OnnxEmbedder:
         self.name = path.stem
 
     def embed(self, faces: Sequence[ImageU8]) -> NDArray[np.float32]:
-        """See `Embedder`."""
+        """Return unit vectors, shape (n, d), for faces (112, width, 3), uint8 RGB."""
         points = []
         for start in range(0, len(faces), self._batch_size):
             stacked = np.stack(faces[start : start + self._batch_size]).astype(np.float32)
@@ -105,12 +104,12 @@ class OnnxEmbedder:
         return np.asarray(joined / np.maximum(lengths, 1e-12), np.float32)
 
 
-class Portraits(Protocol):
-    """Pictures of a face each: a set of crops, or of photographs."""
+class FaceImages(Protocol):
+    """Images of one face each: a set of crops, or of photographs."""
 
     @property
     def images(self) -> Sequence[ImageU8] | NDArray[np.uint8]:
-        """The pictures, RGB."""
+        """The images, RGB."""
         ...
 
     @property
@@ -120,14 +119,14 @@ class Portraits(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What they are called."""
+        """Names of the images."""
         ...
 
     def __len__(self) -> int: ...
 
 
-def embedded(
-    portraits: Portraits, embedder: Embedder, *, eyes_only: bool = False
+def embed_faces(
+    portraits: FaceImages, embedder: Embedder, *, eyes_only: bool = False
 ) -> NDArray[np.float32]:
     """Align each face to the embedder's template and embed it.
 
@@ -147,16 +146,16 @@ def embedded(
     return embedder.embed(faces)
 
 
-def identity_figures(
-    made: Mapping[str, Portraits], references: Portraits, embedder: Embedder, about: About
-) -> list[Figure]:
+def measure_identity(
+    made: Mapping[str, FaceImages], references: FaceImages, embedder: Embedder, context: Context
+) -> list[Measurement]:
     """Compare persons with those in a set of references: whole faces, and the eyes alone.
 
     Args:
         made: Outputs by method, in the order of the references.
         references: Who they should be.
         embedder: The network.
-        about: Of the figures.
+        context: Of the measurements.
 
     Raises:
         ConfigError: The sets differ in number.
@@ -166,13 +165,15 @@ def identity_figures(
             raise ConfigError(
                 f"identity: {len(outputs)} outputs of {method} for {len(references)} references."
             )
-    figures = []
+    measurements = []
     for part, eyes_only in (("face", False), ("eyes", True)):
-        persons = embedded(references, embedder, eyes_only=eyes_only)
+        persons = embed_faces(references, embedder, eyes_only=eyes_only)
         for method, outputs in made.items():
-            cosines = (embedded(outputs, embedder, eyes_only=eyes_only) * persons).sum(axis=1)
+            cosines = (embed_faces(outputs, embedder, eyes_only=eyes_only) * persons).sum(axis=1)
             samples = dict(zip(references.names, cosines.tolist(), strict=True))
-            figures.append(
-                averaged(f"identity_cosine_{part}", samples, about, better="higher", method=method)
+            measurements.append(
+                mean_measurement(
+                    f"identity_cosine_{part}", samples, context, better="higher", method=method
+                )
             )
-    return figures
+    return measurements

@@ -1,4 +1,4 @@
-"""What an evaluation found: figures, where they come from, and pictures to look at."""
+"""The result of an evaluation: measurements, their context, and images to look at."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,19 @@ from typing import Any
 from facemask_video import __version__
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
-from trainers.evaluate.figures import OURS, Figure
+from trainers.evaluate.measurement import OURS, Measurement
 
 FORMAT = "facemask-evaluation/1"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """Pictures side by side: a row a face, a column a method.
+    """Images side by side: a row a face, a column a method.
 
     Attributes:
-        title: Above it.
-        columns: What each column shows.
-        rows: Pictures of one size.
+        title: Shown above it.
+        columns: Name of each column.
+        rows: Images of one size.
     """
 
     title: str
@@ -31,37 +31,37 @@ class Grid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
-    """All figures of one evaluation.
+    """All measurements of one evaluation.
 
     Attributes:
-        figures: In the order in which they are shown.
+        measurements: In the order in which they are shown.
         config: The resolved configuration.
         files: SHA-256 of each network's file, by its role.
         notes: What was left out, and why.
         grids: For the page alone; they are not in the JSON.
     """
 
-    figures: tuple[Figure, ...]
+    measurements: tuple[Measurement, ...]
     config: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     grids: tuple[Grid, ...] = ()
 
     def to_json(self) -> str:
-        """Return the report without its pictures; equal evaluations give equal text."""
+        """Return the report without its images; equal evaluations give equal text."""
         plain = {
             "format": FORMAT,
             "version": __version__,
             "config": self.config,
             "files": self.files,
             "notes": self.notes,
-            "figures": [figure.as_plain() for figure in self.figures],
+            "figures": [measurement.as_plain() for measurement in self.measurements],
         }
         return json.dumps(plain, indent=1) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> "Report":
-        """Read what `to_json` gave.
+        """Read the result of `to_json`.
 
         Raises:
             ConfigError: It cannot be read, or is no such report.
@@ -71,7 +71,7 @@ class Report:
             if plain["format"] != FORMAT:
                 raise ConfigError(f"{path}: format is {plain['format']!r}, expected {FORMAT!r}.")
             return cls(
-                figures=tuple(Figure.from_plain(each) for each in plain["figures"]),
+                measurements=tuple(Measurement.from_plain(each) for each in plain["figures"]),
                 config=plain["config"],
                 files=plain["files"],
                 notes=tuple(plain["notes"]),
@@ -84,48 +84,50 @@ class Report:
             ) from exc
 
 
-def groups(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
-    """Return the figures by group, in their order."""
-    by_group: dict[str, list[Figure]] = {}
-    for figure in figures:
-        by_group.setdefault(figure.about.group, []).append(figure)
-    return by_group
+def by_group(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]]:
+    """Return the measurements by group, in their order."""
+    groups: dict[str, list[Measurement]] = {}
+    for measurement in measurements:
+        groups.setdefault(measurement.context.group, []).append(measurement)
+    return groups
 
 
-def table(figures: Sequence[Figure]) -> tuple[list[str], list[list[str]]]:
-    """Lay out the figures of one group: a row a figure, a column a method.
+def table(measurements: Sequence[Measurement]) -> tuple[list[str], list[list[str]]]:
+    """Lay out the measurements of one group: a row a measurement, a column a method.
 
     Returns:
         The header, and the rows' cells.
     """
-    methods = list(dict.fromkeys([OURS, *(figure.method for figure in figures)]))
-    names = list(dict.fromkeys(figure.name for figure in figures))
-    cells = {(figure.name, figure.method): figure for figure in figures}
+    methods = list(dict.fromkeys([OURS, *(measurement.method for measurement in measurements)]))
+    names = list(dict.fromkeys(measurement.name for measurement in measurements))
+    cells = {(measurement.name, measurement.method): measurement for measurement in measurements}
     rows = []
     for name in names:
         of_name = [cells.get((name, method)) for method in methods]
-        known = [figure for figure in of_name if figure is not None]
+        known = [each for each in of_name if each is not None]
         arrow = {"higher": " ↑", "lower": " ↓", "": ""}[known[0].better]
-        values = ["" if figure is None else shown(figure) for figure in of_name]
+        values = ["" if each is None else format_value(each) for each in of_name]
         rows.append([name + arrow, *values, str(known[0].n)])
-    return ["figure", *methods, "n"], rows
+    return ["metric", *methods, "n"], rows
 
 
-def shown(figure: Figure) -> str:
-    """Write a value with its noise.
+def format_value(measurement: Measurement) -> str:
+    """Write a value with its standard error.
 
-    >>> from trainers.evaluate.figures import About
-    >>> shown(Figure("ssim", 0.91234, "higher", 9, About("g", "i", "f", 1), noise=0.004))
+    >>> from trainers.evaluate.measurement import Context
+    >>> context = Context("g", "i", "f", 1)
+    >>> format_value(Measurement("ssim", 0.91234, "higher", 9, context, standard_error=0.004))
     '0.912 ± 0.004'
     """
-    value = number(figure.value)
-    return value if figure.noise is None else f"{value} ± {number(figure.noise)}"
+    value = format_number(measurement.value)
+    error = measurement.standard_error
+    return value if error is None else f"{value} ± {format_number(error)}"
 
 
-def number(value: float) -> str:
-    """Write a number to what can be read in a table.
+def format_number(value: float) -> str:
+    """Round a number for a table.
 
-    >>> [number(v) for v in (0.0, 0.00001234, 0.12345, 31.4159, 1234.5)]
+    >>> [format_number(v) for v in (0.0, 0.00001234, 0.12345, 31.4159, 1234.5)]
     ['0', '1.2e-05', '0.123', '31.42', '1234']
     """
     if value == 0:
@@ -141,23 +143,23 @@ def number(value: float) -> str:
     )
 
 
-def sources(figures: Sequence[Figure]) -> list[str]:
-    """Say where the figures of one group come from, a line for all figures that share it."""
+def context_lines(measurements: Sequence[Measurement]) -> list[str]:
+    """Describe the contexts of one group, a line for all measurements that share one."""
     names: dict[str, list[str]] = {}
-    for figure in figures:
-        about = figure.about
-        line = f"{about.images}; {about.features}; seed {about.seed}"
+    for measurement in measurements:
+        context = measurement.context
+        line = f"{context.images}; {context.features}; seed {context.seed}"
         of_line = names.setdefault(line, [])
-        if figure.name not in of_line:
-            of_line.append(figure.name)
+        if measurement.name not in of_line:
+            of_line.append(measurement.name)
     return [f"{', '.join(of_line)}: {line}" for line, of_line in names.items()]
 
 
 def to_markdown(report: Report) -> str:
     """Return a table for each group; ± is the standard error, ↑ and ↓ point to the better side."""
     parts = []
-    for group, figures in groups(report.figures).items():
-        header, rows = table(figures)
+    for group, measurements in by_group(report.measurements).items():
+        header, rows = table(measurements)
         lines = [
             f"### {group}",
             "",
@@ -165,7 +167,7 @@ def to_markdown(report: Report) -> str:
             "| --- |" + " ---: |" * (len(header) - 1),
             *("| " + " | ".join(row) + " |" for row in rows),
             "",
-            *(f"- {line}" for line in sources(figures)),
+            *(f"- {line}" for line in context_lines(measurements)),
         ]
         parts.append("\n".join(lines))
     if report.notes:

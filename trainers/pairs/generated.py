@@ -12,7 +12,7 @@ from facemask_video.translate.stage import CropTranslator
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
 from trainers.data.crops import resize_crop
-from trainers.evaluate.outputs import placed, shown_parts
+from trainers.evaluate.translate_crops import as_crop, composited_parts
 from trainers.pairs.faces import Face
 from trainers.pairs.makers import Masked
 
@@ -41,10 +41,10 @@ class GeneratedMasks:
     def masked(self, face: Face, name: str) -> Iterator[Masked]:
         """See `Maker`; there is one mask a face."""
         side, seen_px = face.image.shape[0], self._translator.crop_size_px
-        crop = placed(resize_crop(face.image, seen_px), face.landmarks * (seen_px / side))
+        crop = as_crop(resize_crop(face.image, seen_px), face.landmarks * (seen_px / side))
         # One at a time: what else is in a batch may move the last bit of a result.
         [made] = self._translator.translate([crop])
-        painted, alpha = shown_parts(made)
+        painted, alpha = composited_parts(made)
         scale = side / seen_px
         to_side = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
         outline = warp(alpha, to_side, width_px=side, height_px=side)

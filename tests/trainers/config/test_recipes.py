@@ -11,7 +11,7 @@ import pytest
 from facemask_video.config.settings import build, read_toml
 from tests.trainers.tiny import SETTINGS, drawn_crops
 from trainers.config import TrainConfig
-from trainers.evaluate.figures import About, averaged
+from trainers.evaluate.measurement import Context, mean_measurement
 from trainers.evaluate.report import Report
 
 ROOT = Path(__file__).parents[3]
@@ -80,26 +80,28 @@ def test_recipes_see_equal_images_and_go_on_from_the_weights_of_those_before(
 def test_a_recipe_is_trained_and_judged_once(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judged = []
+    evaluated = []
 
     def evaluate(config: object) -> Report:
-        judged.append(config)
-        about = About("mask/held-out", "2 faces", "", 1)
-        return Report((averaged("classed_masked", {"a": 1.0, "b": 0.0}, about, better="higher"),))
+        evaluated.append(config)
+        about = Context("mask/held-out", "2 faces", "", 1)
+        return Report(
+            (mean_measurement("classed_masked", {"a": 1.0, "b": 0.0}, about, better="higher"),)
+        )
 
     monkeypatch.setattr(script, "evaluate", evaluate)
     monkeypatch.setattr(script, "read_toml", lambda path, config: _tiny(path, config))
     monkeypatch.setattr(sys, "argv", _asked(tmp_path, "--recipe", "first", "--recipe", "cyclegan"))
 
     assert script.main() == 0
-    assert len(judged) == 2
+    assert len(evaluated) == 2
     table = (tmp_path / "out" / "table.md").read_text("utf-8")
     for name in ("first", "cyclegan"):
         [recipe] = [recipe for recipe in script.RECIPES if recipe.name == name]
         assert f"| {recipe.title} | 50% |" in table
 
     assert script.main() == 0
-    assert len(judged) == 2
+    assert len(evaluated) == 2
 
 
 def _tiny(path: Path, config: type) -> dict[str, object]:

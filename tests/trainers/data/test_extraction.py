@@ -12,7 +12,7 @@ from facemask_video.extract.manifest import ManifestRow, write_manifest
 from tests.extract.rows import make_row
 from tests.trainers.tiny import drawn_crops, tiny_config
 from trainers.data.extraction import is_extraction, read_extraction
-from trainers.evaluate.sets import load_crops, split
+from trainers.evaluate.held_out import load_crops, split_held_out
 from trainers.fit.sources import cut_folders, load_training_crops
 
 CPU = torch.device("cpu")
@@ -105,12 +105,12 @@ def test_an_evaluation_judges_what_was_set_aside_or_all_of_it(extraction: Made) 
     folder = extraction(*({"split": name} for name in splits), {"domain": "masked"})
 
     crops = load_crops(folder, size_px=32, device=CPU, domain="bare")
-    judged, others = split(crops, share=0.1, where="A")
+    judged, others = split_held_out(crops, share=0.1, where="A")
 
     assert crops.size_px == 32
     assert [name[-8:-6] for name in judged.names] == ["01", "02"]
     assert len(others) == 2
-    assert len(split(crops, share=1.0, where="A")[0]) == 4
+    assert len(split_held_out(crops, share=1.0, where="A")[0]) == 4
 
 
 def test_extractions_and_pictures_make_one_set_that_keeps_who_is_aside(extraction: Made) -> None:

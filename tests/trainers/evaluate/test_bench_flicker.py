@@ -11,7 +11,7 @@ import pytest
 from facemask_video.core.direction import Direction
 from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.geometry import Box
-from trainers.evaluate.time import ClipFaces, Moment
+from trainers.evaluate.temporal import ClipFaces, FramePair
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,11 +29,11 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-def _moments(track: int, of_source: float, of_output: float, n: int) -> list[Moment]:
+def _moments(track: int, of_source: float, of_output: float, n: int) -> list[FramePair]:
     """Grey source and light output, each trembling by so many levels between frames."""
     face = TrackedFace(TrackId(track), Box(0, 0, 9, 9), np.zeros((5, 2), np.float32), 1.0, True)
     return [
-        Moment(
+        FramePair(
             index,
             face,
             np.full((16, 16, 3), 90 + of_source * (index % 2), np.uint8),

@@ -10,18 +10,18 @@ from torchmetrics.image.kid import poly_mmd
 
 from facemask_video.core.errors import ConfigError, WeightsError
 from tests.trainers.tiny import drawn_crops
+from trainers.evaluate.crop_pairs import ImageBatch
 from trainers.evaluate.distribution import (
-    distribution_figures,
     frechet_distance,
     inception_extractor,
     kernel_distance,
+    measure_distribution,
     onet_extractor,
 )
-from trainers.evaluate.figures import About
-from trainers.evaluate.sets import Images
+from trainers.evaluate.measurement import Context
 
 CPU = torch.device("cpu")
-ABOUT = About("mask/held-out", "drawn faces", "O-Net of MTCNN", 1)
+CONTEXT = Context("mask/held-out", "drawn faces", "O-Net of MTCNN", 1)
 ONET = ("fd_onet", "kd_onet")
 
 
@@ -65,8 +65,8 @@ def test_blurred_outputs_lie_farther_off() -> None:
     blurred = np.stack([cv2.GaussianBlur(image, (0, 0), 3) for image in outputs])
     extract = onet_extractor(CPU)
 
-    def distances(images: Images) -> list[float]:
-        figures = distribution_figures(real, images, extract, ABOUT, names=ONET)
+    def distances(images: ImageBatch) -> list[float]:
+        figures = measure_distribution(real, images, extract, CONTEXT, names=ONET)
         assert [figure.name for figure in figures] == list(ONET)
         return [figure.value for figure in figures]
 
@@ -76,15 +76,15 @@ def test_blurred_outputs_lie_farther_off() -> None:
 
 def test_the_figure_says_its_sets_and_features() -> None:
     faces = drawn_crops(5, size_px=48).images
-    figure = distribution_figures(faces, faces[:4], onet_extractor(CPU), ABOUT, names=ONET)[0]
-    assert figure.about.features == "O-Net of MTCNN; 5 real, 4 outputs"
+    figure = measure_distribution(faces, faces[:4], onet_extractor(CPU), CONTEXT, names=ONET)[0]
+    assert figure.context.features == "O-Net of MTCNN; 5 real, 4 outputs"
     assert figure.n == 4
 
 
 def test_one_picture_is_refused() -> None:
     faces = drawn_crops(3, size_px=48).images
     with pytest.raises(ConfigError, match="fd_onet has 3 real pictures and 1 outputs, expected"):
-        distribution_figures(faces, faces[:1], onet_extractor(CPU), ABOUT, names=ONET)
+        measure_distribution(faces, faces[:1], onet_extractor(CPU), CONTEXT, names=ONET)
 
 
 def test_missing_inception_weights_name_the_alternative(tmp_path: Path) -> None:

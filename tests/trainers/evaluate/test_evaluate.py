@@ -19,13 +19,13 @@ from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
 from trainers.data.crops import CropSet
 from trainers.evaluate.compare import compare
-from trainers.evaluate.domain import domain_figure, load_classifier
-from trainers.evaluate.figures import About, Figure, averaged
-from trainers.evaluate.outputs import translated
+from trainers.evaluate.domain_accuracy import load_classifier, measure_domain
+from trainers.evaluate.measurement import Context, Measurement, mean_measurement
 from trainers.evaluate.report import Report
+from trainers.evaluate.translate_crops import translate_crops
 
 SIZE_PX = 32
-ABOUT = About("unmask/pairs", "drawn faces", "", 1)
+CONTEXT = Context("unmask/pairs", "drawn faces", "", 1)
 CPU = torch.device("cpu")
 
 
@@ -87,10 +87,10 @@ def test_running_it_twice_gives_the_same_report(files: Path) -> None:
 def test_every_figure_says_its_images_features_and_seed(files: Path) -> None:
     run(files / "evaluate.toml", "-o", files / "out")
     report = Report.load(files / "out/report.json")
-    for figure in report.figures:
-        assert figure.about.images
-        assert figure.about.features
-        assert figure.about.seed == 1
+    for figure in report.measurements:
+        assert figure.context.images
+        assert figure.context.features
+        assert figure.context.seed == 1
         assert figure.n > 1
     assert set(report.files) == {"mask", "unmask", "classifier"}
     assert any(note.startswith("identity: no --embedder") for note in report.notes)
@@ -151,9 +151,9 @@ class Painter:
 
 def test_outputs_are_blended_as_a_conversion_does() -> None:
     crops = drawn_crops(3, size_px=SIZE_PX)
-    kept = translated(crops, Painter(alpha=0.0), batch_size=2)
+    kept = translate_crops(crops, Painter(alpha=0.0), batch_size=2)
     assert np.array_equal(kept, crops.images)
-    painted = translated(crops, Painter(alpha=1.0), batch_size=2)
+    painted = translate_crops(crops, Painter(alpha=1.0), batch_size=2)
     assert np.array_equal(painted[:, 0], crops.images[:, 0])
     assert not np.array_equal(painted[:, 16], crops.images[:, 16])
 
@@ -174,12 +174,12 @@ def test_outputs_that_stay_in_their_domain_are_found() -> None:
         (Direction.UNMASK, mixed, 0.75),
         (Direction.MASK, mixed, 0.25),
     ):
-        figure = domain_figure(
+        figure = measure_domain(
             outputs,
             ("a", "b", "c", "d"),
             target=target,
             classifier=Brightness(),
-            about=ABOUT,
+            context=CONTEXT,
             batch_size=3,
         )
         assert figure.value == expected
@@ -191,7 +191,7 @@ def test_a_missing_classifier_is_named(tmp_path: Path) -> None:
 
 
 def report_of(samples: dict[str, float]) -> Report:
-    return Report((averaged("ssim", samples, ABOUT, better="higher"),))
+    return Report((mean_measurement("ssim", samples, CONTEXT, better="higher"),))
 
 
 def test_a_small_but_steady_gain_is_told_from_noise() -> None:
@@ -214,13 +214,13 @@ def test_a_small_but_steady_gain_is_told_from_noise() -> None:
 
 def test_figures_without_noise_get_no_verdict() -> None:
     def report(value: float) -> Report:
-        return Report((Figure("fd_onet", value, "lower", 9, ABOUT),))
+        return Report((Measurement("fd_onet", value, "lower", 9, CONTEXT),))
 
     assert compare(report(1.0), report(2.0))[0].verdict == "noise unknown"
 
 
 def test_reports_without_a_shared_figure_are_refused() -> None:
-    with pytest.raises(ConfigError, match="share no figure"):
+    with pytest.raises(ConfigError, match="share no measurement"):
         compare(report_of({"a": 1.0, "b": 2.0}), Report(()))
 
 

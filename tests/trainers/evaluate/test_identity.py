@@ -12,12 +12,17 @@ from facemask_video.core.errors import ConfigError, WeightsError
 from facemask_video.core.frame import ImageU8
 from tests.trainers.tiny import drawn_crops
 from trainers.data.crops import CropSet
-from trainers.evaluate.figures import About
-from trainers.evaluate.identity import OnnxEmbedder, embedded, identity_figures
-from trainers.evaluate.sets import draw_pairs
-from trainers.evaluate.verification import FacePair, judged, read_face_pairs, verification_figures
+from trainers.evaluate.crop_pairs import draw_mask_pairs
+from trainers.evaluate.face_verification import (
+    FacePair,
+    correct_decisions,
+    measure_verification,
+    read_face_pairs,
+)
+from trainers.evaluate.identity import OnnxEmbedder, embed_faces, measure_identity
+from trainers.evaluate.measurement import Context
 
-ABOUT = About("mask/held-out", "drawn faces", "", 1)
+CONTEXT = Context("mask/held-out", "drawn faces", "", 1)
 
 
 class ColourEmbedder:
@@ -38,16 +43,16 @@ def shuffled(crops: CropSet) -> CropSet:
 
 def test_swapped_identities_are_found() -> None:
     crops = drawn_crops(8, size_px=64)
-    same = identity_figures({"ours": crops}, crops, ColourEmbedder(), ABOUT)
-    swapped = identity_figures({"ours": shuffled(crops)}, crops, ColourEmbedder(), ABOUT)
+    same = measure_identity({"ours": crops}, crops, ColourEmbedder(), CONTEXT)
+    swapped = measure_identity({"ours": shuffled(crops)}, crops, ColourEmbedder(), CONTEXT)
     assert [figure.name for figure in same] == ["identity_cosine_face", "identity_cosine_eyes"]
     assert all(figure.value == pytest.approx(1) for figure in same)
     assert all(figure.value < 0.9 for figure in swapped)
 
 
 def test_the_eye_region_does_not_see_a_mask() -> None:
-    pairs = draw_pairs(drawn_crops(6, size_px=96), seed=1)
-    face, eyes = identity_figures({"ours": pairs.masked}, pairs.bare, ColourEmbedder(), ABOUT)
+    pairs = draw_mask_pairs(drawn_crops(6, size_px=96), seed=1)
+    face, eyes = measure_identity({"ours": pairs.masked}, pairs.bare, ColourEmbedder(), CONTEXT)
     assert eyes.value > 0.98 > face.value
 
 
@@ -60,14 +65,14 @@ def test_faces_are_aligned_by_their_landmarks() -> None:
     )
     # Landmarks that are mirrored in place, but not in name, turn the face upside down.
     assert not np.allclose(
-        embedded(crops, ColourEmbedder()), embedded(mirrored, ColourEmbedder()), atol=0.1
+        embed_faces(crops, ColourEmbedder()), embed_faces(mirrored, ColourEmbedder()), atol=0.1
     )
 
 
 def test_sets_of_different_length_are_refused() -> None:
     crops = drawn_crops(3, size_px=64)
     with pytest.raises(ConfigError, match="3 outputs of ours for 2 references"):
-        identity_figures({"ours": crops}, drawn_crops(2, size_px=64), ColourEmbedder(), ABOUT)
+        measure_identity({"ours": crops}, drawn_crops(2, size_px=64), ColourEmbedder(), CONTEXT)
 
 
 def test_a_missing_or_broken_embedder_is_one_line(tmp_path: Path) -> None:
@@ -99,7 +104,7 @@ def test_a_real_embedder_tells_persons_apart(shared_data: Path) -> None:
             face = main_face(picture, finder)
             assert face is not None
             image, landmarks = face_crop(picture, face, 128)
-            points.append(embedded(CropSet(image[None], landmarks[None], (name,)), embedder)[0])
+            points.append(embed_faces(CropSet(image[None], landmarks[None], (name,)), embedder)[0])
         cosines.append(float(points[0] @ points[1]))
     same = [pair.same for pair in pairs]
     assert same == [True, True, False, False]
@@ -135,10 +140,15 @@ def test_damaged_pairs_files_name_the_line(tmp_path: Path, text: str, message: s
         read_face_pairs(path)
 
 
-def test_a_threshold_is_never_fitted_to_the_fold_it_judges() -> None:
+def test_a_threshold_is_never_fitted_to_the_fold_it_decides() -> None:
     pairs = [FacePair(fold, "a", "b", same) for fold in (0, 1) for same in (True, False)]
-    # Fold 0 would be split rightly at 0.5, fold 1 at 5; each is judged by the other's.
-    assert judged(np.array([0.9, 0.1, 9.0, 1.0]), pairs).tolist() == [False, True, True, False]
+    # Fold 0 would be split rightly at 0.5, fold 1 at 5; each is decided by the other's.
+    assert correct_decisions(np.array([0.9, 0.1, 9.0, 1.0]), pairs).tolist() == [
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_verification_finds_masks_that_hide_the_person(tmp_path: Path) -> None:
@@ -150,7 +160,7 @@ def test_verification_finds_masks_that_hide_the_person(tmp_path: Path) -> None:
     names = {name for pair in pairs for name in (pair.first, pair.second)}
     bare = {name: people[name.partition("/")[0]] for name in sorted(names)}
     masked = {name: rng.normal(0, 1, 16).astype(np.float32) for name in sorted(names)}
-    figures = verification_figures(pairs, {"bare": bare, "masked": masked}, ABOUT)
+    figures = measure_verification(pairs, {"bare": bare, "masked": masked}, CONTEXT)
     accuracy = {figure.name: figure.value for figure in figures}
     assert accuracy["verification_accuracy_bare_bare"] == 1
     assert accuracy["verification_accuracy_masked_masked"] < 1
@@ -161,4 +171,4 @@ def test_pairs_without_their_pictures_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "pairs.txt"
     path.write_text(PAIRS)
     with pytest.raises(ConfigError, match="too few of its pictures"):
-        verification_figures(read_face_pairs(path), {"bare": {}, "masked": {}}, ABOUT)
+        measure_verification(read_face_pairs(path), {"bare": {}, "masked": {}}, CONTEXT)

@@ -19,7 +19,7 @@ from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
 from trainers.data.crops import CropSet
 from trainers.data.styles import STYLES
-from trainers.evaluate.photographs import read_photo_pairs
+from trainers.evaluate.photo_pairs import read_photo_pairs
 from trainers.pairs.config import PairsConfig
 from trainers.pairs.make_pairs import make_pairs
 from trainers.pairs.manifest import MANIFEST, PairRow, read_pair_rows
@@ -114,7 +114,7 @@ def test_pictures_become_pairs_and_what_is_left_out_is_told_with_exit_code_3(
             (row.bare, row.masked) for row in rows
         ]
     pairs = read_photo_pairs(
-        out / "pairs.csv", device=torch.device("cpu"), outlines=out / "outline", limit=0
+        out / "pairs.csv", device=torch.device("cpu"), segmentations=out / "outline", limit=0
     )
     assert len(pairs) == 2
     (photographs / "broken.jpg").unlink()

@@ -8,10 +8,15 @@ import pytest
 from facemask_video.align.template import TEMPLATE
 from facemask_video.core.errors import ConfigError
 from trainers.data.crops import CropSet
-from trainers.evaluate.figures import OURS, About, averaged
-from trainers.evaluate.traits import Noted, by_trait, read_manifests, traits_of
+from trainers.evaluate.face_attributes import (
+    ManifestFace,
+    by_attribute,
+    face_attributes,
+    read_manifests,
+)
+from trainers.evaluate.measurement import OURS, Context, mean_measurement
 
-ABOUT = About("unmask/held-out", "plain squares", "", 1)
+CONTEXT = Context("unmask/held-out", "plain squares", "", 1)
 LIGHT, DARK = (225, 190, 165), (70, 45, 35)
 
 
@@ -26,11 +31,11 @@ def _crops() -> CropSet:
 
 def test_faces_are_told_apart_by_landmarks_pixels_manifest_and_folder() -> None:
     noted = {
-        "set/web/a.png": Noted(np.zeros((5, 2), np.float32), 200.0),
-        "set/ffhq/b.png": Noted(np.zeros((5, 2), np.float32), 60.0),
+        "set/web/a.png": ManifestFace(np.zeros((5, 2), np.float32), 200.0),
+        "set/ffhq/b.png": ManifestFace(np.zeros((5, 2), np.float32), 60.0),
     }
 
-    assert traits_of(_crops(), noted) == {
+    assert face_attributes(_crops(), noted) == {
         "yaw": {"set/web/a.png": "under 15°", "set/ffhq/b.png": "over 30°"},
         "light": {"set/web/a.png": "bright", "set/ffhq/b.png": "dark"},
         "skin": {"set/web/a.png": "light", "set/ffhq/b.png": "brown, dark"},
@@ -42,22 +47,22 @@ def test_faces_are_told_apart_by_landmarks_pixels_manifest_and_folder() -> None:
 def test_a_trait_that_all_share_or_nobody_noted_is_left_out() -> None:
     alone = _crops().take(np.array([True, False]))
 
-    assert traits_of(alone, {}) == {}
-    assert "size" not in traits_of(_crops(), {})
+    assert face_attributes(alone, {}) == {}
+    assert "size" not in face_attributes(_crops(), {})
 
 
 def test_a_figure_is_told_for_each_kind_from_its_own_samples() -> None:
     samples = {"a": 1.0, "b": 0.0, "c": 1.0, "d": 1.0, "e": 0.0}
     kinds = {"a": "bright", "b": "dark", "c": "bright", "d": "dark", "e": "middle"}
     figures = [
-        averaged("classed_bare", samples, ABOUT, better="higher"),
-        averaged("classed_bare", samples, ABOUT, better="higher", method="copy"),
-        averaged("psnr_outside_db", samples, ABOUT, better="higher"),
+        mean_measurement("classed_bare", samples, CONTEXT, better="higher"),
+        mean_measurement("classed_bare", samples, CONTEXT, better="higher", method="copy"),
+        mean_measurement("psnr_outside_db", samples, CONTEXT, better="higher"),
     ]
 
-    found = list(by_trait(figures, {"light": kinds}))
+    found = list(by_attribute(figures, {"light": kinds}))
 
-    assert {figure.about.group for figure in found} == {"unmask/held-out, by light"}
+    assert {figure.context.group for figure in found} == {"unmask/held-out, by light"}
     assert {(figure.name, figure.method): figure.value for figure in found} == {
         ("classed_bare", OURS): 0.6,
         ("classed_bare", "dark (2)"): 0.5,

@@ -10,29 +10,29 @@ import torchvision
 
 from tests.trainers.tiny import drawn_crops
 from trainers.evaluate.baselines import baselines
-from trainers.evaluate.figures import About
-from trainers.evaluate.pairs import (
+from trainers.evaluate.crop_pairs import CropPairs, ImageBatch, draw_mask_pairs
+from trainers.evaluate.image_quality import (
     PSNR_CAP_DB,
-    eye_figure,
     eye_region,
     find_lpips,
-    pair_figures,
+    measure_eyes,
+    measure_pairs,
 )
-from trainers.evaluate.sets import Images, Pairs, draw_pairs
+from trainers.evaluate.measurement import Context
 
-ABOUT = About("unmask/drawn", "drawn faces", "", 1)
+CONTEXT = Context("unmask/drawn", "drawn faces", "", 1)
 
 
 @pytest.fixture(scope="module")
-def pairs() -> Pairs:
-    return draw_pairs(drawn_crops(6, size_px=64), seed=3)
+def pairs() -> CropPairs:
+    return draw_mask_pairs(drawn_crops(6, size_px=64), seed=3)
 
 
-def values(pairs: Pairs, outputs: Images) -> dict[str, float]:
-    return {figure.name: figure.value for figure in pair_figures(pairs, outputs, ABOUT)}
+def values(pairs: CropPairs, outputs: ImageBatch) -> dict[str, float]:
+    return {figure.name: figure.value for figure in measure_pairs(pairs, outputs, CONTEXT)}
 
 
-def test_the_truth_itself_gets_the_best_figures(pairs: Pairs) -> None:
+def test_the_truth_itself_gets_the_best_figures(pairs: CropPairs) -> None:
     found = values(pairs, pairs.truth)
     assert {name: value for name, value in found.items() if "psnr" in name} == {
         "psnr_inside_db": PSNR_CAP_DB,
@@ -45,7 +45,7 @@ def test_the_truth_itself_gets_the_best_figures(pairs: Pairs) -> None:
     )
 
 
-def test_psnr_of_a_known_shift_is_the_formula_s(pairs: Pairs) -> None:
+def test_psnr_of_a_known_shift_is_the_formula_s(pairs: CropPairs) -> None:
     moved = np.where(pairs.truth >= 128, pairs.truth - 16, pairs.truth + 16).astype(np.uint8)
     outputs = np.where(pairs.hidden[..., None], moved, pairs.truth)
     found = values(pairs, outputs)
@@ -53,7 +53,7 @@ def test_psnr_of_a_known_shift_is_the_formula_s(pairs: Pairs) -> None:
     assert found["psnr_outside_db"] == PSNR_CAP_DB
 
 
-def test_a_shifted_colour_lowers_psnr_inside(pairs: Pairs) -> None:
+def test_a_shifted_colour_lowers_psnr_inside(pairs: CropPairs) -> None:
     tinted = pairs.truth.astype(int) + np.array([12, 0, -12])
     outputs = np.where(pairs.hidden[..., None], tinted.clip(0, 255).astype(np.uint8), pairs.truth)
     found = values(pairs, outputs)
@@ -62,17 +62,17 @@ def test_a_shifted_colour_lowers_psnr_inside(pairs: Pairs) -> None:
     assert found["ssim_outside"] > 0.98
 
 
-def test_blurred_outputs_lower_ssim(pairs: Pairs) -> None:
+def test_blurred_outputs_lower_ssim(pairs: CropPairs) -> None:
     rng = np.random.default_rng(0)
     fine = pairs.truth.astype(int) + rng.integers(-20, 20, pairs.truth.shape)
     truth = fine.clip(0, 255).astype(np.uint8)
-    sharp = Pairs(pairs.masked, truth, pairs.hidden)
+    sharp = CropPairs(pairs.masked, truth, pairs.hidden)
     blurred = np.stack([cv2.GaussianBlur(image, (0, 0), 2) for image in truth])
     assert values(sharp, blurred)["ssim_inside"] < 0.6
     assert values(sharp, truth)["ssim_inside"] == pytest.approx(1, abs=1e-3)
 
 
-def test_baselines_change_only_what_is_hidden(pairs: Pairs) -> None:
+def test_baselines_change_only_what_is_hidden(pairs: CropPairs) -> None:
     outside = ~pairs.hidden
     mean = pairs.truth.mean(axis=0).astype(np.float32)
     made = baselines(pairs, mean)
@@ -86,19 +86,19 @@ def test_baselines_change_only_what_is_hidden(pairs: Pairs) -> None:
     assert "mean face" not in baselines(pairs, None)
 
 
-def test_the_eye_region_lies_over_both_eyes_and_above_a_mask(pairs: Pairs) -> None:
+def test_the_eye_region_lies_over_both_eyes_and_above_a_mask(pairs: CropPairs) -> None:
     region = eye_region(64)
     for x, y in (pairs.masked.landmarks[:, :2].reshape(-1, 2) * 64).astype(int):
         assert region[y, x]
     assert (pairs.hidden & region).mean() < 0.01
 
 
-def test_damaged_eyes_are_found(pairs: Pairs) -> None:
+def test_damaged_eyes_are_found(pairs: CropPairs) -> None:
     inputs = pairs.masked.images
     outputs = inputs.copy()
     outputs[:, 20:24, 20:44] = 0
-    assert eye_figure(inputs, inputs, pairs.masked.names, ABOUT).value == PSNR_CAP_DB
-    assert eye_figure(inputs, outputs, pairs.masked.names, ABOUT).value < 20
+    assert measure_eyes(inputs, inputs, pairs.masked.names, CONTEXT).value == PSNR_CAP_DB
+    assert measure_eyes(inputs, outputs, pairs.masked.names, CONTEXT).value < 20
 
 
 def test_lpips_is_left_out_without_weights_on_disk(
@@ -109,7 +109,7 @@ def test_lpips_is_left_out_without_weights_on_disk(
 
 
 def test_lpips_takes_weights_that_are_on_disk(
-    pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: CropPairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     torch.manual_seed(0)
@@ -121,7 +121,7 @@ def test_lpips_takes_weights_that_are_on_disk(
     assert found is not None
     name, lpips = found
     assert name == "LPIPS (squeeze)"
-    figures = pair_figures(pairs, pairs.masked.images, ABOUT, lpips=lpips)
+    figures = measure_pairs(pairs, pairs.masked.images, CONTEXT, lpips=lpips)
     assert figures[-1].name == "lpips_whole"
     assert figures[-1].value > 0
     assert lpips(pairs.truth[:1], pairs.truth[:1]) == pytest.approx(0)

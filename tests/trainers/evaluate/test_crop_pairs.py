@@ -11,35 +11,33 @@ import torch
 from facemask_video.core.errors import ConfigError
 from tests.trainers.tiny import drawn_crops
 from trainers.data.crops import held_out
-from trainers.evaluate.photographs import read_pairs_file, read_photo_pairs
-from trainers.evaluate.sets import (
-    cut_pairs,
-    draw_pairs,
-    first,
-    load_crops,
+from trainers.evaluate.crop_pairs import (
+    crop_photo_pairs,
+    draw_mask_pairs,
     resized,
-    split,
 )
+from trainers.evaluate.held_out import evenly_sampled, load_crops, split_held_out
+from trainers.evaluate.photo_pairs import read_pairs_file, read_photo_pairs
 
 CPU = torch.device("cpu")
 
 
-def test_judged_faces_are_those_that_training_sets_aside() -> None:
+def test_evaluated_faces_are_those_that_training_sets_aside() -> None:
     crops = drawn_crops(60, size_px=16)
     also = frozenset({"bare/007.png"})
-    judged, others = split(crops, share=0.2, also=also, where="here")
+    evaluated, others = split_held_out(crops, share=0.2, also=also, where="here")
     expected = {
         n for n, out in zip(crops.names, held_out(crops.names, share=0.2), strict=True) if out
     }
-    assert set(judged.names) == expected | also
-    assert set(judged.names) | set(others.names) == set(crops.names)
-    assert not set(judged.names) & set(others.names)
-    assert len(split(crops, share=1, where="here")[0]) == 60
+    assert set(evaluated.names) == expected | also
+    assert set(evaluated.names) | set(others.names) == set(crops.names)
+    assert not set(evaluated.names) & set(others.names)
+    assert len(split_held_out(crops, share=1, where="here")[0]) == 60
 
 
 def test_too_few_held_out_faces_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"pictures: 1 of 1 faces .* expected at least 2"):
-        split(drawn_crops(1), share=1, where="pictures")
+        split_held_out(drawn_crops(1), share=1, where="pictures")
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
@@ -64,15 +62,15 @@ def test_resizing_keeps_faces_in_place() -> None:
 
 def test_a_limit_spreads_over_the_set() -> None:
     crops = drawn_crops(10, size_px=16)
-    assert first(crops, 3).names == ("bare/000.png", "bare/004.png", "bare/009.png")
-    assert first(crops, 0) is crops
+    assert evenly_sampled(crops, 3).names == ("bare/000.png", "bare/004.png", "bare/009.png")
+    assert evenly_sampled(crops, 0) is crops
 
 
 def test_drawn_masks_are_the_same_again_and_hide_what_they_say() -> None:
     crops = drawn_crops(4, size_px=64)
-    once, again = draw_pairs(crops, seed=1), draw_pairs(crops, seed=1)
+    once, again = draw_mask_pairs(crops, seed=1), draw_mask_pairs(crops, seed=1)
     assert np.array_equal(once.masked.images, again.masked.images)
-    assert not np.array_equal(once.masked.images, draw_pairs(crops, seed=2).masked.images)
+    assert not np.array_equal(once.masked.images, draw_mask_pairs(crops, seed=2).masked.images)
     apart = np.abs(once.masked.images.astype(int) - once.truth).max(axis=3)
     # Outside there is only the shadow that the mask throws.
     assert apart[~once.hidden].mean() < 2 < apart[once.hidden].mean()
@@ -88,7 +86,7 @@ def write_pair(folder: Path, *, size: tuple[int, int] = (64, 64), n: int = 2) ->
 
 
 def load(path: Path, outlines: Path | None = None):
-    return read_photo_pairs(path, device=CPU, outlines=outlines, limit=0)
+    return read_photo_pairs(path, device=CPU, segmentations=outlines, limit=0)
 
 
 def test_pairs_of_different_size_are_refused(tmp_path: Path) -> None:
@@ -131,7 +129,7 @@ def test_real_pairs_are_cut_alike_and_hidden_by_either_outline(shared_data: Path
     listed = shared_data / "pairs_ffhq_cmfd.csv"
     outlines = shared_data / "faces_masked/cmfd_seg"
     told, given = (
-        cut_pairs(read_photo_pairs(listed, device=CPU, outlines=each, limit=3), 64)
+        crop_photo_pairs(read_photo_pairs(listed, device=CPU, segmentations=each, limit=3), 64)
         for each in (None, outlines)
     )
     for pairs in (told, given):

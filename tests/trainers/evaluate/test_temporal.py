@@ -15,9 +15,9 @@ from facemask_video.core.geometry import Box
 from facemask_video.track.sidecar import SidecarFace, SidecarWriter
 from facemask_video.video import VideoReader
 from tests.synthetic import encode_clip
-from trainers.evaluate.clips import clip_figures, find_clips, pooled_figures
-from trainers.evaluate.figures import About, averaged
-from trainers.evaluate.time import box_jitter_px, read_clip, time_figures
+from trainers.evaluate.clips import find_clips, measure_clip, pool_clips
+from trainers.evaluate.measurement import Context, mean_measurement
+from trainers.evaluate.temporal import box_jitter_px, measure_stability, read_clip
 
 SIDE = 96
 N_FRAMES = 8
@@ -77,7 +77,7 @@ def _folders(tmp_path: Path) -> None:
 
 def measured(folder: Path, outputs: Sequence[ImageU8]) -> dict[str, float]:
     clip = read_clip(*write_clip(folder, outputs))
-    figures = time_figures("clip", clip, About("clip/clip", "clip", "", 1))
+    figures = measure_stability("clip", clip, Context("clip/clip", "clip", "", 1))
     return {figure.name: figure.value for figure in figures}
 
 
@@ -102,22 +102,22 @@ def test_dropped_frames_are_found(tmp_path: Path) -> None:
         del outputs[lost], pts[lost]
     write_clip(tmp_path, outputs, pts=pts)
     (clip,) = find_clips(tmp_path / "in", tmp_path / "out")
-    figures = {f.name: f for f in clip_figures(clip, max_frames=0, seed=1)}
+    figures = {f.name: f for f in measure_clip(clip, max_frames=0, seed=1)}
     assert figures["frames_missing"].value == 2
     assert figures["file_checks_failed_share"].value > 0
-    assert "frames" in figures["file_checks_failed_share"].about.features
+    assert "frames" in figures["file_checks_failed_share"].context.features
 
 
 def test_clips_are_pooled_over_their_tracks() -> None:
-    clips = [About(f"clip/{name}", name, "", 1) for name in ("a", "b")]
+    clips = [Context(f"clip/{name}", name, "", 1) for name in ("a", "b")]
     each = [
-        averaged("flicker_ratio", samples, about, better="lower")
+        mean_measurement("flicker_ratio", samples, about, better="lower")
         for samples, about in zip(({"t0": 1.0, "t1": 2.0}, {"t0": 3.0}), clips, strict=True)
     ]
-    (pooled,) = pooled_figures(each, seed=1)
-    assert (pooled.value, pooled.n, pooled.about.group) == (2.0, 3, "clips/all")
-    assert pooled.noise is not None
-    assert each[1].noise is None
+    (pooled,) = pool_clips(each, seed=1)
+    assert (pooled.value, pooled.n, pooled.context.group) == (2.0, 3, "clips/all")
+    assert pooled.standard_error is not None
+    assert each[1].standard_error is None
 
 
 def test_an_untouched_clip_has_no_flicker_to_speak_of(tmp_path: Path) -> None:

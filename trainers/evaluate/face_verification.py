@@ -1,4 +1,4 @@
-"""How well persons are told apart, with and without masks, on pairs in the manner of LFW."""
+"""Face verification accuracy with and without masks, by the protocol of LFW."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.core.errors import ConfigError
-from trainers.evaluate.figures import About, Figure, averaged
+from trainers.evaluate.measurement import Context, Measurement, mean_measurement
 
 KINDS = (("bare", "bare"), ("masked", "masked"), ("bare", "masked"))
 
@@ -28,7 +28,7 @@ def read_face_pairs(path: Path, *, limit: int = 0) -> list[FacePair]:
 
     Args:
         path: The file.
-        limit: Pairs of each kind and fold, at most; 0 is all.
+        limit: CropPairs of each kind and fold, at most; 0 is all.
 
     Raises:
         ConfigError: It cannot be read, or a line is not of this form.
@@ -69,20 +69,20 @@ def read_face_pairs(path: Path, *, limit: int = 0) -> list[FacePair]:
     return pairs
 
 
-def verification_figures(
+def measure_verification(
     pairs: Sequence[FacePair],
     points: Mapping[str, Mapping[str, NDArray[np.float32]]],
-    about: About,
-) -> list[Figure]:
+    context: Context,
+) -> list[Measurement]:
     """Return the accuracy for each pair of states that `KINDS` names.
 
     The threshold for a fold is the best one on the other folds (on all where there is one), so no
-    pair is judged by a threshold that was fitted to it.
+    pair is decided by a threshold that was fitted to it.
 
     Args:
         pairs: Which faces to compare.
         points: Embeddings by state (``bare``, ``masked``) and picture.
-        about: Of the figures.
+        context: Of the measurements.
 
     Raises:
         ConfigError: No pair has embeddings of both its pictures.
@@ -93,22 +93,26 @@ def verification_figures(
         raise ConfigError(
             "lfw.pairs: too few of its pictures are in lfw.images; check --lfw-images."
         )
-    figures = []
+    measurements = []
     for first, second in KINDS:
         cosines = np.array([points[first][p.first] @ points[second][p.second] for p in usable])
-        right = judged(cosines, usable)
+        right = correct_decisions(cosines, usable)
         samples = {
             f"{pair.first}|{pair.second}": float(hit)
             for pair, hit in zip(usable, right, strict=True)
         }
-        figures.append(
-            averaged(f"verification_accuracy_{first}_{second}", samples, about, better="higher")
+        measurements.append(
+            mean_measurement(
+                f"verification_accuracy_{first}_{second}", samples, context, better="higher"
+            )
         )
-    return figures
+    return measurements
 
 
-def judged(cosines: NDArray[np.floating], pairs: Sequence[FacePair]) -> NDArray[np.bool_]:
-    """Tell for each pair whether its fold's threshold decides it rightly."""
+def correct_decisions(
+    cosines: NDArray[np.floating], pairs: Sequence[FacePair]
+) -> NDArray[np.bool_]:
+    """Return for each pair whether the threshold of its fold classifies it correctly."""
     same = np.array([pair.same for pair in pairs])
     folds = np.array([pair.fold for pair in pairs])
     right = np.zeros(len(pairs), dtype=bool)

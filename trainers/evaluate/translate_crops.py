@@ -1,4 +1,4 @@
-"""What the converter would show of a generator's work, crop by crop."""
+"""Translate crops and composite them as the converter does."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,13 @@ from facemask_video.core.frame import AlphaF32, ImageU8
 from facemask_video.core.geometry import bounding_box
 from facemask_video.translate.stage import CropTranslator
 from trainers.data.crops import CropSet
-from trainers.evaluate.sets import Images
+from trainers.evaluate.crop_pairs import ImageBatch
 
-_NOWHERE = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+_IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
-def translated(crops: CropSet, translator: CropTranslator, *, batch_size: int) -> Images:
-    """Return each crop as a conversion with default options would show it, before resampling.
+def translate_crops(crops: CropSet, translator: CropTranslator, *, batch_size: int) -> ImageBatch:
+    """Return each crop as a conversion with default options shows it, before resampling.
 
     Args:
         crops: Of the translator's size.
@@ -27,23 +27,23 @@ def translated(crops: CropSet, translator: CropTranslator, *, batch_size: int) -
     shown: list[ImageU8] = []
     for start in range(0, len(crops), batch_size):
         batch = [
-            placed(crops.images[index], crops.landmarks[index] * crops.size_px)
+            as_crop(crops.images[index], crops.landmarks[index] * crops.size_px)
             for index in range(start, min(start + batch_size, len(crops)))
         ]
         made = translator.translate(batch)
-        shown += [blend(crop.source.image, *shown_parts(crop)) for crop in made]
+        shown += [blend(crop.source.image, *composited_parts(crop)) for crop in made]
     return np.stack(shown)
 
 
-def placed(image: ImageU8, landmarks: NDArray[np.float32]) -> Crop:
+def as_crop(image: ImageU8, landmarks: NDArray[np.float32]) -> Crop:
     """Return an aligned face, landmarks in its px, as if it had been cut out of a frame."""
     points = landmarks.astype(np.float32)
     face = TrackedFace(TrackId(0), bounding_box(points), points, 1.0, observed=True)
-    return Crop(np.ascontiguousarray(image), _NOWHERE, face)
+    return Crop(np.ascontiguousarray(image), _IDENTITY, face)
 
 
-def shown_parts(crop: TranslatedCrop) -> tuple[ImageU8, AlphaF32]:
-    """Return what a conversion with default options blends in, and its opacity (S, S)."""
+def composited_parts(crop: TranslatedCrop) -> tuple[ImageU8, AlphaF32]:
+    """Return what a conversion with default options blends in, and its alpha (S, S) in [0, 1]."""
     defaults = CompositeConfig()
     matched = match_colour(crop, defaults.color)
     window = coverage_window(crop.source.size_px, defaults.coverage)

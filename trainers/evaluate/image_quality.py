@@ -1,4 +1,4 @@
-"""How near an output comes to the true picture: PSNR, SSIM and LPIPS, by torchmetrics."""
+"""Full-reference image quality: PSNR, SSIM and LPIPS against ground truth, by torchmetrics."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -18,8 +18,8 @@ from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
 from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT
 from facemask_video.core.frame import ImageU8
-from trainers.evaluate.figures import OURS, About, Figure, averaged
-from trainers.evaluate.sets import Images, Pairs, Regions
+from trainers.evaluate.crop_pairs import CropPairs, ImageBatch, RegionBatch
+from trainers.evaluate.measurement import OURS, Context, Measurement, mean_measurement
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ PSNR_CAP_DB = 60.0
 
 Net = Literal["alex", "squeeze", "vgg"]
 
-Lpips = Callable[[Images, Images], NDArray[np.float64]]
+Lpips = Callable[[ImageBatch, ImageBatch], NDArray[np.float64]]
 """Distances (n,) of two lists of pictures."""
 
 # What torchvision calls the weights that LPIPS is built on, in the order of preference.
@@ -39,36 +39,45 @@ _BACKBONES: dict[Net, str] = {
 }
 
 
-def pair_figures(
-    pairs: Pairs, outputs: Images, about: About, *, method: str = OURS, lpips: Lpips | None = None
-) -> list[Figure]:
+def measure_pairs(
+    pairs: CropPairs,
+    outputs: ImageBatch,
+    context: Context,
+    *,
+    method: str = OURS,
+    lpips: Lpips | None = None,
+) -> list[Measurement]:
     """Compare outputs with the truth inside the hidden region, outside it and as a whole.
 
-    Each figure is the mean over the pictures of a figure of each.
+    Each measurement is the mean over the pictures of a measurement of each.
     """
     names = pairs.masked.names
-    figures = nearness_figures(pairs.truth, pairs.hidden, names, outputs, about, method=method)
+    measurements = measure_similarity(
+        pairs.truth, pairs.hidden, names, outputs, context, method=method
+    )
     if lpips is not None:
         distances = lpips(outputs, pairs.truth).tolist()
         samples = dict(zip(pairs.masked.names, distances, strict=True))
-        figures.append(averaged("lpips_whole", samples, about, better="lower", method=method))
-    return figures
+        measurements.append(
+            mean_measurement("lpips_whole", samples, context, better="lower", method=method)
+        )
+    return measurements
 
 
-def nearness_figures(
-    truth: Sequence[ImageU8] | Images,
-    hidden: Sequence[NDArray[np.bool_]] | Regions,
+def measure_similarity(
+    truth: Sequence[ImageU8] | ImageBatch,
+    hidden: Sequence[NDArray[np.bool_]] | RegionBatch,
     names: Sequence[str],
-    outputs: Sequence[ImageU8] | Images,
-    about: About,
+    outputs: Sequence[ImageU8] | ImageBatch,
+    context: Context,
     *,
     method: str = OURS,
-) -> list[Figure]:
+) -> list[Measurement]:
     """Compare outputs of any size with the truth inside the hidden region, outside it and whole."""
     samples: dict[str, dict[str, float]] = {
-        f"{figure}_{part}{unit}": {}
+        f"{measurement}_{part}{unit}": {}
         for part in ("inside", "outside", "whole")
-        for figure, unit in (("psnr", "_db"), ("ssim", ""))
+        for measurement, unit in (("psnr", "_db"), ("ssim", ""))
     }
     for name, output, true, region in zip(names, outputs, truth, hidden, strict=True):
         similar = ssim_map(output, true)
@@ -78,21 +87,21 @@ def nearness_figures(
                 samples[f"psnr_{part}_db"][name] = psnr_db(output, true, pixels)
                 samples[f"ssim_{part}"][name] = float(similar[pixels].mean())
     return [
-        averaged(figure, values, about, better="higher", method=method)
-        for figure, values in samples.items()
+        mean_measurement(measurement, values, context, better="higher", method=method)
+        for measurement, values in samples.items()
         if values
     ]
 
 
-def hidden_only_figures(
-    truth: Sequence[ImageU8] | Images,
-    hidden: Sequence[NDArray[np.bool_]] | Regions,
+def measure_completion(
+    truth: Sequence[ImageU8] | ImageBatch,
+    hidden: Sequence[NDArray[np.bool_]] | RegionBatch,
     names: Sequence[str],
-    outputs: Sequence[ImageU8] | Images,
-    about: About,
+    outputs: Sequence[ImageU8] | ImageBatch,
+    context: Context,
     *,
     method: str = OURS,
-) -> list[Figure]:
+) -> list[Measurement]:
     """Compare whole pictures in which nothing but the hidden region is the output's.
 
     Two files of one photograph differ everywhere by what JPEG lost of each; here that counts only
@@ -102,11 +111,11 @@ def hidden_only_figures(
         np.where(region[..., None], output, true)
         for output, true, region in zip(outputs, truth, hidden, strict=True)
     ]
-    figures = nearness_figures(truth, hidden, names, pasted, about, method=method)
+    measurements = measure_similarity(truth, hidden, names, pasted, context, method=method)
     return [
-        replace(figure, name=figure.name.replace("whole", "hidden_only"))
-        for figure in figures
-        if "whole" in figure.name
+        replace(measurement, name=measurement.name.replace("whole", "hidden_only"))
+        for measurement in measurements
+        if "whole" in measurement.name
     ]
 
 
@@ -140,12 +149,14 @@ def eye_region(size_px: int) -> NDArray[np.bool_]:
     return np.asarray(down[:, None] & across[None, :])
 
 
-def eye_figure(inputs: Images, outputs: Images, names: tuple[str, ...], about: About) -> Figure:
-    """Tell how far outputs leave the eyes as they were."""
+def measure_eyes(
+    inputs: ImageBatch, outputs: ImageBatch, names: tuple[str, ...], context: Context
+) -> Measurement:
+    """Return the PSNR of outputs against inputs over `eye_region`."""
     region = eye_region(inputs.shape[1])
     values = [psnr_db(*pair, region) for pair in zip(outputs, inputs, strict=True)]
     samples = dict(zip(names, values, strict=True))
-    return averaged("psnr_eyes_db", samples, about, better="higher")
+    return mean_measurement("psnr_eyes_db", samples, context, better="higher")
 
 
 def find_lpips() -> tuple[str, Lpips] | None:
@@ -165,7 +176,7 @@ def _lpips(net: Net) -> Lpips:
     metric = LearnedPerceptualImagePatchSimilarity(net_type=net, reduction="none", normalize=True)
 
     @torch.inference_mode()
-    def distances(outputs: Images, truth: Images) -> NDArray[np.float64]:
+    def distances(outputs: ImageBatch, truth: ImageBatch) -> NDArray[np.float64]:
         each = [
             float(metric(_unit(output), _unit(true)).reshape(()))
             for output, true in zip(outputs, truth, strict=True)

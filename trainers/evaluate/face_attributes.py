@@ -1,4 +1,4 @@
-"""What faces differ in, so that figures can be told for each kind: where is a generator weak?"""
+"""Attributes of faces, to measure each group of them: yaw, light, skin tone, size, folder."""
 
 import csv
 import math
@@ -14,7 +14,7 @@ from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pictures import luma
 from trainers.data.crops import CropSet
-from trainers.evaluate.figures import OURS, Figure, averaged
+from trainers.evaluate.measurement import OURS, Measurement, mean_measurement
 
 Bins = tuple[tuple[float, str], ...]
 """Upper end and name of each; the last one's end is infinite."""
@@ -32,8 +32,8 @@ _BINS: dict[str, Bins] = {
     "size": ((80.0, "under 80 px"), (128.0, "80 to 128 px"), (math.inf, "over 128 px")),
 }
 
-# What a table of kinds tells; the rest follows from these.
-_TOLD = (
+# Metrics of a table by attribute.
+_REPORTED = (
     *("classed_masked", "classed_bare", "psnr_eyes_db"),
     *("psnr_hidden_only_db", "ssim_hidden_only"),
     *("psnr_whole_db", "ssim_inside", "identity_cosine_face"),
@@ -46,19 +46,19 @@ _LANDMARKS = ("reye", "leye", "nose", "rmouth", "lmouth")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Noted:
-    """What a manifest says of the face in a picture.
+class ManifestFace:
+    """What a manifest says of the face in an image.
 
     Attributes:
-        landmarks_px: Shape (5, 2), in px of the picture.
-        width_px: Of the face.
+        landmarks_px: Shape (5, 2), in px of the image.
+        width_px: Width of the face's box.
     """
 
     landmarks_px: NDArray[np.float32]
     width_px: float
 
 
-def read_manifests(folder: Path) -> dict[str, Noted]:
+def read_manifests(folder: Path) -> dict[str, ManifestFace]:
     """Read every ``FOLDER/NAME/manifest.csv``; its faces are called ``NAME/file``.
 
     Columns: ``file``, ``box_w``, and x and y of ``reye``, ``leye``, ``nose``, ``rmouth`` and
@@ -70,13 +70,13 @@ def read_manifests(folder: Path) -> dict[str, Noted]:
     paths = sorted(folder.glob("*/manifest.csv"))
     if not paths:
         raise ConfigError(f"{folder}: holds no NAME/manifest.csv; check --manifests.")
-    noted = {}
+    manifest_faces = {}
     for path in paths:
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file):
                     points = [[float(row[f"{p}{axis}"]) for axis in "xy"] for p in _LANDMARKS]
-                    noted[f"{path.parent.name}/{row['file']}"] = Noted(
+                    manifest_faces[f"{path.parent.name}/{row['file']}"] = ManifestFace(
                         np.array(points, np.float32), float(row["box_w"])
                     )
         except (OSError, KeyError, ValueError, TypeError, csv.Error) as exc:
@@ -84,59 +84,65 @@ def read_manifests(folder: Path) -> dict[str, Noted]:
                 f"{path}: not a manifest ({type(exc).__name__}: {exc}); expected columns file, "
                 f"box_w, {', '.join(f'{p}x, {p}y' for p in _LANDMARKS)}."
             ) from exc
-    return noted
+    return manifest_faces
 
 
-def traits_of(crops: CropSet, noted: Mapping[str, Noted]) -> dict[str, dict[str, str]]:
-    """Return the kind of each face, by trait and name.
+def face_attributes(
+    crops: CropSet, manifest_faces: Mapping[str, ManifestFace]
+) -> dict[str, dict[str, str]]:
+    """Return the bin of each face, by attribute and name.
 
-    ``yaw`` is told by the landmarks, ``light`` and ``skin`` by the pixels of forehead and upper
-    cheeks (``skin`` is the individual typology angle, which the light of a photograph shifts),
-    ``size`` by the manifest, and ``folder`` by the name.
+    ``yaw`` is estimated from the landmarks, ``light`` and ``skin`` from the pixels of forehead and
+    upper cheeks (``skin`` is the individual typology angle, which the light of a photograph
+    shifts), ``size`` comes from the manifest, and ``folder`` from the name.
     """
-    traits: dict[str, dict[str, str]] = {
-        trait: {} for trait in ("yaw", "light", "skin", "size", "folder")
+    attributes: dict[str, dict[str, str]] = {
+        attribute: {} for attribute in ("yaw", "light", "skin", "size", "folder")
     }
     for image, points, name in zip(crops.images, crops.landmarks, crops.names, strict=True):
         lightness, angle = _skin(image)
-        traits["yaw"][name] = _bin("yaw", abs(_yaw_deg(points)))
-        traits["light"][name] = _bin("light", lightness)
-        traits["skin"][name] = _bin("skin", angle)
-        if name in noted:
-            traits["size"][name] = _bin("size", noted[name].width_px)
-        traits["folder"][name] = name.rpartition("/")[0].rpartition("/")[2]
-    return {trait: kinds for trait, kinds in traits.items() if len(set(kinds.values())) > 1}
+        attributes["yaw"][name] = _bin_name("yaw", abs(_yaw_deg(points)))
+        attributes["light"][name] = _bin_name("light", lightness)
+        attributes["skin"][name] = _bin_name("skin", angle)
+        if name in manifest_faces:
+            attributes["size"][name] = _bin_name("size", manifest_faces[name].width_px)
+        attributes["folder"][name] = name.rpartition("/")[0].rpartition("/")[2]
+    return {
+        attribute: bins for attribute, bins in attributes.items() if len(set(bins.values())) > 1
+    }
 
 
-def by_trait(
-    figures: Sequence[Figure], traits: Mapping[str, Mapping[str, str]]
-) -> Iterator[Figure]:
-    """Yield our figures anew for each kind of two faces or more, which takes the method's place."""
-    ours = [figure for figure in figures if figure.method == OURS and figure.name in _TOLD]
-    for trait, kinds in traits.items():
-        order = [label for _, label in _BINS.get(trait, ())] or sorted(set(kinds.values()))
-        for figure in ours:
-            about = replace(figure.about, group=f"{figure.about.group}, by {trait}")
-            yield replace(figure, about=about)
-            for kind in order:
-                samples = {k: v for k, v in figure.samples.items() if kinds.get(k) == kind}
+def by_attribute(
+    measurements: Sequence[Measurement], attributes: Mapping[str, Mapping[str, str]]
+) -> Iterator[Measurement]:
+    """Yield the measurements of each bin of two faces or more; the bin takes the method's place."""
+    ours = [each for each in measurements if each.method == OURS and each.name in _REPORTED]
+    for attribute, bins in attributes.items():
+        order = [label for _, label in _BINS.get(attribute, ())] or sorted(set(bins.values()))
+        for measurement in ours:
+            context = replace(
+                measurement.context, group=f"{measurement.context.group}, by {attribute}"
+            )
+            yield replace(measurement, context=context)
+            for label in order:
+                samples = {k: v for k, v in measurement.samples.items() if bins.get(k) == label}
                 if len(samples) > 1:
-                    count = sum(label == kind for label in kinds.values())
-                    yield averaged(
-                        figure.name,
+                    count = list(bins.values()).count(label)
+                    yield mean_measurement(
+                        measurement.name,
                         samples,
-                        about,
-                        better=figure.better,
-                        method=f"{kind} ({count})",
+                        context,
+                        better=measurement.better,
+                        method=f"{label} ({count})",
                     )
 
 
-def _bin(trait: str, value: float) -> str:
-    return next(label for end, label in _BINS[trait] if value < end or end == math.inf)
+def _bin_name(attribute: str, value: float) -> str:
+    return next(label for end, label in _BINS[attribute] if value < end or end == math.inf)
 
 
 def _yaw_deg(landmarks: NDArray[np.float32]) -> float:
-    """Return how far a head is turned, told by the nose between the eyes."""
+    """Return the yaw of a head, estimated from the nose's offset between the eyes."""
     points = landmarks.astype(np.float64)
     eyes = points[1] - points[0]
     length = float(np.hypot(*eyes))

@@ -1,7 +1,7 @@
-"""What becomes of whole photographs.
+"""Convert whole photographs by the stages of the video converter.
 
-A conversion shows a face at its own size, in its own surround. So its figures are taken there:
-found, aligned, translated, matched in colour and pasted by the converter's own stages.
+A conversion shows a face at its own size, in its own surround. So it is measured there:
+found, aligned, translate_crops, matched in colour and pasted by the converter's own stages.
 """
 
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ from facemask_video.detect.detector import Detector
 from facemask_video.translate.stage import CropTranslator
 from trainers.data.crops import main_face
 from trainers.evaluate.baselines import RADIUS_PX
-from trainers.evaluate.outputs import blend
-from trainers.evaluate.photographs import PhotoPairs
+from trainers.evaluate.photo_pairs import PhotoPairs
+from trainers.evaluate.translate_crops import blend
 
 
-def converted(
+def convert_photographs(
     photographs: Sequence[ImageU8],
     translator: CropTranslator,
-    finder: Detector,
+    detector: Detector,
     *,
     batch_size: int,
 ) -> tuple[ImageU8, ...]:
@@ -36,7 +36,7 @@ def converted(
     """
     crops: dict[int, Crop] = {}
     for index, picture in enumerate(photographs):
-        found = main_face(picture, finder)
+        found = main_face(picture, detector)
         if found is None:
             continue
         image, to_crop = cut_from_image(picture, found.landmarks, translator.crop_size_px)
@@ -48,11 +48,11 @@ def converted(
         batch = numbers[start : start + batch_size]
         made = translator.translate([crops[number] for number in batch])
         for number, crop in zip(batch, made, strict=True):
-            shown[number] = _pasted(shown[number], crop)
+            shown[number] = _paste(shown[number], crop)
     return tuple(shown)
 
 
-def inpainted(pairs: PhotoPairs) -> tuple[ImageU8, ...]:
+def inpaint_photographs(pairs: PhotoPairs) -> tuple[ImageU8, ...]:
     """Return each masked photograph with its hidden region filled by OpenCV's Telea."""
     return tuple(
         np.asarray(
@@ -62,7 +62,7 @@ def inpainted(pairs: PhotoPairs) -> tuple[ImageU8, ...]:
     )
 
 
-def _pasted(picture: ImageU8, crop: TranslatedCrop) -> ImageU8:
+def _paste(picture: ImageU8, crop: TranslatedCrop) -> ImageU8:
     defaults = CompositeConfig()
     patch = make_patch(
         match_colour(crop, defaults.color),

@@ -1,8 +1,7 @@
-"""How steady a converted video is: flicker and warping error against the source's own, jitter.
+"""Temporal stability of a converted video: flicker, warping error, and jitter of boxes.
 
-Frames are compared after alignment by the track, so that a face's way through the picture does not
-count. Everything is measured where the conversion changed the crop, and over the same pixels in the
-source.
+Crops are aligned by the track, so that a face's motion does not count, and compared where the
+conversion changed them; the source is measured over the same pixels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +20,7 @@ from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8
 from facemask_video.track.sidecar import Sidecar, SidecarFrame
 from facemask_video.video import NativeFrame, VideoReader
-from trainers.evaluate.figures import About, Figure, averaged
+from trainers.evaluate.measurement import Better, Context, Measurement, mean_measurement
 
 CROP_SIZE_PX = 128
 
@@ -35,8 +34,8 @@ _FLOW_DISAGREES_PX = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moment:
-    """One face in one frame: cut from the source and from the output by the same landmarks."""
+class FramePair:
+    """Crops of one face in one frame, of the source and of the output, by the same landmarks."""
 
     index: int
     face: TrackedFace
@@ -46,15 +45,15 @@ class Moment:
 
 @dataclass(slots=True)
 class ClipFaces:
-    """What a clip shows of its faces.
+    """The faces of a clip.
 
     Attributes:
-        tracks: Moments of each track in order of time.
-        n_frames: Frames of the source that were looked at.
-        n_missing: Those that the output has no frame for.
+        tracks: Frames of each track in order of time.
+        n_frames: Frames of the source that were read.
+        n_missing: Those without a frame in the output.
     """
 
-    tracks: dict[TrackId, list[Moment]] = field(default_factory=dict)
+    tracks: dict[TrackId, list[FramePair]] = field(default_factory=dict)
     n_frames: int = 0
     n_missing: int = 0
 
@@ -75,7 +74,7 @@ def read_clip(source: Path, output: Path, tracks: Path, *, max_frames: int = 0) 
     lines: dict[int, SidecarFrame] = {line.frame: line for line in Sidecar(tracks)}
     with VideoReader(source) as first, VideoReader(output) as second:
         tolerance = (first.info.time_base + second.info.time_base) / 2
-        pending = _Pending(iter(second))
+        pending = _FrameMatcher(iter(second))
         for frame in first:
             if max_frames and found.n_frames >= max_frames:
                 break
@@ -92,9 +91,11 @@ def read_clip(source: Path, output: Path, tracks: Path, *, max_frames: int = 0) 
                 )
             line = lines.get(frame.index)
             for entry in line.faces if line is not None else ():
-                cuts = [cut_crop(each, entry.face, CROP_SIZE_PX).image for each in (frame, partner)]
-                moment = Moment(frame.index, entry.face, cuts[0], cuts[1])
-                found.tracks.setdefault(entry.face.track_id, []).append(moment)
+                crops = [
+                    cut_crop(each, entry.face, CROP_SIZE_PX).image for each in (frame, partner)
+                ]
+                frame_pair = FramePair(frame.index, entry.face, crops[0], crops[1])
+                found.tracks.setdefault(entry.face.track_id, []).append(frame_pair)
     if found.n_frames == found.n_missing:
         raise ConfigError(
             f"{output}: no frame stands at any time of {source}; is it made from that file?"
@@ -102,8 +103,8 @@ def read_clip(source: Path, output: Path, tracks: Path, *, max_frames: int = 0) 
     return found
 
 
-class _Pending:
-    """The frames of the output, taken in step with the source's."""
+class _FrameMatcher:
+    """Finds the frame of the output at the time of each frame of the source."""
 
     def __init__(self, frames: Iterator[NativeFrame]) -> None:
         self._frames = frames
@@ -113,45 +114,45 @@ class _Pending:
         """Return the frame at the time of ``frame``, or None where there is none."""
         wanted = frame.pts * frame.time_base
         while self._next is not None:
-            stands = self._next.pts * self._next.time_base
-            if stands > wanted + tolerance:
+            time_s = self._next.pts * self._next.time_base
+            if time_s > wanted + tolerance:
                 return None
             partner, self._next = self._next, next(self._frames, None)
-            if stands >= wanted - tolerance:
+            if time_s >= wanted - tolerance:
                 return partner
         return None
 
 
-def time_figures(clip: str, faces: ClipFaces, about: About) -> list[Figure]:
-    """Return the figures of one clip; the samples of most are its tracks.
+def measure_stability(clip: str, faces: ClipFaces, context: Context) -> list[Measurement]:
+    """Return the measurements of one clip; the samples of most are its tracks.
 
     ``flicker_ratio`` is the output's mean absolute difference of neighbouring frames over the
     source's; ``warping_error`` is the mean squared difference, in [0, 1] squared, after the flow of
     the source has carried one frame onto the other, where nothing is hidden in either.
     """
     missing = {clip: float(faces.n_missing)}
-    figures = [averaged("frames_missing", missing, about, better="lower")]
+    measurements = [mean_measurement("frames_missing", missing, context, better="lower")]
     per_track: dict[str, dict[str, float]] = {}
-    for track, moments in sorted(faces.tracks.items()):
-        for name, value in _track_values(moments).items():
+    for track, frames in sorted(faces.tracks.items()):
+        for name, value in _track_values(frames).items():
             per_track.setdefault(name, {})[f"{clip}/track {track}"] = value
     for name, samples in per_track.items():
-        better = "" if name.endswith("_source") else "lower"
-        figures.append(averaged(name, samples, about, better=better))
-    return figures
+        better: Better = "" if name.endswith("_source") else "lower"
+        measurements.append(mean_measurement(name, samples, context, better=better))
+    return measurements
 
 
-def _track_values(moments: Sequence[Moment]) -> dict[str, float]:
+def _track_values(frames: Sequence[FramePair]) -> dict[str, float]:
     values: dict[str, float] = {}
-    jitter = box_jitter_px([moment.face for moment in moments], [m.index for m in moments])
+    jitter = box_jitter_px([frame_pair.face for frame_pair in frames], [m.index for m in frames])
     if jitter is not None:
         values["box_jitter_px"] = jitter
     errors = [
         error
-        for before, after, region in _neighbours(moments)
+        for before, after, region in _neighbours(frames)
         if (error := _warping_errors(before, after, region)) is not None
     ]
-    if flickers := flickers_of(moments):
+    if flickers := frame_differences(frames):
         source, output = np.mean(flickers, axis=0)
         values["flicker_source"], values["flicker"] = float(source), float(output)
         values["flicker_ratio"] = float(output / max(source, 1e-6))
@@ -161,7 +162,7 @@ def _track_values(moments: Sequence[Moment]) -> dict[str, float]:
     return values
 
 
-def flickers_of(moments: Sequence[Moment]) -> list[tuple[float, float]]:
+def frame_differences(frames: Sequence[FramePair]) -> list[tuple[float, float]]:
     """Return the mean absolute differences of each two neighbouring frames of a track.
 
     They are taken where the output is not the source, in levels of a byte: of the source, and of
@@ -172,15 +173,15 @@ def flickers_of(moments: Sequence[Moment]) -> list[tuple[float, float]]:
             _flicker(before.source, after.source, region),
             _flicker(before.output, after.output, region),
         )
-        for before, after, region in _neighbours(moments)
+        for before, after, region in _neighbours(frames)
     ]
 
 
 def _neighbours(
-    moments: Sequence[Moment],
-) -> Iterator[tuple[Moment, Moment, NDArray[np.bool_]]]:
+    frames: Sequence[FramePair],
+) -> Iterator[tuple[FramePair, FramePair, NDArray[np.bool_]]]:
     """Yield neighbouring frames, and where the output is not the source in either of them."""
-    for before, after in pairwise(moments):
+    for before, after in pairwise(frames):
         region = _changed(before) | _changed(after)
         if after.index == before.index + 1 and region.mean() >= _LEAST_CHANGED:
             yield before, after, region
@@ -204,9 +205,9 @@ def box_jitter_px(faces: Sequence[TrackedFace], indices: Sequence[int]) -> float
     return float(np.sqrt(np.mean(np.square(bends)) / 6))
 
 
-def _changed(moment: Moment) -> NDArray[np.bool_]:
-    apart = cv2.absdiff(moment.source, moment.output).max(axis=2)
-    return np.asarray(apart > _CHANGED)
+def _changed(frame_pair: FramePair) -> NDArray[np.bool_]:
+    difference = cv2.absdiff(frame_pair.source, frame_pair.output).max(axis=2)
+    return np.asarray(difference > _CHANGED)
 
 
 def _flicker(before: ImageU8, after: ImageU8, region: NDArray[np.bool_]) -> float:
@@ -214,15 +215,15 @@ def _flicker(before: ImageU8, after: ImageU8, region: NDArray[np.bool_]) -> floa
 
 
 def _warping_errors(
-    before: Moment, after: Moment, region: NDArray[np.bool_]
+    before: FramePair, after: FramePair, region: NDArray[np.bool_]
 ) -> tuple[float, float] | None:
     """Return the errors of the source and of the output; None where all is hidden."""
-    flow, seen = _flow(before.source, after.source)
-    kept = region & seen
+    flow, visible = _flow(before.source, after.source)
+    kept = region & visible
     if not kept.any():
         return None
     source, output = (
-        float(np.square((_carried(later, flow) - earlier.astype(np.float32))[kept] / 255).mean())
+        float(np.square((_warped(later, flow) - earlier.astype(np.float32))[kept] / 255).mean())
         for earlier, later in ((before.source, after.source), (before.output, after.output))
     )
     return source, output
@@ -230,18 +231,18 @@ def _warping_errors(
 
 def _flow(before: ImageU8, after: ImageU8) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the flow (S, S, 2) in px from ``before`` on, and where it holds both ways."""
-    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     first, second = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (before, after))
-    forth = np.asarray(finder.calc(first, second, None), np.float32)  # type: ignore[call-overload]
-    back = np.asarray(finder.calc(second, first, None), np.float32)  # type: ignore[call-overload]
-    disagreement = np.linalg.norm(forth + _carried(back, forth), axis=2)
-    return forth, np.asarray(disagreement < _FLOW_DISAGREES_PX)
+    forward = np.asarray(estimator.calc(first, second, None), np.float32)  # type: ignore[call-overload]
+    backward = np.asarray(estimator.calc(second, first, None), np.float32)  # type: ignore[call-overload]
+    disagreement = np.linalg.norm(forward + _warped(backward, forward), axis=2)
+    return forward, np.asarray(disagreement < _FLOW_DISAGREES_PX)
 
 
-def _carried(
+def _warped(
     image: NDArray[np.uint8] | NDArray[np.float32], flow: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return ``image`` as it would be seen from where the flow starts."""
+    """Return ``image`` as it would be visible from where the flow starts."""
     height, width = flow.shape[:2]
     columns, rows = np.meshgrid(
         np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Whole photographs: converted by the converter's stages, judged at their own size."""
+"""Whole photographs: converted by the converter's stages, measured at their own size."""
 
 import numpy as np
 import pytest
@@ -9,13 +9,13 @@ from facemask_video.core.faces import Crop, Detection, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import bounding_box
 from tests.trainers.tiny import drawn_crops
-from trainers.evaluate.figures import About
-from trainers.evaluate.pairs import PSNR_CAP_DB, hidden_only_figures, nearness_figures
-from trainers.evaluate.photographs import Photographs, PhotoPairs, with_landmarks
-from trainers.evaluate.sets import cut_pairs
-from trainers.evaluate.stills import converted, inpainted
+from trainers.evaluate.convert_photographs import convert_photographs, inpaint_photographs
+from trainers.evaluate.crop_pairs import crop_photo_pairs
+from trainers.evaluate.image_quality import PSNR_CAP_DB, measure_completion, measure_similarity
+from trainers.evaluate.measurement import Context
+from trainers.evaluate.photo_pairs import Photographs, PhotoPairs, with_landmarks
 
-ABOUT = About("unmask/photographs", "drawn faces", "", 1)
+CONTEXT = Context("unmask/photographs", "drawn faces", "", 1)
 SIZE_PX = 96
 
 
@@ -70,16 +70,18 @@ def pairs() -> PhotoPairs:
 
 def _values(pairs: PhotoPairs, outputs: tuple[ImageU8, ...]) -> dict[str, float]:
     hidden, names = pairs.hidden, pairs.masked.names
-    figures = nearness_figures(pairs.truth, hidden, names, outputs, ABOUT)
-    figures += hidden_only_figures(pairs.truth, hidden, names, outputs, ABOUT)
+    figures = measure_similarity(pairs.truth, hidden, names, outputs, CONTEXT)
+    figures += measure_completion(pairs.truth, hidden, names, outputs, CONTEXT)
     return {figure.name: figure.value for figure in figures}
 
 
 def test_a_true_completion_is_pasted_where_the_mask_was(pairs: PhotoPairs) -> None:
-    crops = cut_pairs(pairs, SIZE_PX)
+    crops = crop_photo_pairs(pairs, SIZE_PX)
     restorer = Restorer(dict(enumerate(crops.truth)))
 
-    made = converted(pairs.masked.images, restorer, Finder(POINTS, blind_to=(1,)), batch_size=2)
+    made = convert_photographs(
+        pairs.masked.images, restorer, Finder(POINTS, blind_to=(1,)), batch_size=2
+    )
 
     for index, (before, after) in enumerate(zip(pairs.masked.images, made, strict=True)):
         assert after.shape == before.shape
@@ -92,9 +94,12 @@ def test_a_true_completion_is_pasted_where_the_mask_was(pairs: PhotoPairs) -> No
     assert np.abs(pairs.masked.images[0].astype(int) - pairs.truth[0])[66:88, 60:100].mean() > 20
 
 
-def test_whole_photographs_are_judged_at_their_own_size(pairs: PhotoPairs) -> None:
+def test_whole_photographs_are_measured_at_their_own_size(pairs: PhotoPairs) -> None:
     assert _values(pairs, pairs.truth)["psnr_whole_db"] == PSNR_CAP_DB
-    untouched, filled = _values(pairs, pairs.masked.images), _values(pairs, inpainted(pairs))
+    untouched, filled = (
+        _values(pairs, pairs.masked.images),
+        _values(pairs, inpaint_photographs(pairs)),
+    )
     assert untouched["psnr_outside_db"] == filled["psnr_outside_db"] == PSNR_CAP_DB
     assert filled["psnr_whole_db"] > untouched["psnr_whole_db"]
     assert filled["psnr_inside_db"] > untouched["psnr_inside_db"]
@@ -119,7 +124,7 @@ def test_what_jpeg_lost_elsewhere_counts_in_the_whole_but_not_in_the_hidden_only
 
 
 def test_crops_are_cut_by_the_photographs_landmarks(pairs: PhotoPairs) -> None:
-    crops = cut_pairs(pairs, SIZE_PX)
+    crops = crop_photo_pairs(pairs, SIZE_PX)
 
     assert np.allclose(frame_to_crop(POINTS, SIZE_PX)[:, 2], [-32, -12], atol=0.01)
     assert np.allclose(crops.masked.landmarks[0], TEMPLATE, atol=1e-3)

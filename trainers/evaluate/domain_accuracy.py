@@ -1,4 +1,4 @@
-"""Whether outputs are taken for their new domain by a classifier that was trained on others."""
+"""Share of outputs that the mask classifier assigns to the target domain."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import torch
 from facemask_video.classify.mask_classifier import Gate
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import WeightsError
-from trainers.evaluate.figures import OURS, About, Figure, averaged
-from trainers.evaluate.sets import Images
+from trainers.evaluate.crop_pairs import ImageBatch
+from trainers.evaluate.measurement import OURS, Context, Measurement, mean_measurement
 
 
 def load_classifier(path: Path, *, device: torch.device) -> Gate:
@@ -24,16 +24,16 @@ def load_classifier(path: Path, *, device: torch.device) -> Gate:
     return Gate.load(path, device=device)
 
 
-def domain_figure(
-    outputs: Images,
+def measure_domain(
+    outputs: ImageBatch,
     names: tuple[str, ...],
     *,
     target: Direction,
     classifier: Gate,
-    about: About,
+    context: Context,
     batch_size: int,
     method: str = OURS,
-) -> Figure:
+) -> Measurement:
     """Return the share of outputs that are classed as what ``target`` makes."""
     scores: list[float] = []
     for start in range(0, len(outputs), batch_size):
@@ -43,4 +43,4 @@ def domain_figure(
         name: float((score > 0.5) == wants_mask) for name, score in zip(names, scores, strict=True)
     }
     state = "masked" if wants_mask else "bare"
-    return averaged(f"classed_{state}", hits, about, better="higher", method=method)
+    return mean_measurement(f"classed_{state}", hits, context, better="higher", method=method)

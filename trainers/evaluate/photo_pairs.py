@@ -28,12 +28,12 @@ _EDGE = 1 / 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Photographs:
-    """Pictures of a face each, of any size.
+    """Photographs of one face each, of any size.
 
     Attributes:
         images: RGB.
         landmarks_px: Of the face in each, float32, shape (n, 5, 2).
-        names: What they are called.
+        names: Of the photographs.
     """
 
     images: tuple[ImageU8, ...]
@@ -49,16 +49,16 @@ class PhotoPairs:
     """Photographs with and without a mask, pixel by pixel the same outside it.
 
     Attributes:
-        masked: What goes in; landmarks are those of the bare picture.
-        truth: What should come out.
-        bare_names: What those are called.
-        outlines: Where the mask lies, shape (height, width) each.
+        masked: Inputs; landmarks are those of the bare picture.
+        truth: Ground truth, the bare photographs.
+        bare_names: Names of those.
+        segmentations: Where the mask lies, shape (height, width) each.
     """
 
     masked: Photographs
     truth: tuple[ImageU8, ...]
     bare_names: tuple[str, ...]
-    outlines: tuple[NDArray[np.bool_], ...]
+    segmentations: tuple[NDArray[np.bool_], ...]
 
     def __len__(self) -> int:
         return len(self.masked)
@@ -71,14 +71,14 @@ class PhotoPairs:
     @property
     def hidden(self) -> tuple[NDArray[np.bool_], ...]:
         """Where the masks hide the faces, a little beyond their edge."""
-        return tuple(grown(outline) for outline in self.outlines)
+        return tuple(dilated(region) for region in self.segmentations)
 
 
-def grown(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return a region with a little more on every side."""
+def dilated(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a region (height, width) dilated by 1/64 of its height."""
     reach = max(1, round(region.shape[0] * _EDGE))
-    near = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    return np.asarray(cv2.dilate(region.astype(np.uint8), near) > 0)
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return np.asarray(cv2.dilate(region.astype(np.uint8), kernel) > 0)
 
 
 def read_pairs_file(path: Path) -> list[tuple[str, str]]:
@@ -102,21 +102,21 @@ def read_pairs_file(path: Path) -> list[tuple[str, str]]:
 
 
 def read_photo_pairs(
-    path: Path, *, device: torch.device, outlines: Path | None, limit: int
+    path: Path, *, device: torch.device, segmentations: Path | None, limit: int
 ) -> PhotoPairs:
     """Read the exact pairs that a CSV file lists, and find the face in each bare picture.
 
     Args:
         path: Its names are relative to its folder.
         device: Where the detector runs.
-        outlines: Folder of the masks' outlines; told from the difference where None.
+        segmentations: Folder of the masks' segmentations; None takes where the pictures differ.
         limit: At most so many; 0 is all.
 
     Raises:
         ConfigError: A picture cannot be read, a pair differs in size, or there are too few faces.
     """
     rows = read_pairs_file(path)
-    finder = photograph_detector(device)
+    detector = photograph_detector(device)
     truth, masked, regions, landmarks = [], [], [], []
     names: list[tuple[str, str]] = []
     for without, with_mask in rows[: limit or None]:
@@ -126,12 +126,14 @@ def read_photo_pairs(
                 f"{path}: {without} and {with_mask} differ in size "
                 f"({_size(pictures[0])} and {_size(pictures[1])} px); expected exact pairs."
             )
-        face = main_face(pictures[0], finder)
+        face = main_face(pictures[0], detector)
         if face is None:
             logger.warning("%s: no face found in %s; the pair is left out.", path, without)
             continue
-        outline = None if outlines is None else _outline_file(outlines, with_mask)
-        region = _differing(*pictures) if outline is None else _outline(outline, pictures[0])
+        if segmentations is None:
+            region = _difference_region(*pictures)
+        else:
+            region = _read_segmentation(_segmentation_file(segmentations, with_mask), pictures[0])
         truth.append(pictures[0])
         masked.append(pictures[1])
         regions.append(region)
@@ -166,29 +168,30 @@ def _size(picture: ImageU8) -> str:
     return f"{picture.shape[1]}x{picture.shape[0]}"
 
 
-def _outline_file(outlines: Path, with_mask: str) -> Path:
-    """Return where a masked picture's outline lies: under the same folders, or under none."""
+def _segmentation_file(folder: Path, with_mask: str) -> Path:
+    """Return where a masked picture's segmentation lies: under the same folders, or under none."""
     masked = Path(with_mask)
-    beside = outlines.joinpath(*masked.parts[1:]).with_suffix(".png")
-    return beside if beside.is_file() else outlines / f"{masked.stem}.png"
+    beside = folder.joinpath(*masked.parts[1:]).with_suffix(".png")
+    return beside if beside.is_file() else folder / f"{masked.stem}.png"
 
 
-def _outline(path: Path, picture: ImageU8) -> NDArray[np.bool_]:
+def _read_segmentation(path: Path, picture: ImageU8) -> NDArray[np.bool_]:
     stored = _read(path)
     if stored.shape != picture.shape:
         raise ConfigError(
-            f"{path}: outline has {_size(stored)} px, expected {_size(picture)} as the picture."
+            f"{path}: segmentation has {_size(stored)} px, expected {_size(picture)} as the "
+            "picture."
         )
     return np.asarray(stored[..., 0] >= 192)
 
 
-def _differing(bare: ImageU8, masked: ImageU8) -> NDArray[np.bool_]:
-    """Return the largest patch where two pictures differ, without holes."""
-    apart = cv2.absdiff(bare, masked).max(axis=2) > _DIFFERENCE
-    near = np.ones((5, 5), np.uint8)
-    whole = cv2.morphologyEx(apart.astype(np.uint8), cv2.MORPH_CLOSE, near, iterations=2)
-    outlines, _ = cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+def _difference_region(bare: ImageU8, masked: ImageU8) -> NDArray[np.bool_]:
+    """Return the largest connected region where two pictures differ, without holes."""
+    differs = cv2.absdiff(bare, masked).max(axis=2) > _DIFFERENCE
+    kernel = np.ones((5, 5), np.uint8)
+    whole = cv2.morphologyEx(differs.astype(np.uint8), cv2.MORPH_CLOSE, kernel, iterations=2)
+    contours, _ = cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     region = np.zeros(bare.shape[:2], np.uint8)
-    if outlines:
-        cv2.drawContours(region, [max(outlines, key=cv2.contourArea)], -1, 1, -1)
+    if contours:
+        cv2.drawContours(region, [max(contours, key=cv2.contourArea)], -1, 1, -1)
     return np.asarray(region > 0)

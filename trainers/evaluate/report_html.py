@@ -9,8 +9,8 @@ import numpy as np
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pictures import encode_picture
 from trainers.evaluate.compare import Difference, comparison_table
-from trainers.evaluate.figures import Figure
-from trainers.evaluate.report import Grid, Report, groups, shown, sources, table
+from trainers.evaluate.measurement import Measurement
+from trainers.evaluate.report import Grid, Report, by_group, context_lines, format_value, table
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem;
@@ -36,12 +36,12 @@ _FACES_A_LINE = 8
 def report_page(report: Report) -> str:
     """Return the page of one evaluation."""
     parts = []
-    for group, figures in groups(report.figures).items():
+    for group, figures in by_group(report.measurements).items():
         header, rows = table(figures)
         parts.append(f"<h2>{escape(group)}</h2>{_table(header, rows)}")
         plots = "".join(_bars(each) for each in _by_name(figures) if len(each) > 1)
         parts.append(f'<div class="plots">{plots}</div>')
-        parts += [f'<p class="source">{escape(line)}</p>' for line in sources(figures)]
+        parts += [f'<p class="source">{escape(line)}</p>' for line in context_lines(figures)]
         parts += [_grid(grid) for grid in report.grids if grid.title.startswith(f"{group}:")]
     if report.notes:
         notes = "".join(f"<li>{escape(note)}</li>" for note in report.notes)
@@ -80,31 +80,31 @@ def _cell(text: str) -> str:
     return f"<td{marked}>{escape(text)}</td>"
 
 
-def _by_name(figures: Sequence[Figure]) -> list[list[Figure]]:
-    by_name: dict[str, list[Figure]] = {}
+def _by_name(figures: Sequence[Measurement]) -> list[list[Measurement]]:
+    by_name: dict[str, list[Measurement]] = {}
     for figure in figures:
         by_name.setdefault(figure.name, []).append(figure)
     return list(by_name.values())
 
 
-def _bars(figures: Sequence[Figure]) -> str:
+def _bars(figures: Sequence[Measurement]) -> str:
     """Draw one figure of every method as bars from 0, with a line of two standard errors."""
     left, width, row = 100, 330, 20
-    reach = [abs(figure.value) + 2 * (figure.noise or 0) for figure in figures]
+    reach = [abs(figure.value) + 2 * (figure.standard_error or 0) for figure in figures]
     scale = (width - left - 70) / max(*reach, 1e-12)
     bars = []
     for place, figure in enumerate(figures):
         y, length = 24 + place * row, max(0.0, figure.value) * scale
-        noise = 2 * (figure.noise or 0) * scale
+        error = 2 * (figure.standard_error or 0) * scale
         end = left + length
         bars.append(
             f'<text x="{left - 6}" y="{y + 11}" text-anchor="end">{escape(figure.method)}</text>'
             f'<rect x="{left}" y="{y}" width="{length:.1f}" height="{row - 6}" '
             f'fill="{_COLORS[min(place, len(_COLORS) - 1)]}"/>'
-            f'<path d="M{end - noise:.1f} {y + 7}H{end + noise:.1f}" stroke="#d97706" '
+            f'<path d="M{end - error:.1f} {y + 7}H{end + error:.1f}" stroke="#d97706" '
             'stroke-width="2"/>'
-            f'<text x="{end + noise + 4:.1f}" y="{y + 11}">'
-            f"{escape(shown(figure).partition(' ')[0])}</text>"
+            f'<text x="{end + error + 4:.1f}" y="{y + 11}">'
+            f"{escape(format_value(figure).partition(' ')[0])}</text>"
         )
     height = 28 + row * len(figures)
     return (
