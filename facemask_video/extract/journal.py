@@ -5,7 +5,6 @@ appears when all pictures of a source are written, and holds its rows. A line th
 half written is taken away.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Sequence
@@ -14,11 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from filelock import FileLock, Timeout
+
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.core.errors import CropsError
 from facemask_video.extract.manifest import ManifestRow
 
-JOURNAL = ".extract.jsonl"
+JOURNAL, LOCK = ".extract.jsonl", ".extract.lock"
 FORMAT = "facemask-crops/1"
 
 
@@ -44,18 +45,24 @@ class Journal:
         self.rows: dict[str, tuple[ManifestRow, ...]] = {}
         header = {"format": FORMAT, "alignment_id": ALIGNMENT_ID, "how": fixed_options}
         try:
-            if folder.is_dir() and not self._path.exists() and any(folder.iterdir()):
+            if not self._path.exists() and _holds_other_things(folder):
                 raise CropsError(
                     f"{folder}: holds other things than a set of crops; name a new folder."
                 )
             folder.mkdir(parents=True, exist_ok=True)
+            self._lock = FileLock(folder / LOCK)
+            self._lock.acquire(blocking=False)
             self._file = self._path.open("a+b")
+        except Timeout:
+            raise CropsError(
+                f"{folder}: another extraction works on it; wait for its end."
+            ) from None
         except OSError as exc:
             raise CropsError(f"{folder}: cannot be written ({exc.strerror}).") from exc
         try:
             self._read(header)
         except BaseException:
-            self._file.close()
+            self._close()
             raise
 
     def finish(self, sha256: str, rows: Sequence[ManifestRow]) -> None:
@@ -72,15 +79,13 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._close()
+
+    def _close(self) -> None:
         self._file.close()
+        self._lock.release()
 
     def _read(self, header: dict[str, Any]) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            raise CropsError(
-                f"{self._path.parent}: another extraction works on it; wait for its end."
-            ) from exc
         self._file.seek(0)
         lines = self._file.read().split(b"\n")
         # What follows the last line's end is nothing, or half a line.
@@ -113,6 +118,10 @@ class Journal:
             raise CropsError(
                 f"{self._path}: cannot be written ({exc.strerror}); check the space left."
             ) from exc
+
+
+def _holds_other_things(folder: Path) -> bool:
+    return folder.is_dir() and any(path.name != LOCK for path in folder.iterdir())
 
 
 def _difference(found: Any, wanted: Any, name: str = "") -> str:
