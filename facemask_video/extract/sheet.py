@@ -1,18 +1,20 @@
 """The contact sheet: one page with every crop, kept and rejected, and why.
 
-One HTML file without scripts that fetches nothing: the pictures are in it.
+One HTML file without scripts that fetches nothing: small pictures are in it, and each opens the
+crop's own file where the set holds it.
 """
 
 import base64
-import html
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from facemask_video.config.extract import SPLITS
 from facemask_video.core.errors import CropsError
 from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import ImageU8
@@ -42,6 +44,35 @@ def _thumbnail(crop_id: str) -> str:
     return picture_path(THUMBS, crop_id, ".jpg")
 
 
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    """A crop as the page shows it: text is as it is, the page escapes it.
+
+    Attributes:
+        name: The source, and in a video the frame.
+        label: What became of the crop, or how large its face is.
+        facts: All that is measured, a line each.
+        file: The crop's own file from the set's folder; None where it is gone.
+        thumbnail: JPEG in base64; None where it is gone.
+    """
+
+    name: str
+    label: str
+    facts: str
+    file: str | None
+    thumbnail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """Crops of one fate: its id in the page, its heading, how many there are, and those shown."""
+
+    name: str
+    title: str
+    n_rows: int
+    figures: tuple[_Figure, ...]
+
+
 def write_sheet(folder: Path, rows: Sequence[ManifestRow], *, most: int = MOST_SHOWN) -> Path:
     """Write the contact sheet of a set.
 
@@ -53,27 +84,43 @@ def write_sheet(folder: Path, rows: Sequence[ManifestRow], *, most: int = MOST_S
     Raises:
         CropsError: It cannot be written.
     """
-    sections = _sections(rows)
+    import jinja2  # not needed for anything else in this package
+
     share = min(1.0, most / max(1, len(rows)))
-    body = [_summary(rows, sections)]
-    for name, (title, members) in sections.items():
-        shown = members[: max(1, round(share * len(members)))]
-        more = f", {len(shown):,} shown" if len(shown) < len(members) else ""
-        heading = f"{html.escape(title)} <small>{len(members):,}{more}</small>"
-        figures = "".join(_figure(folder, row) for row in shown)
-        body.append(f'<section id="{name}"><h2>{heading}</h2><div>{figures}</div></section>')
-    template = resources.files("facemask_video.extract").joinpath("sheet.html")
-    page = template.read_text("utf-8").replace("<!-- body -->", "\n".join(body))
+    sections = [
+        _Section(
+            name,
+            title,
+            len(members),
+            tuple(_figure(folder, row) for row in members[: max(1, round(share * len(members)))]),
+        )
+        for name, title, members in _by_fate(rows)
+    ]
+    kept = [row for row in rows if row.kept]
+    template = resources.files("facemask_video.extract").joinpath("sheet.html").read_text("utf-8")
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+        template
+    )
+    text = page.render(
+        n_kept=len(kept),
+        n_rows=len(rows),
+        n_sources=len({row.source_sha256 for row in rows}),
+        splits=", ".join(
+            f"{sum(row.split == split for row in kept):,} {split}" for split in SPLITS
+        ),
+        sections=sections,
+    )
     path = folder / SHEET
     try:
         with atomic_write(path) as part:
-            part.write_text(page, encoding="utf-8")
+            # A file's name may hold bytes that are no UTF-8.
+            part.write_text(text, encoding="utf-8", errors="replace")
     except OSError as exc:
         raise CropsError(f"{path}: cannot be written ({exc.strerror}).") from exc
     return path
 
 
-def _sections(rows: Iterable[ManifestRow]) -> Mapping[str, tuple[str, list[ManifestRow]]]:
+def _by_fate(rows: Iterable[ManifestRow]) -> list[tuple[str, str, list[ManifestRow]]]:
     """Sort rows under headings: kept by domain, rejected by the weightiest reason."""
     titles = {
         "bare": "Kept: bare",
@@ -83,31 +130,14 @@ def _sections(rows: Iterable[ManifestRow]) -> Mapping[str, tuple[str, list[Manif
     members: dict[str, list[ManifestRow]] = defaultdict(list)
     for row in rows:
         members[row.rejected[0] if row.rejected else (row.domain or "bare")].append(row)
-    return {name: (title, members[name]) for name, title in titles.items() if name in members}
+    return [(name, title, members[name]) for name, title in titles.items() if name in members]
 
 
-def _summary(
-    rows: Sequence[ManifestRow], sections: Mapping[str, tuple[str, list[ManifestRow]]]
-) -> str:
-    kept = [row for row in rows if row.kept]
-    sources = len({row.source_sha256 for row in rows})
-    splits = ", ".join(
-        f"{sum(row.split == split for row in kept):,} {split}" for split in ("train", "val", "test")
-    )
-    links = "".join(
-        f'<li><a href="#{name}">{html.escape(title)}</a> {len(members):,}</li>'
-        for name, (title, members) in sections.items()
-    )
-    return (
-        f"<p>{len(kept):,} of {len(rows):,} crops of {sources:,} files with faces are kept: "
-        f"{splits}.</p><ul>{links}</ul>"
-    )
-
-
-def _figure(folder: Path, row: ManifestRow) -> str:
+def _figure(folder: Path, row: ManifestRow) -> _Figure:
+    in_video = row.pts is not None
     facts = [
         row.source,
-        f"frame {row.frame}, track {row.track}" if row.pts is not None else f"face {row.track}",
+        f"frame {row.frame}, track {row.track}" if in_video else f"face {row.track}",
         f"{row.face_px:.0f} px, sharpness {row.sharpness:.2f}, brightness {row.brightness:.2f}",
         f"score {row.score:.2f}, in the crop {row.second_score:.2f}, inside {row.inside:.2f}",
         f"yaw {row.yaw_deg:.0f}, pitch {row.pitch_deg:.0f}, roll {row.roll_deg:.0f}",
@@ -117,16 +147,14 @@ def _figure(folder: Path, row: ManifestRow) -> str:
     if row.nose_covered is not None and row.chin_covered is not None:
         facts.append(f"nose covered {row.nose_covered:.2f}, chin {row.chin_covered:.2f}")
     facts.append(f"rejected: {', '.join(row.rejected)}" if row.rejected else row.split)
-    title = html.escape("\n".join(facts), quote=True)
-    label = ", ".join(row.rejected) if row.rejected else f"{row.face_px:.0f} px"
-    picture = '<span class="gone">no picture</span>'
     try:
-        encoded = base64.b64encode((folder / _thumbnail(row.crop)).read_bytes()).decode()
-        picture = f'<img alt="" src="data:image/jpeg;base64,{encoded}">'
+        thumbnail = base64.b64encode((folder / _thumbnail(row.crop)).read_bytes()).decode()
     except OSError:
-        pass
-    name = html.escape(f"{row.source} {row.frame}" if row.pts is not None else row.source)
-    return (
-        f'<figure title="{title}">{picture}<figcaption>{html.escape(label)}<br>{name}'
-        "</figcaption></figure>"
+        thumbnail = None
+    return _Figure(
+        name=f"{row.source}, frame {row.frame}" if in_video else row.source,
+        label=", ".join(row.rejected) if row.rejected else f"{row.face_px:.0f} px",
+        facts="\n".join(facts),
+        file=row.file,
+        thumbnail=thumbnail,
     )

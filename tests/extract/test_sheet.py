@@ -1,3 +1,4 @@
+import html
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -53,8 +54,26 @@ def test_the_page_fetches_and_runs_nothing(tmp_path: Path) -> None:
     assert page.count("script") == page.count("link") == 0
     for _, attrs in page.tags:
         assert str(attrs.get("src", "data:")).startswith("data:")
-        assert str(attrs.get("href", "#")).startswith("#")
+        assert str(attrs.get("href", "#")).startswith(("#", "crops/"))
     assert "http" not in path.read_text("utf-8")
+
+
+def test_a_kept_crop_opens_large_and_its_whole_name_can_be_read(tmp_path: Path) -> None:
+    source = "holiday films/a very long name of a clip & more, taken in summer.mp4"
+    rows = [
+        make_row(1234, source=source),
+        make_row(2, rejected=("blurred",), file="rejected/crops/clip-0123456789/f000002-t0000.png"),
+        make_row(3, rejected=("blurred",), file=None),
+    ]
+    for row in rows:
+        write_thumbnail(tmp_path, row.crop, np.zeros((64, 64, 3), np.uint8))
+
+    path = write_sheet(tmp_path, rows)
+
+    opens = [a["href"] for tag, a in _parsed(path).tags if tag == "a" and "target" in a]
+    assert opens == [row.file for row in rows if row.file is not None]
+    assert f"<br>{html.escape(source)}, frame 1234<" in path.read_text("utf-8")
+    assert "ellipsis" not in path.read_text("utf-8")
 
 
 def test_a_picture_that_is_gone_is_said(tmp_path: Path) -> None:
