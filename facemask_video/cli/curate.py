@@ -37,8 +37,9 @@ def curate(ctx: click.Context, /, folder: Path, quiet: bool, **_settings: object
     """Apply filters and splits anew to a set that `extract` made, without decoding anything.
 
     Options that are not given have their defaults, whatever the set was made with. Pictures of
-    crops that are rejected go to DIR/rejected and come back when they are kept again; nothing is
-    deleted. Crops whose pictures you deleted yourself stay out.
+    crops that are rejected go to DIR/rejected and come back when they are kept again; no crop is
+    deleted. Folders that --layout made are made anew in the layout that they have; --layout none
+    takes them away. Crops whose pictures you deleted yourself stay out.
 
     \b
     facemask-video curate set --min-sharpness 0.15 --max-yaw 40

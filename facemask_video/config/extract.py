@@ -172,12 +172,13 @@ class SplitConfig:
         help="What is never divided: a source, or each person's track in it",
     )
     seed: int = setting(0, low=0, help="Decides what falls into which split")
-    layout: str = setting(
-        "none",
+    layout: str | None = setting(
+        None,
         choices=("none", "cyclegan", "paired"),
+        default_text="as the set is laid out by now",
         help="Also lay the crops out for pytorch-CycleGAN-and-pix2pix: trainA, trainB, testA ... "
         "with bare faces as A and masked ones as B, or train, val, test with the landmark picture "
-        "and the crop side by side",
+        "and the crop side by side; none takes such folders away",
     )
 
     def __post_init__(self) -> None:

@@ -77,7 +77,7 @@ def extract(
         rows = locate_pictures(folder, (row for rows in journal.rows.values() for row in rows))
         rows = curate(rows, config.filter, config.split)
         rows = finalize(folder, rows, config.split, keep_rejected=config.keep.keep_rejected)
-    return SetReport(folder, tuple(rows), len(finished), copies, tuple(failed))
+    return SetReport(folder, tuple(rows), config.split, len(finished), copies, tuple(failed))
 
 
 def _extract_source(

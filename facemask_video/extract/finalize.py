@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facemask_video.config import CurateConfig
-from facemask_video.config.extract import SplitConfig
+from facemask_video.config.extract import SPLITS, SplitConfig
 from facemask_video.extract.curate import REASONS, curate
 from facemask_video.extract.folder_layouts import lay_out
 from facemask_video.extract.manifest import ManifestRow, read_manifest, write_manifest
@@ -21,6 +21,7 @@ class SetReport:
     Attributes:
         folder: Of the set.
         rows: Its manifest's.
+        splitting: How it is divided.
         sources: Files looked into by this run, or finished by one before.
         copies: Files left out because another one has the same bytes.
         failed: Files that could not be read, each as the one line that says why.
@@ -28,6 +29,7 @@ class SetReport:
 
     folder: Path
     rows: tuple[ManifestRow, ...]
+    splitting: SplitConfig
     sources: int = 0
     copies: int = 0
     failed: tuple[str, ...] = ()
@@ -38,9 +40,17 @@ class SetReport:
         domains = Counter(row.domain for row in kept)
         splits = Counter(row.split for row in kept)
         counts = ", ".join(f"{domains[domain]:,} {domain}" for domain in sorted(domains, key=str))
-        divided = ", ".join(f"{splits[split]:,} {split}" for split in ("train", "val", "test"))
+        divided = ", ".join(f"{splits[split]:,} {split}" for split in SPLITS)
         found = f"{len(kept):,} of {len(self.rows):,} crops kept"
         yield f"{self.folder}: {found}" + (f" ({counts}; {divided})" if kept else "")
+        shares = zip(SPLITS, self.splitting.shares, strict=True)
+        empty = [split for split, share in shares if share > 0 and not splits[split]]
+        if kept and empty:
+            other = "--split-by track or " if self.splitting.split_by == "source" else ""
+            yield (
+                f"  no crop falls into {', '.join(empty)}, as a {self.splitting.split_by} is never "
+                f"divided: add sources, or take {other}another --seed"
+            )
         reasons = Counter(row.rejected[0] for row in self.rows if row.rejected)
         for reason in REASONS:
             if reasons[reason]:
@@ -62,7 +72,8 @@ def curate_set(folder: Path, config: CurateConfig) -> SetReport:
         CropsError: It is no set, or cannot be written.
     """
     rows = curate(locate_pictures(folder, read_manifest(folder)), config.filter, config.split)
-    return SetReport(folder, tuple(finalize(folder, rows, config.split, keep_rejected=True)))
+    rows = finalize(folder, rows, config.split, keep_rejected=True)
+    return SetReport(folder, tuple(rows), config.split)
 
 
 def locate_pictures(folder: Path, rows: Iterable[ManifestRow]) -> list[ManifestRow]:

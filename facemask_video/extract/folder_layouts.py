@@ -10,7 +10,7 @@ Files are links to the crops where the file system can, so they cost no space.
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -28,19 +28,22 @@ DOMAINS = {"bare": "A", "masked": "B"}
 _OUR_NAMES = re.compile(r"[a-z0-9-]+_f\d{6,}-t\d{4,}\.(png|jpg)")
 
 
-def lay_out(folder: Path, rows: Iterable[ManifestRow], layout: str) -> None:
-    """Make a layout anew; one that was there before is taken away, whichever it was.
+def lay_out(folder: Path, rows: Iterable[ManifestRow], layout: str | None) -> None:
+    """Make a layout anew, in place of one that was there before; files of others are left alone.
 
     Args:
         folder: Of the set.
         rows: Of the set; those that are kept are laid out.
-        layout: ``none``, ``cyclegan`` or ``paired``.
+        layout: ``none``, ``cyclegan`` or ``paired``; None is the one that is there.
 
     Raises:
         CropsError: A file cannot be read, linked or taken away.
         VideoWriteError: A pair cannot be written.
     """
-    _clear(folder)
+    before = list(_laid_out(folder))
+    if layout is None and before:
+        layout = "paired" if before[0].parent.name in SPLITS else "cyclegan"
+    _remove(before)
     for row in rows:
         if not row.kept or row.file is None:
             continue
@@ -84,14 +87,18 @@ def _link(source: Path, target: Path) -> None:
         raise CropsError(f"{target}: cannot be written ({exc.strerror}).") from exc
 
 
-def _clear(folder: Path) -> None:
+def _laid_out(folder: Path) -> Iterator[Path]:
+    """Yield the files of an earlier layout."""
     for split in SPLITS:
-        for name in (split, f"{split}A", f"{split}B"):
+        for name in (split, *(f"{split}{side}" for side in DOMAINS.values())):
             place = folder / name
-            if not place.is_dir():
-                continue
-            for file in place.iterdir():
-                if _OUR_NAMES.fullmatch(file.name):
-                    file.unlink()
-            if not any(place.iterdir()):
-                place.rmdir()
+            if place.is_dir():
+                yield from (file for file in place.iterdir() if _OUR_NAMES.fullmatch(file.name))
+
+
+def _remove(files: Iterable[Path]) -> None:
+    """Remove files, and their folders where nothing else is in them."""
+    for file in files:
+        file.unlink()
+        if not any(file.parent.iterdir()):
+            file.parent.rmdir()

@@ -215,6 +215,32 @@ def test_a_set_is_curated_anew_there_and_back(clips: list[Path], tmp_path: Path)
     assert _tree(folder) == before
 
 
+@pytest.mark.parametrize("layout", ["cyclegan", "paired"])
+def test_curating_without_a_layout_keeps_the_one_that_is_there(
+    clips: list[Path], tmp_path: Path, layout: str
+) -> None:
+    folder = tmp_path / "set"
+    config = _config(split=SplitConfig(layout=layout))
+    extract(clips, folder, config, networks=fake_networks())
+    before = _tree(folder)
+
+    curate_set(folder, CurateConfig(_ANY))
+    assert _tree(folder) == before
+
+    curate_set(folder, CurateConfig(_ANY, SplitConfig(layout="none")))
+    assert not any(path.name.startswith(("train", "val", "test")) for path in folder.iterdir())
+
+
+def test_a_split_that_got_nothing_is_said_with_the_way_out(
+    clips: list[Path], tmp_path: Path
+) -> None:
+    report = extract(clips[:1], tmp_path / "set", _config(), networks=fake_networks())
+
+    (line,) = [line for line in report.lines() if "no crop" in line]
+    assert "val, test" in line
+    assert "--split-by track" in line
+
+
 def test_what_somebody_deleted_stays_out(clips: list[Path], tmp_path: Path) -> None:
     folder = tmp_path / "set"
     first, *_ = extract(clips[:1], folder, _config(), networks=fake_networks()).rows
