@@ -11,11 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from facemask_video.detect.integral_image import Candidates, IntegralImages
-from facemask_video.detect.mtcnn import load_networks
+from facemask_video.detect.mtcnn import CELL_PX, load_networks
 from facemask_video.detect.optimize import optimize_for_cpu
-
-CELL_PX = 12
-"""Field of view of P-Net: the smallest face it can be asked for."""
 
 STRIDE = 2
 """Of P-Net's output, in px of its input."""

@@ -20,7 +20,7 @@ from torchvision.ops import batched_nms
 from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
-from facemask_video.detect.batching import CELL_PX, STRIDE, BatchedMtcnn
+from facemask_video.detect.batching import STRIDE, BatchedMtcnn
 from facemask_video.detect.boxes import (
     apply_regression,
     landmarks_px,
@@ -29,7 +29,7 @@ from facemask_video.detect.boxes import (
 )
 from facemask_video.detect.integral_image import Candidates, IntegralImages, crop_around
 from facemask_video.detect.landmarks import LandmarkNetwork
-from facemask_video.detect.mtcnn import OFFSET_PX, STAGE_THRESHOLDS
+from facemask_video.detect.mtcnn import CELL_PX, OFFSET_PX, STAGE_THRESHOLDS
 from facemask_video.detect.refinement import refine_boxes
 
 LENIENT_STAGE_THRESHOLDS = (0.5, 0.6)

@@ -15,6 +15,9 @@ from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 
+CELL_PX = 12
+"""Field of view of P-Net: the smallest face it can be asked for."""
+
 STAGE_THRESHOLDS = (0.6, 0.7)
 """Of the first two networks, the values facenet-pytorch has by default."""
 
@@ -37,7 +40,7 @@ def load_networks(device: torch.device) -> tuple[nn.Module, nn.Module, nn.Module
 
 
 class MtcnnDetector:
-    """MTCNN over a batch of thumbnails.
+    """facenet-pytorch's own cascade: what tests and benchmarks hold `CascadeDetector` against.
 
     Args:
         device: Where the networks run.
@@ -48,10 +51,8 @@ class MtcnnDetector:
     def __init__(self, *, device: torch.device, threshold: float, min_face_px: float) -> None:
         if not 0.0 <= threshold <= 1.0:
             raise ValueError(f"threshold: got {threshold}, expected a score in [0, 1].")
-        if min_face_px < 12:
-            raise ValueError(
-                f"min_face_px: got {min_face_px}, expected at least 12 (MTCNN's cell)."
-            )
+        if min_face_px < CELL_PX:
+            raise ValueError(f"min_face_px: got {min_face_px}, expected {CELL_PX} or more.")
         self._networks = MTCNN(
             keep_all=True,
             select_largest=False,

@@ -11,7 +11,7 @@ from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 from facemask_video.core.pictures import read_picture
 from facemask_video.detect.detector import Detector
-from facemask_video.detect.picture import choose_faces, find_in_picture
+from facemask_video.detect.single_image import choose_faces, find_in_picture
 from facemask_video.extract.crops import CropCandidate, make_candidate, pixel_box
 
 

@@ -13,15 +13,13 @@ from facemask_video.config import DetectConfig, TranslationConfig
 from facemask_video.core.frame import VideoInfo
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.detector import Detector
+from facemask_video.detect.mtcnn import CELL_PX
 from facemask_video.detect.rotation import QUARTER_TURNS
 from facemask_video.detect.size import detect_size_px
 from facemask_video.translate.device import pick_device, pick_precision
 from facemask_video.translate.stage import CropTranslator
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
-
-# MTCNN's first network sees cells of this size; it can look for nothing smaller.
-_MTCNN_CELL_PX = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> 
     detector = build_detector(
         device=device,
         threshold=config.threshold,
-        min_face_px=max(_MTCNN_CELL_PX, config.min_face_px * scale),
+        min_face_px=max(CELL_PX, config.min_face_px * scale),
         quarter_turns=QUARTER_TURNS[config.turned],
     )
     return Finder(detector, size_px)

@@ -11,8 +11,8 @@ from facemask_video.core.errors import ConfigError
 from facemask_video.core.faces import TrackedFrame
 from facemask_video.core.frame import ImageU8
 from facemask_video.detect.build import build_detector
-from facemask_video.detect.picture import choose_faces, find_in_picture
 from facemask_video.detect.rotation import QUARTER_TURNS
+from facemask_video.detect.single_image import choose_faces, find_in_picture
 from facemask_video.detect.size import SMALLEST_FACE_PX
 from facemask_video.pipeline.load import Networks
 from facemask_video.translate.device import pick_device

@@ -9,10 +9,10 @@ where a conversion wrote it. Then comes a line a frame:
 
 Convention: px of the displayed frame, origin at the outer corner of the top-left pixel, half-open.
 ``region`` is the rectangle outside which this face changed nothing; null where it changed nothing
-at all. Three keys may be missing: ``"domain"`` (``masked`` or ``bare``, the gate's vote over the
-track), ``"domain_score"`` in [0, 1], and ``"translated"``, whether it was decided, by the gate or
-by hand, that the face is worked on. What was decided for one direction says nothing of the other.
-Keys that a reader does not know are ignored.
+at all. Three keys may be missing: ``"domain"`` (``masked`` or ``bare``, the mask classifier's vote
+over the track), ``"domain_score"`` in [0, 1], and ``"translated"``, whether it was decided, by that
+classifier or by hand, that the face is worked on. What was decided for one direction says nothing
+of the other. Keys that a reader does not know are ignored.
 """
 
 import json
@@ -39,7 +39,7 @@ _DIGITS = 3
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SidecarFace:
-    """One face of one line: the face, the rectangle it changed, and what the gate said."""
+    """One face of one line, the rectangle it changed, and what the mask classifier said."""
 
     face: TrackedFace
     region: Box | None = None
