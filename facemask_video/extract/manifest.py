@@ -22,15 +22,14 @@ order of `facemask_video.core.faces`.
 """
 
 import dataclasses
-import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from facemask_video.core.errors import CropsError
-from facemask_video.core.files import atomic_write
+from facemask_video.core.json_lines import read_rows, write_rows
 
 MANIFEST = "manifest.jsonl"
 
@@ -135,33 +134,24 @@ class ManifestRow:
         """The first part of its id."""
         return self.crop.partition("/")[0]
 
-    def to_json(self) -> str:
-        """Return the row as one line."""
-        # As ASCII: a file's name may hold bytes that are no UTF-8, or odd line ends.
-        return json.dumps(dataclasses.asdict(self))
-
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "ManifestRow":
-        """Read what `to_json` wrote and `json` parsed.
+        """Read what a line of the manifest holds.
 
         Raises:
-            ValueError: A key is missing, unknown, or its value has not the type of its field.
+            ValueError, TypeError, KeyError: A key is missing, unknown, or its value has not the
+                type of its field.
         """
         known = {entry.name for entry in dataclasses.fields(cls)}
         strange = sorted(set(plain) - known)
         if strange:
             raise ValueError(f"unknown key {strange[0]!r}")
         values = dict(plain)
-        try:
-            values["box"] = tuple(float(edge) for edge in values["box"])
-            for name in ("landmarks", "crop_landmarks"):
-                values[name] = tuple((float(x), float(y)) for x, y in values[name])
-            values["rejected"] = tuple(str(reason) for reason in values.get("rejected", ()))
-            row = cls(**values)
-        except KeyError as exc:
-            raise ValueError(f"{exc.args[0]} is missing") from None
-        except TypeError as exc:
-            raise ValueError(str(exc).replace("ManifestRow.__init__() ", "")) from None
+        values["box"] = tuple(float(edge) for edge in values["box"])
+        for name in ("landmarks", "crop_landmarks"):
+            values[name] = tuple((float(x), float(y)) for x, y in values[name])
+        values["rejected"] = tuple(str(reason) for reason in values.get("rejected", ()))
+        row = cls(**values)
         if not is_crop_id(row.crop) or (row.file is not None and not _is_inside(row.file)):
             raise ValueError(f"crop {row.crop!r} with file {row.file!r} leaves the set's folder")
         return row
@@ -214,13 +204,8 @@ def write_manifest(folder: Path, rows: Iterable[ManifestRow]) -> Path:
         CropsError: It cannot be written.
     """
     path = folder / MANIFEST
-    try:
-        with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(f"{row.to_json()}\n" for row in sorted(rows, key=lambda r: r.crop))
-    except OSError as exc:
-        raise CropsError(
-            f"{path}: cannot be written ({exc.strerror}); check the folder and the space left."
-        ) from exc
+    ordered = sorted(rows, key=lambda row: row.crop)
+    write_rows(path, ordered)
     return path
 
 
@@ -231,35 +216,13 @@ def read_manifest(folder: Path) -> list[ManifestRow]:
         CropsError: There is none, or a line is damaged; the message names it.
     """
     path = folder / MANIFEST
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    if not path.exists():
         raise CropsError(
             f"{folder}: holds no {MANIFEST}; make a set with facemask-video extract IN -o {folder}."
-        ) from None
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CropsError(f"{path}: cannot be read ({exc}).") from exc
-    return read_rows(path, lines)
-
-
-def read_rows(path: Path, lines: Sequence[str]) -> list[ManifestRow]:
-    """Read rows, one a line; ``path`` is where they come from.
-
-    Raises:
-        CropsError: A line is damaged; the message names it.
-    """
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            plain = json.loads(line)
-            if not isinstance(plain, dict):
-                raise ValueError("expected a JSON object")
-            rows.append(ManifestRow.from_plain(plain))
-        except ValueError as exc:
-            raise CropsError(
-                f"{path}: line {number}: {exc}; extract the set again, or take the line out."
-            ) from exc
-    return rows
+        )
+    return read_rows(
+        path, ManifestRow.from_plain, remedy="extract the set again, or take the line out"
+    )
 
 
 def _is_inside(file: str) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from facemask_video.core.errors import CropsError
+from facemask_video.core.json_lines import to_line
 from facemask_video.extract.manifest import (
     MANIFEST,
     crop_id,
@@ -82,22 +83,22 @@ def test_sources_of_one_name_have_different_ids() -> None:
     ],
 )
 def test_a_damaged_line_is_named(tmp_path: Path, change: dict[str, object], reason: str) -> None:
-    good = make_row(0).to_json()
-    bad = json.dumps({**json.loads(make_row(1).to_json()), **change})
-    (tmp_path / MANIFEST).write_text(f"{good}\n{bad}\n", encoding="utf-8")
+    good = to_line(make_row(0))
+    bad = json.dumps({**json.loads(to_line(make_row(1))), **change})
+    (tmp_path / MANIFEST).write_text(f"{good}{bad}\n", encoding="utf-8")
 
     with pytest.raises(CropsError, match=f"line 2: .*{reason}"):
         read_manifest(tmp_path)
 
 
 def test_a_missing_key_or_half_a_line_is_named(tmp_path: Path) -> None:
-    plain = json.loads(make_row(0).to_json())
+    plain = json.loads(to_line(make_row(0)))
     del plain["sharpness"]
     (tmp_path / MANIFEST).write_text(json.dumps(plain), encoding="utf-8")
     with pytest.raises(CropsError, match=r"line 1: .*sharpness"):
         read_manifest(tmp_path)
 
-    (tmp_path / MANIFEST).write_text(make_row(0).to_json()[:50], encoding="utf-8")
+    (tmp_path / MANIFEST).write_text(to_line(make_row(0))[:50], encoding="utf-8")
     with pytest.raises(CropsError, match="line 1: "):
         read_manifest(tmp_path)
 

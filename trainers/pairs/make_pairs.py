@@ -16,6 +16,7 @@ from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.config.settings import as_plain
 from facemask_video.core.errors import CropsError
 from facemask_video.core.files import sha256_file
+from facemask_video.core.json_lines import to_line, write_rows
 from trainers.pairs.config import PairsConfig
 from trainers.pairs.faces import UNREADABLE, find_sources
 from trainers.pairs.folders import face_paths
@@ -25,7 +26,6 @@ from trainers.pairs.manifest import (
     claim,
     done_rows,
     write_list,
-    write_manifest,
 )
 from trainers.pairs.worker import Task, Worker, make_in_process, start_process
 
@@ -87,7 +87,7 @@ def make_pairs(
         tasks = [Task(source, paths[source.name]) for source in sources if source.name not in done]
         # In the order of the faces, without what an interruption has left half done.
         order = [source.name for source in sources]
-        write_manifest(out, _in_order(done, order))
+        write_rows(out / MANIFEST, _in_order(done, order))
         n_before = len(sources) - len(tasks)
         with (out / MANIFEST).open("a", encoding="utf-8", newline="\n") as manifest:
             for number, (task, made) in enumerate(_made(tasks, worker, config, out), start=1):
@@ -95,12 +95,12 @@ def make_pairs(
                     skipped.append((task.source.name, made))
                 else:
                     done[task.source.name] = made
-                    manifest.writelines(row.to_json() + "\n" for row in made)
+                    manifest.writelines(map(to_line, made))
                     manifest.flush()
                 if on_progress is not None:
                     on_progress(n_before + number, len(sources))
         rows = _in_order(done, order)
-        write_manifest(out, rows)
+        write_rows(out / MANIFEST, rows)
         write_list(out, rows)
     if not rows:
         reasons = ", ".join(sorted({reason for _, reason in skipped}))

@@ -2,13 +2,14 @@
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from facemask_video.core.errors import CropsError
 from facemask_video.core.files import atomic_write
+from facemask_video.core.json_lines import read_rows
 
 MANIFEST, OPTIONS, LIST = "manifest.jsonl", "pairs.json", "pairs.csv"
 
@@ -53,10 +54,15 @@ class PairRow:
         """The three pictures."""
         return self.bare, self.masked, self.outline
 
-    def to_json(self) -> str:
-        """Return the row as one line."""
-        # As ASCII: a file's name may hold bytes that are no UTF-8.
-        return json.dumps(asdict(self))
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> "PairRow":
+        """Read what a line of the manifest holds.
+
+        Raises:
+            ValueError, TypeError, KeyError: A key is missing, unknown, or of a wrong type.
+        """
+        landmarks = tuple((float(x), float(y)) for x, y in plain["landmarks"])
+        return cls(**{**plain, "landmarks": landmarks})
 
 
 def read_pair_rows(path: Path, *, finished: bool = True) -> list[PairRow]:
@@ -69,24 +75,14 @@ def read_pair_rows(path: Path, *, finished: bool = True) -> list[PairRow]:
     Raises:
         CropsError: It cannot be read, or a line is damaged.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    except (OSError, UnicodeDecodeError) as exc:
-        raise CropsError(f"{path}: cannot be read ({exc}).") from exc
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            values = json.loads(line)
-            values["landmarks"] = tuple((float(x), float(y)) for x, y in values["landmarks"])
-            rows.append(PairRow(**values))
-        except (ValueError, TypeError, KeyError) as exc:
-            if number == len(lines) and not finished:
-                break
-            raise CropsError(
-                f"{path}: line {number} is damaged ({exc}); take it out, and its pair is made "
-                "again."
-            ) from exc
-    return rows
+    if not path.exists():
+        return []
+    return read_rows(
+        path,
+        PairRow.from_plain,
+        remedy="take the line out, and its pair is made again",
+        may_be_torn=not finished,
+    )
 
 
 def done_rows(out: Path, per_image: int) -> dict[str, list[PairRow]]:
@@ -100,11 +96,6 @@ def done_rows(out: Path, per_image: int) -> dict[str, list[PairRow]]:
         if len(rows) == per_image
         and all((out / file).is_file() for row in rows for file in row.files)
     }
-
-
-def write_manifest(out: Path, rows: Sequence[PairRow]) -> None:
-    """Write the manifest; it is there whole or not at all."""
-    _write(out / MANIFEST, (row.to_json() + "\n" for row in rows))
 
 
 def write_list(out: Path, rows: Sequence[PairRow]) -> None:
@@ -138,9 +129,5 @@ def claim(out: Path, options: dict[str, Any]) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise CropsError(f"{out}: is not empty and no set of pairs; take another folder.")
     out.mkdir(parents=True, exist_ok=True)
-    _write(path, [json.dumps(options, indent=1) + "\n"])
-
-
-def _write(path: Path, lines: Iterable[str]) -> None:
-    with atomic_write(path) as part, part.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(lines)
+    with atomic_write(path) as part:
+        part.write_text(json.dumps(options, indent=1) + "\n", encoding="utf-8")
