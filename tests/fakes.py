@@ -101,7 +101,7 @@ class InvertTranslator:
 
 
 @dataclass
-class ScriptedGate:
+class ScriptedClassifier:
     """Gives the scores it was told, in the order it is asked, and then the last one for ever.
 
     Attributes:
@@ -124,13 +124,13 @@ class ScriptedGate:
 def fake_networks(
     detector: ScriptedDetector,
     translator: InvertTranslator | None = None,
-    gate: ScriptedGate | None = None,
+    classifier: ScriptedClassifier | None = None,
 ) -> Networks:
     """Put fakes where a conversion expects its networks."""
     return Networks(
         finder=Finder(detector, detector.frame_width_px),
         translator=translator or InvertTranslator(),
-        gate=gate,
+        classifier=classifier,
         weights={"path": "fake", "sha256": "0" * 64},
         device={"device": "cpu", "precision": "fp32"},
     )

@@ -22,11 +22,11 @@ FORMAT = "facemask-gate/1"
 CROP_SIZE_PX = 128
 """Side of the crops it is shown, whatever a generator works on, so that verdicts are the same."""
 
-SEEN_SIZE_PX = 64
+INPUT_SIZE_PX = 64
 """Crops are reduced to this side first: what tells a mask is coarse."""
 
 
-class MaskClassifier(nn.Module):
+class MaskClassifierNetwork(nn.Module):
     """Logit that a crop shows a masked face: (n, 3, S, S) in [-1, 1] to (n,)."""
 
     def __init__(self, width: int = 24) -> None:
@@ -40,15 +40,15 @@ class MaskClassifier(nn.Module):
                 nn.ReLU(inplace=True),
             ]
         self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(widths[-1] * (SEEN_SIZE_PX // 16) ** 2, 1)
+        self.head = nn.Linear(widths[-1] * (INPUT_SIZE_PX // 16) ** 2, 1)
         self.width = width
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits, shape (n,)."""
-        if image.shape[-1] != SEEN_SIZE_PX:
+        if image.shape[-1] != INPUT_SIZE_PX:
             image = functional.interpolate(
                 image,
-                size=(SEEN_SIZE_PX, SEEN_SIZE_PX),
+                size=(INPUT_SIZE_PX, INPUT_SIZE_PX),
                 mode="bilinear",
                 antialias=True,
                 align_corners=False,
@@ -57,18 +57,18 @@ class MaskClassifier(nn.Module):
         return self.head(features)[:, 0]  # type: ignore[no-any-return]
 
 
-class Gate:
+class MaskClassifier:
     """A trained classifier on a device."""
 
     crop_size_px = CROP_SIZE_PX
 
-    def __init__(self, network: MaskClassifier, *, device: torch.device) -> None:
+    def __init__(self, network: MaskClassifierNetwork, *, device: torch.device) -> None:
         """Take a trained network."""
         self._network = network.to(device).eval().requires_grad_(False)
         self._device = device
 
     @classmethod
-    def load(cls, path: Path, *, device: torch.device) -> "Gate":
+    def load(cls, path: Path, *, device: torch.device) -> "MaskClassifier":
         """Read a classifier.
 
         Raises:
@@ -77,7 +77,7 @@ class Gate:
         file = read_network_file(path, if_missing="use --gate off")
         file.require("format", FORMAT, "train it again with facemask-train gate")
         file.require("alignment_id", ALIGNMENT_ID, "train it again with this version")
-        network = MaskClassifier(file.parse_card(lambda card: int(card["width"])))
+        network = MaskClassifierNetwork(file.parse_card(lambda card: int(card["width"])))
         file.load_into(network)
         return cls(network, device=device)
 
@@ -90,12 +90,12 @@ class Gate:
         return [float(p) for p in torch.sigmoid(logits)]
 
 
-def default_gate() -> Path:
+def default_mask_classifier() -> Path:
     """Return the shipped classifier's path."""
     return Path(str(resources.files("facemask_video") / "weights" / "gate.safetensors"))
 
 
-def save_gate(path: Path, network: MaskClassifier, *, images_seen: int) -> None:
+def save_mask_classifier(path: Path, network: MaskClassifierNetwork, *, images_seen: int) -> None:
     """Write a classifier in half precision."""
     card = {
         "format": FORMAT,

@@ -1,4 +1,4 @@
-"""The gate: which persons a conversion works on.
+"""Which persons a conversion works on, by the mask classifier.
 
 ``unmask`` has nothing to do on a bare face, nor ``mask`` on a masked one; toss-ups are worked on. A
 classifier votes over a person's first frames, and what it decides holds for the whole track, so
@@ -23,25 +23,25 @@ TOSS_UP = 0.6
 """A face whose domain is less sure than this is worked on by either direction: a generator leaves
 alone what has nothing for it to do, and a face that was left out shows."""
 
-WATCH_EVERY = 3
-LASTING = 8
+RESCORE_EVERY = 3
+STEADY_SCORES = 8
 CERTAIN = 0.9
-"""Of a judged track each third sight is scored. Eight in a row that say the other thing, each this
-surely, are a change and no hand before the mouth: 24 frames. They settle a toss-up either way."""
+"""Of a classified track each third observation is scored. Eight in a row that say the other thing,
+each this surely, are a change and no hand before the mouth: 24 frames. They settle toss-ups."""
 
 
 def is_worked_on(domain: str, score: float | None, *, wanted: str | None) -> bool:
     """Decide whether a face is translated.
 
     Args:
-        domain: What it was judged to be.
+        domain: What it was classified as.
         score: How surely, in [0.5, 1]; None is certain.
         wanted: Domain that is worked on; None works on both.
     """
     return wanted in (None, domain) or _is_toss_up(score)
 
 
-class FaceGate(Protocol):
+class FaceClassifier(Protocol):
     """What the classifier is to the pipeline."""
 
     @property
@@ -66,50 +66,49 @@ class _Person:
     in_a_row: int = 0
 
     def is_due(self) -> bool:
-        """Take the next sight; return whether it is to be scored."""
+        """Count an observation; return whether it is to be scored."""
         if self.verdict is None:
             return True
-        self.since_scored = (self.since_scored + 1) % WATCH_EVERY
+        self.since_scored = (self.since_scored + 1) % RESCORE_EVERY
         return self.since_scored == 0
 
     def has_changed(self, masked_score: float) -> bool:
-        """Take the score of a judged track's sight; return whether to judge the person anew."""
+        """Count a score of a classified track; return whether it calls for a new verdict."""
         assert self.verdict is not None
-        domain, score = _told(masked_score)
+        domain, score = _likelier_domain(masked_score)
         is_known = domain == self.verdict.domain and not _is_toss_up(self.verdict.score)
         if score < CERTAIN or is_known:
             self.in_a_row = 0
         else:
             self.in_a_row = self.in_a_row + 1 if domain == self.towards else 1
         self.towards = domain
-        return self.in_a_row == LASTING
+        return self.in_a_row == STEADY_SCORES
 
-    def judge(self, verdict: Verdict) -> None:
-        """Take a verdict; where it leads to something else, the person goes on as another part."""
+    def set_verdict(self, verdict: Verdict) -> None:
+        """Decide; where that leads to something else, the person goes on as another part."""
         was, self.verdict, self.in_a_row = self.verdict, verdict, 0
         if was is not None and _action(was) != _action(verdict):
             self.part += 1
 
 
-class GateFaces:
+class ClassifyFaces:
     """Decide for each track whether its face is translated; holds ``look_ahead`` frames.
 
-    A track is judged when its first frame leaves, by the mean score over all its frames held then.
-    Where it changes for good it goes on as the next part (see `TrackId`), from the earliest
-    frame held then: so a change is acted upon half of `LASTING` late. A face that has a verdict
-    keeps it and casts no vote.
+    A track is classified when its first frame leaves, by the mean score over all its frames held
+    then. Where it changes for good it goes on as the next part (see `TrackId`), from the earliest
+    frame held then: so a change is acted upon half of `STEADY_SCORES` late. A face that has a
+    verdict keeps it and casts no vote.
 
     Args:
-        gate: The classifier.
+        classifier: Tells masked faces from bare ones.
         direction: Of the translation; None leaves open what is translated.
         look_ahead: Frames held back for the vote.
     """
 
     def __init__(
-        self, gate: FaceGate, *, direction: Direction | None, look_ahead: int = 12
+        self, classifier: FaceClassifier, *, direction: Direction | None, look_ahead: int = 12
     ) -> None:
-        """See the class."""
-        self._gate = gate
+        self._classifier = classifier
         self._wanted = None if direction is None else SOURCE_DOMAIN[direction]
         self._look_ahead = look_ahead
 
@@ -121,9 +120,9 @@ class GateFaces:
             self._score(item, persons)
             held.append(item)
             if len(held) > self._look_ahead:
-                yield self._judge(held.popleft(), persons)
+                yield self._with_verdicts(held.popleft(), persons)
         while held:
-            yield self._judge(held.popleft(), persons)
+            yield self._with_verdicts(held.popleft(), persons)
 
     def _score(self, item: CroppedFrame, persons: dict[TrackId, _Person]) -> None:
         due = []
@@ -132,43 +131,45 @@ class GateFaces:
                 person = persons.setdefault(crop.face.track_id, _Person())
                 if person.is_due():
                     due.append((person, crop))
-        scores = self._gate.masked_scores([self._shown(item.frame, crop) for _, crop in due])
+        scores = self._classifier.masked_scores([self._shown(item.frame, crop) for _, crop in due])
         for (person, _), score in zip(due, scores, strict=True):
             if person.verdict is None:
                 person.votes.append(score)
             elif person.has_changed(score):
-                person.judge(self._decide(score))
+                person.set_verdict(self._decide(score))
 
     def _shown(self, frame: Frame, crop: Crop) -> ImageU8:
         """Return the crop at the classifier's own size, whatever a generator works on."""
-        if crop.size_px == self._gate.crop_size_px:
+        if crop.size_px == self._classifier.crop_size_px:
             return crop.image
-        return cut_crop(frame, crop.face, self._gate.crop_size_px).image
+        return cut_crop(frame, crop.face, self._classifier.crop_size_px).image
 
-    def _judge(self, item: CroppedFrame, persons: dict[TrackId, _Person]) -> CroppedFrame:
-        return CroppedFrame(item.frame, tuple(self._judged(crop, persons) for crop in item.crops))
+    def _with_verdicts(self, item: CroppedFrame, persons: dict[TrackId, _Person]) -> CroppedFrame:
+        return CroppedFrame(
+            item.frame, tuple(self._with_verdict(crop, persons) for crop in item.crops)
+        )
 
-    def _judged(self, crop: Crop, persons: dict[TrackId, _Person]) -> Crop:
+    def _with_verdict(self, crop: Crop, persons: dict[TrackId, _Person]) -> Crop:
         face = crop.face
         if face.verdict is not None:
             return crop
         person = persons[face.track_id]
         if person.verdict is None:
-            person.judge(self._decide(sum(person.votes) / len(person.votes)))
+            person.set_verdict(self._decide(sum(person.votes) / len(person.votes)))
             person.votes.clear()
             assert person.verdict is not None
         track_id = TrackId(face.track_id.person, face.track_id.part + person.part)
         return replace(crop, face=replace(face, track_id=track_id, verdict=person.verdict))
 
     def _decide(self, masked_score: float) -> Verdict:
-        domain, score = _told(masked_score)
+        domain, score = _likelier_domain(masked_score)
         translate = None
         if self._wanted is not None:
             translate = is_worked_on(domain, score, wanted=self._wanted)
         return Verdict(domain, score, translate)
 
 
-def _told(masked_score: float) -> tuple[str, float]:
+def _likelier_domain(masked_score: float) -> tuple[str, float]:
     """Return the likelier domain, and how surely it is that."""
     return ("masked", masked_score) if masked_score > 0.5 else ("bare", 1 - masked_score)
 

@@ -31,7 +31,7 @@ def overlay(
         faces: The frame's faces.
         width_px: Frame width.
         height_px: Frame height.
-        notes: A word more for each face, such as what the gate says.
+        notes: A word more for each face, such as its verdict.
     """
     patches = []
     for index, face in enumerate(faces):

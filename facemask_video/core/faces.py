@@ -75,7 +75,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate decided for a person, once for the whole track.
+    """What the mask classifier decided for a person, once for the whole track.
 
     Attributes:
         domain: ``masked`` or ``bare``; None where somebody else decided what to do.
@@ -99,7 +99,7 @@ class TrackedFace:
         landmarks: Smoothed landmarks in frame px.
         score: Score of the detection behind it, or of the nearest one.
         observed: False where no detection of this frame stands behind it.
-        verdict: The gate's, or that of a tracks sidecar; None where neither was asked.
+        verdict: The mask classifier's, or that of a tracks sidecar; None where neither was asked.
     """
 
     track_id: TrackId

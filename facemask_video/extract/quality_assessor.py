@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from facemask_video.align.template import EYE_DISTANCE
-from facemask_video.classify.mask_classifier import Gate, default_gate
+from facemask_video.classify.mask_classifier import MaskClassifier, default_mask_classifier
 from facemask_video.core import geometry
 from facemask_video.core.faces import Detection
 from facemask_video.core.geometry import Box, Points
@@ -69,7 +69,7 @@ class NetworkAssessor:
             min_face_px=max(12.0, _SMALLEST_OF_CROP * crop_size_px),
             stage_thresholds=(0.5, 0.5),
         )
-        self._gate = Gate.load(default_gate(), device=device)
+        self._classifier = MaskClassifier.load(default_mask_classifier(), device=device)
         self._segmenter = MaskSegmenter(device)
 
     def assess(self, candidates: Sequence[CropCandidate]) -> list[Assessment]:
@@ -82,7 +82,7 @@ class NetworkAssessor:
             for candidate in candidates
         ]
         seconds = self._second_scores(candidates, expected)
-        masked = self._gate.masked_scores(images)
+        masked = self._classifier.masked_scores(images)
         segmentations = self._segmenter.segment(images)
         return [
             Assessment(

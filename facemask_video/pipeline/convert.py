@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facemask_video import __version__, provenance
 from facemask_video.align.stage import AlignFaces
-from facemask_video.classify.stage import GateFaces
+from facemask_video.classify.stage import ClassifyFaces
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
@@ -39,7 +39,7 @@ STEPS = (
     "track",
     "idle",
     "align",
-    "gate",
+    "classify",
     "translate",
     "match_colours",
     "steady",
@@ -112,9 +112,9 @@ def convert(
         tracked = follow_faces(reader, config, steps, by=by, partial=partial)
         followed = steps.step("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
         cropped = steps.step("align", align(followed))
-        if networks.gate is not None:
-            gate = GateFaces(networks.gate, direction=config.direction)
-            cropped = steps.step("gate", gate(cropped))
+        if networks.classifier is not None:
+            classify = ClassifyFaces(networks.classifier, direction=config.direction)
+            cropped = steps.step("classify", classify(cropped))
         translated = steps.step("translate", translate(cropped))
         matched = steps.step("match_colours", match(translated))
         steadied = steps.step("steady", steady(matched))

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from facemask_video.classify.mask_classifier import Gate, default_gate
-from facemask_video.classify.stage import FaceGate
+from facemask_video.classify.mask_classifier import MaskClassifier, default_mask_classifier
+from facemask_video.classify.stage import FaceClassifier
 from facemask_video.config import DetectConfig, TranslationConfig
 from facemask_video.core.frame import VideoInfo
 from facemask_video.detect.build import build_detector
@@ -37,14 +37,14 @@ class Networks:
     Attributes:
         finder: Looks for faces; None loads one for each video, as it depends on the video's size.
         translator: The generator.
-        gate: Tells masked faces from bare ones; None where every face is translated.
+        classifier: Tells masked faces from bare ones; None where every face is translated.
         weights: Its file and card, as plain data; ``sha256`` is one of the keys.
         device: Where they run, as plain data.
     """
 
     finder: Finder | None
     translator: CropTranslator
-    gate: FaceGate | None
+    classifier: FaceClassifier | None
     weights: dict[str, Any]
     device: dict[str, str]
 
@@ -74,8 +74,8 @@ def load_networks(config: TranslationConfig) -> Networks:
     )
     weights = {"path": str(path), **dataclasses.asdict(translator.card)}
     described = {"device": str(device), "precision": precision}
-    gate = load_gate(config.translate.gate, device)
-    return Networks(None, translator, gate, weights, described)
+    classifier = load_mask_classifier(config.translate.gate, device)
+    return Networks(None, translator, classifier, weights, described)
 
 
 def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> Finder:
@@ -93,10 +93,12 @@ def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> 
     return Finder(detector, size_px)
 
 
-def load_gate(choice: str, device: torch.device) -> FaceGate | None:
-    """Load the gate where ``auto`` asks for it.
+def load_mask_classifier(choice: str, device: torch.device) -> FaceClassifier | None:
+    """Load the mask classifier where ``auto`` asks for it.
 
     Raises:
         WeightsError: Its weights are missing, damaged or made for something else.
     """
-    return Gate.load(default_gate(), device=device) if choice == "auto" else None
+    return (
+        MaskClassifier.load(default_mask_classifier(), device=device) if choice == "auto" else None
+    )

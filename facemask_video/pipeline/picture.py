@@ -3,7 +3,7 @@
 import numpy as np
 
 from facemask_video.align.stage import AlignFaces
-from facemask_video.classify.stage import GateFaces
+from facemask_video.classify.stage import ClassifyFaces
 from facemask_video.composite.stage import BlendFaces, MatchColours
 from facemask_video.config import ImageConfig
 from facemask_video.core.array_frame import ArrayFrame
@@ -58,8 +58,8 @@ def translate_picture(image: ImageU8, config: ImageConfig, networks: Networks) -
     )
     frame = TrackedFrame(ArrayFrame(image), tuple(faces))
     cropped = AlignFaces(crop_size_px=networks.translator.crop_size_px)([frame])
-    if networks.gate is not None:
-        cropped = GateFaces(networks.gate, direction=config.direction)(cropped)
+    if networks.classifier is not None:
+        cropped = ClassifyFaces(networks.classifier, direction=config.direction)(cropped)
     translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
     matched = MatchColours(mode=config.composite.color)(translate(cropped))
     (blended,) = BlendFaces(coverage=config.composite.coverage)(matched)

@@ -64,8 +64,8 @@ class ConversionReport:
         tracks: Different persons followed.
         frames_with_faces: Frames with at least one face.
         faces_changed: Faces whose pixels changed, counted once a frame.
-        tracks_refused: Persons left alone in some frame: by the gate, as bare or masked already, or
-            because a tracks sidecar says so.
+        tracks_refused: Persons left alone in some frame: by the mask classifier, or because a
+            tracks sidecar says so.
         corrupt_packets: Packets of the source that could not be decoded.
         seconds: Wall time in all, and of each stage without the stages before it. Stages overlap.
         peak_rss_mb: Largest memory the process held, where the system tells.

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from facemask_video.align.stage import AlignFaces
-from facemask_video.classify.stage import FaceGate, GateFaces
+from facemask_video.classify.stage import ClassifyFaces, FaceClassifier
 from facemask_video.config import TracksConfig
 from facemask_video.core.faces import CroppedFrame, TrackedFrame
-from facemask_video.pipeline.load import Finder, load_finder, load_gate
+from facemask_video.pipeline.load import Finder, load_finder, load_mask_classifier
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.report import OnProgress, Tally, TrackingReport
 from facemask_video.pipeline.timing import Steps
@@ -26,7 +26,7 @@ def track_video(
     *,
     on_progress: OnProgress | None = None,
     finder: Finder | None = None,
-    gate: FaceGate | None = None,
+    classifier: FaceClassifier | None = None,
 ) -> TrackingReport:
     """Find and follow the faces of a video and write where they are.
 
@@ -36,7 +36,7 @@ def track_video(
         config: Everything else.
         on_progress: Called after each frame.
         finder: Used in place of the one that the configuration asks for.
-        gate: Likewise.
+        classifier: Likewise.
 
     Raises:
         FacemaskVideoError: It cannot be done; no file is left behind.
@@ -52,14 +52,15 @@ def track_video(
             check_outputs([target], inputs=[source], overwrite=config.output.overwrite)
             device = pick_device(config.networks.device)
             finder = finder or load_finder(config.detect, reader.info, device)
-            gate = gate or load_gate(config.networks.gate, device)
+            classifier = classifier or load_mask_classifier(config.networks.gate, device)
             sidecar = steps.enter_context(create_tracks(target, reader))
 
         tracked = follow_faces(reader, config, steps, by=finder)
-        if gate is not None:
-            cropped = steps.step("align", AlignFaces(crop_size_px=gate.crop_size_px)(tracked))
-            judged = steps.step("gate", GateFaces(gate, direction=None)(cropped))
-            tracked = _faces_of(judged)
+        if classifier is not None:
+            cropped = steps.step("align", AlignFaces(crop_size_px=classifier.crop_size_px)(tracked))
+            classify = ClassifyFaces(classifier, direction=None)
+            classified = steps.step("classify", classify(cropped))
+            tracked = _faces_of(classified)
 
         frames_total = expected_frames(reader.info, video)
         for item in tracked:

@@ -21,12 +21,12 @@ from facemask_video.track import (
 from facemask_video.video import VideoReader
 
 
-class JudgedTracks(Sidecar):
+class TracksWithVerdicts(Sidecar):
     """A sidecar whose faces carry what it says about translating them.
 
     ``translated`` decides, unless the file says that it was decided for the other direction; where
     it is missing, ``domain`` does, unless its ``domain_score`` calls it a toss-up, which is worked
-    on. A face with neither has no verdict, and the gate gives it one.
+    on. A face with neither has no verdict, and the mask classifier gives it one.
 
     Attributes:
         start_s, end_s: Range of the video that the tracks cover.
@@ -52,7 +52,7 @@ class JudgedTracks(Sidecar):
     def __iter__(self) -> Iterator[SidecarFrame]:
         """Yield the frames in the file's order; see `Sidecar`."""
         for line in super().__iter__():
-            yield replace(line, faces=tuple(self._judged(entry) for entry in line.faces))
+            yield replace(line, faces=tuple(self._with_verdict(entry) for entry in line.faces))
 
     def covers(self, start_s: float | None, end_s: float | None) -> bool:
         """Return whether there is a line for each frame of a range."""
@@ -63,7 +63,7 @@ class JudgedTracks(Sidecar):
         """Return whether the lines are those of a range and no more."""
         return (self.start_s, self.end_s) == (start_s or 0.0, end_s)
 
-    def _judged(self, entry: SidecarFace) -> SidecarFace:
+    def _with_verdict(self, entry: SidecarFace) -> SidecarFace:
         translate = entry.translated if self._obeyed else None
         if translate is None and entry.domain is not None:
             translate = is_worked_on(entry.domain, entry.domain_score, wanted=self._wanted)
@@ -84,7 +84,7 @@ class JudgedTracks(Sidecar):
             ) from None
 
 
-def open_tracks(reader: VideoReader, config: ConvertConfig) -> JudgedTracks | None:
+def open_tracks(reader: VideoReader, config: ConvertConfig) -> TracksWithVerdicts | None:
     """Open the tracks to render from, if any, and read them through once to find faults early.
 
     Raises:
@@ -93,7 +93,7 @@ def open_tracks(reader: VideoReader, config: ConvertConfig) -> JudgedTracks | No
     if config.replay.tracks is None:
         return None
     wanted = None if config.translate.gate == "off" else SOURCE_DOMAIN[config.direction]
-    tracks = JudgedTracks(config.replay.tracks, direction=config.direction, wanted=wanted)
+    tracks = TracksWithVerdicts(config.replay.tracks, direction=config.direction, wanted=wanted)
     check_source(tracks, reader.path)
     if not tracks.covers(reader.start_s, reader.end_s):
         end = "" if tracks.end_s is None else f" --end {tracks.end_s:g}"

@@ -2,16 +2,18 @@ import numpy as np
 import pytest
 import torch
 
-from facemask_video.classify.mask_classifier import Gate, default_gate
+from facemask_video.classify.mask_classifier import MaskClassifier, default_mask_classifier
 from tests.trainers.tiny import drawn_crops
 
 
 @pytest.mark.needs_cuda
-def test_a_gpu_judges_as_a_processor_does() -> None:
+def test_a_gpu_scores_as_a_processor_does() -> None:
     images = list(drawn_crops(6, size_px=128).images)
 
     here, there = (
-        Gate.load(default_gate(), device=torch.device(name)).masked_scores(images)
+        MaskClassifier.load(default_mask_classifier(), device=torch.device(name)).masked_scores(
+            images
+        )
         for name in ("cpu", "cuda")
     )
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from facemask_video.align.crop import cut_crop
-from facemask_video.classify.stage import GateFaces
+from facemask_video.classify.stage import ClassifyFaces
 from facemask_video.composite.stage import BlendFaces
 from facemask_video.core.direction import Direction
 from facemask_video.core.faces import (
@@ -18,18 +18,18 @@ from facemask_video.translate.stage import TranslateFaces
 from tests.fakes import (
     ArrayFrame,
     InvertTranslator,
-    ScriptedGate,
+    ScriptedClassifier,
     fake_frames,
     tracked_at,
 )
 from tests.stages import CROP_PX, StageContract, cropped
 
 
-class TestGateFaces(StageContract):
+class TestClassifyFaces(StageContract):
     held_frames = 4
 
     def make_stage(self) -> Stage[Any, Any]:
-        return GateFaces(ScriptedGate([0.9]), direction=Direction.UNMASK, look_ahead=4)
+        return ClassifyFaces(ScriptedClassifier([0.9]), direction=Direction.UNMASK, look_ahead=4)
 
     def make_item(self, frame: ArrayFrame) -> CroppedFrame:
         return cropped(frame, n_faces=(0, 1, 3)[frame.index % 3])
@@ -52,7 +52,7 @@ class TestGateFaces(StageContract):
     ) -> None:
         items = [cropped(frame) for frame in fake_frames(3)]
 
-        out = list(GateFaces(ScriptedGate([score]), direction=direction)(items))
+        out = list(ClassifyFaces(ScriptedClassifier([score]), direction=direction)(items))
 
         verdicts = [crop.face.verdict for item in out for crop in item.crops]
         assert [verdict.translate for verdict in verdicts if verdict] == [translate] * 3
@@ -62,8 +62,10 @@ class TestGateFaces(StageContract):
         scores = [0.2, 0.9, 0.9, 0.9, 0.9] + [0.0] * 7 + [0.9]
         items = [cropped(frame) for frame in fake_frames(60)]
 
-        gate = GateFaces(ScriptedGate(scores), direction=Direction.UNMASK, look_ahead=4)
-        faces = [crop.face for item in gate(items) for crop in item.crops]
+        classify = ClassifyFaces(
+            ScriptedClassifier(scores), direction=Direction.UNMASK, look_ahead=4
+        )
+        faces = [crop.face for item in classify(items) for crop in item.crops]
 
         assert {face.verdict.domain for face in faces if face.verdict} == {"masked"}
         assert {face.track_id for face in faces} == {TrackId(0)}
@@ -71,15 +73,15 @@ class TestGateFaces(StageContract):
     def test_who_puts_a_mask_on_and_keeps_it_goes_on_under_another_number(self) -> None:
         scores = [0.1] * 10 + [0.95] * 10
         items = [cropped(frame) for frame in fake_frames(80)]
-        gate = ScriptedGate(scores)
+        classifier = ScriptedClassifier(scores)
 
-        out = list(GateFaces(gate, direction=Direction.UNMASK, look_ahead=4)(items))
+        out = list(ClassifyFaces(classifier, direction=Direction.UNMASK, look_ahead=4)(items))
 
         said = _said(out)
         # Five frames vote, then each third is scored: the eighth masked one is frame 43, and the
         # four frames before it are still held.
         assert said == [(0, 0, "bare", False)] * 39 + [(0, 1, "masked", True)] * 41
-        assert gate.asked == 5 + 75 // 3
+        assert classifier.asked == 5 + 75 // 3
 
     @pytest.mark.parametrize(
         ("vote", "then", "verdicts"),
@@ -94,9 +96,9 @@ class TestGateFaces(StageContract):
         self, vote: float, then: float, verdicts: list[tuple[int, int, str, bool]]
     ) -> None:
         items = [cropped(frame) for frame in fake_frames(80)]
-        gate = ScriptedGate([vote] * 5 + [then])
+        classifier = ScriptedClassifier([vote] * 5 + [then])
 
-        out = list(GateFaces(gate, direction=Direction.UNMASK, look_ahead=4)(items))
+        out = list(ClassifyFaces(classifier, direction=Direction.UNMASK, look_ahead=4)(items))
 
         said = _said(out)
         n_before = said.index(verdicts[1])
@@ -106,9 +108,9 @@ class TestGateFaces(StageContract):
     def test_a_refused_face_reaches_no_generator_and_changes_no_pixel(self) -> None:
         translator = InvertTranslator(CROP_PX)
         items = [cropped(frame) for frame in fake_frames(2)]
-        gated = GateFaces(ScriptedGate([0.1]), direction=Direction.UNMASK)(items)
+        classified = ClassifyFaces(ScriptedClassifier([0.1]), direction=Direction.UNMASK)(items)
 
-        out = list(BlendFaces(coverage=0.9)(TranslateFaces(translator, batch_size=4)(gated)))
+        out = list(BlendFaces(coverage=0.9)(TranslateFaces(translator, batch_size=4)(classified)))
 
         assert translator.batch_sizes == []
         assert all(result.frame is result.source for result in out)
@@ -152,7 +154,7 @@ def test_the_classifier_sees_the_same_crops_whatever_a_generator_works_on(
     face = tracked_at(80, 60, 40)
     crops = [CroppedFrame(f, (cut_crop(f, face, generator_size_px),)) for f in frames]
 
-    out = list(GateFaces(classifier, direction=None)(crops))
+    out = list(ClassifyFaces(classifier, direction=None)(crops))
 
     assert [item.crops[0].size_px for item in out] == [generator_size_px] * 3
     for frame, shown in zip(frames, classifier.shown, strict=True):

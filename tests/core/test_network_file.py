@@ -6,7 +6,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from facemask_video.classify.mask_classifier import Gate, MaskClassifier, save_gate
+from facemask_video.classify.mask_classifier import (
+    MaskClassifier,
+    MaskClassifierNetwork,
+    save_mask_classifier,
+)
 from facemask_video.core.errors import WeightsError
 from facemask_video.core.network_file import read_network_file, write_network_file
 from facemask_video.detect.landmarks import LandmarkNetwork, load_landmarks, save_landmarks
@@ -15,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 def _write_classifier(path: Path) -> None:
-    save_gate(path, MaskClassifier(4), images_seen=0)
+    save_mask_classifier(path, MaskClassifierNetwork(4), images_seen=0)
 
 
 def _write_landmarks(path: Path) -> None:
@@ -25,7 +29,7 @@ def _write_landmarks(path: Path) -> None:
 KINDS = pytest.mark.parametrize(
     ("write", "load"),
     [
-        (_write_classifier, lambda path: Gate.load(path, device=CPU)),
+        (_write_classifier, lambda path: MaskClassifier.load(path, device=CPU)),
         (_write_landmarks, lambda path: load_landmarks(path, device=CPU)),
     ],
     ids=["classifier", "landmarks"],

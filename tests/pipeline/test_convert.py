@@ -27,8 +27,8 @@ from facemask_video.track.sidecar import Sidecar
 from facemask_video.video import NativeFrame, VideoReader, probe
 from tests.fakes import (
     InvertTranslator,
+    ScriptedClassifier,
     ScriptedDetector,
-    ScriptedGate,
     detection_at,
     fake_networks,
 )
@@ -95,8 +95,8 @@ def test_a_report_counts_frames_faces_and_seconds(source: Path, tmp_path: Path) 
     plain = json.loads(path.read_text("utf-8"))
     assert plain["faces"] == plain["frames"] == plain["frames_with_faces"] > 10
     assert plain["tracks"] == 1
-    # The fakes bring no gate.
-    assert set(plain["seconds"]) == {"total", *STEPS} - {"gate", "draw"}
+    # The fakes bring no classifier.
+    assert set(plain["seconds"]) == {"total", *STEPS} - {"classify", "draw"}
     assert plain["input"]["path"] == str(source)
     assert plain["output"]["bytes"] == (tmp_path / "out.mkv").stat().st_size
     assert plain["options"]["video"]["encoder"] == "ffv1"
@@ -143,7 +143,7 @@ def test_a_clip_without_faces_is_copied_through(source: Path, tmp_path: Path) ->
         np.testing.assert_array_equal(first.read_region(_WHOLE), second.read_region(_WHOLE))
 
 
-def test_a_person_whom_the_gate_refuses_is_left_alone_and_said_to_be(
+def test_a_person_whom_the_classifier_refuses_is_left_alone_and_said_to_be(
     source: Path, tmp_path: Path
 ) -> None:
     out, tracks = tmp_path / "out.mkv", tmp_path / "tracks.jsonl"
@@ -152,7 +152,10 @@ def test_a_person_whom_the_gate_refuses_is_left_alone_and_said_to_be(
     )
 
     report = convert(
-        source, out, config, networks=fake_networks(_detector(), gate=ScriptedGate([0.1]))
+        source,
+        out,
+        config,
+        networks=fake_networks(_detector(), classifier=ScriptedClassifier([0.1])),
     )
 
     assert "1 track left alone as bare already" in report.closing_line()

@@ -33,7 +33,7 @@ from facemask_video.pipeline.track import track_video
 from facemask_video.track import Sidecar
 from facemask_video.verify import verify
 from facemask_video.video import NativeFrame, VideoReader, probe
-from tests.fakes import ScriptedDetector, ScriptedGate, detection_at, fake_networks
+from tests.fakes import ScriptedClassifier, ScriptedDetector, detection_at, fake_networks
 
 _SAMPLE = Path(__file__).parents[2] / "samples" / "astronaut_vfr.mp4"
 _WHOLE = Box(0, 0, 640, 360)
@@ -54,14 +54,14 @@ class _Blind:
         raise AssertionError("looked for faces")
 
 
-def _networks(gate: ScriptedGate | None = None) -> Networks:
+def _networks(classifier: ScriptedClassifier | None = None) -> Networks:
     """Return fakes that see a large face on the left and a small one on the right."""
     faces = [detection_at(200, 180, 120), detection_at(460, 180, 60)]
-    return fake_networks(ScriptedDetector(faces, frame_width_px=640), gate=gate)
+    return fake_networks(ScriptedDetector(faces, frame_width_px=640), classifier=classifier)
 
 
-def _replaying(gate: ScriptedGate | None = None) -> Networks:
-    return dataclasses.replace(_networks(gate), finder=Finder(_Blind(), 640))
+def _replaying(classifier: ScriptedClassifier | None = None) -> Networks:
+    return dataclasses.replace(_networks(classifier), finder=Finder(_Blind(), 640))
 
 
 def _config(**parts: object) -> ConvertConfig:
@@ -73,9 +73,11 @@ def _config(**parts: object) -> ConvertConfig:
     return dataclasses.replace(config, **parts)  # type: ignore[arg-type]
 
 
-def _track(source: Path, target: Path, gate: ScriptedGate | None = None) -> TrackingReport:
+def _track(
+    source: Path, target: Path, classifier: ScriptedClassifier | None = None
+) -> TrackingReport:
     config = TracksConfig(video=RangeConfig(end_s=_END_S))
-    return track_video(source, target, config, finder=_networks().finder, gate=gate)
+    return track_video(source, target, config, finder=_networks().finder, classifier=classifier)
 
 
 def _edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -133,17 +135,17 @@ def test_tracking_alone_writes_what_a_conversion_would(source: Path, tmp_path: P
     assert Sidecar(alone).source == Sidecar(beside).source
     assert (Sidecar(alone).direction, Sidecar(beside).direction) == (None, "mask")
     _edit(beside, lambda face: face.update(region=None))
-    # Nothing was decided about anybody, as no gate was asked.
+    # Nothing was decided about anybody, as no classifier was asked.
     assert alone.read_text("utf-8").splitlines()[1:] == beside.read_text("utf-8").splitlines()[1:]
     assert report.closing_line().startswith(
         f"{report.tally.frames} frames, {2 * report.tally.frames} faces (2 tracks, "
     )
 
 
-def test_the_gate_is_asked_for_domains_when_tracking(source: Path, tmp_path: Path) -> None:
+def test_the_classifier_is_asked_for_domains_when_tracking(source: Path, tmp_path: Path) -> None:
     tracks = tmp_path / "tracks.jsonl"
 
-    report = _track(source, tracks, ScriptedGate([0.9, 0.1] * 50))
+    report = _track(source, tracks, ScriptedClassifier([0.9, 0.1] * 50))
 
     said = {
         (entry.face.track_id.person, entry.domain, entry.translated)
@@ -176,10 +178,14 @@ def test_tracking_tells_of_every_frame_and_spares_existing_files(
 
 
 def _render(
-    source: Path, tracks: Path, out: Path, gate: ScriptedGate | None = None, **parts: object
+    source: Path,
+    tracks: Path,
+    out: Path,
+    classifier: ScriptedClassifier | None = None,
+    **parts: object,
 ) -> ConversionReport:
     config = _config(replay=ReplayConfig(tracks), **parts)
-    return convert(source, out, config, networks=_replaying(gate))
+    return convert(source, out, config, networks=_replaying(classifier))
 
 
 def test_a_conversion_from_tracks_looks_for_nothing_and_is_the_same(
@@ -214,32 +220,34 @@ def test_where_nothing_is_found_only_who_looked_says_what_was_too_small(
     assert ", no face found, so the pictures are the source's; " in rendered.closing_line()
 
 
-def test_edited_decisions_are_obeyed_whatever_the_gate_says(source: Path, tmp_path: Path) -> None:
+def test_edited_decisions_are_obeyed_whatever_the_classifier_says(
+    source: Path, tmp_path: Path
+) -> None:
     tracks, out = tmp_path / "t.jsonl", tmp_path / "out.mkv"
-    _track(source, tracks, ScriptedGate([0.9, 0.1] * 50))
+    _track(source, tracks, ScriptedClassifier([0.9, 0.1] * 50))
     # Masking works on bare faces: left to itself it would take the right one only.
-    _render(source, tracks, out, ScriptedGate([0.9]))
+    _render(source, tracks, out, ScriptedClassifier([0.9]))
     assert set(_changed(source, out)) == {(False, True)}
 
     _edit(tracks, lambda face: face.update(translated=face["track"] == 0))
     again = OutputConfig(overwrite=True)
-    report = _render(source, tracks, out, ScriptedGate([0.9]), output=again)
+    report = _render(source, tracks, out, ScriptedClassifier([0.9]), output=again)
 
     assert set(_changed(source, out)) == {(True, False)}
     assert "1 track left alone as the tracks file says" in report.closing_line()
 
 
-def test_a_face_without_a_decision_is_left_to_the_gate(source: Path, tmp_path: Path) -> None:
+def test_a_face_without_a_decision_is_left_to_the_classifier(source: Path, tmp_path: Path) -> None:
     tracks, out, written = (tmp_path / name for name in ("t.jsonl", "out.mkv", "w.jsonl"))
     _track(source, tracks)
     _edit(tracks, lambda face: face.update(translated=True) if face["track"] == 1 else None)
-    gate = ScriptedGate([0.9])
+    classifier = ScriptedClassifier([0.9])
 
-    report = _render(source, tracks, out, gate, output=OutputConfig(tracks_out=written))
+    report = _render(source, tracks, out, classifier, output=OutputConfig(tracks_out=written))
 
     assert set(_changed(source, out)) == {(False, True)}
     # The vote is cast by one person's frames.
-    assert gate.asked == min(report.frames, 13)
+    assert classifier.asked == min(report.frames, 13)
     said = {
         (entry.face.track_id.person, entry.domain, entry.translated)
         for line in Sidecar(written)
@@ -248,24 +256,24 @@ def test_a_face_without_a_decision_is_left_to_the_gate(source: Path, tmp_path: P
     assert said == {(0, "masked", False), (1, None, True)}
 
 
-@pytest.mark.parametrize("scores", [None, [0.1, 0.9] * 50], ids=["no gate", "gate"])
+@pytest.mark.parametrize("scores", [None, [0.1, 0.9] * 50], ids=["no classifier", "classifier"])
 def test_what_was_decided_for_one_direction_forces_nothing_in_the_other(
     source: Path, tmp_path: Path, scores: list[float] | None
 ) -> None:
     tracks, out = tmp_path / "t.jsonl", tmp_path / "out.mkv"
-    gate = None if scores is None else ScriptedGate(scores)
+    classifier = None if scores is None else ScriptedClassifier(scores)
     config = _config(output=OutputConfig(tracks_out=tracks))
-    convert(source, tmp_path / "masked.mkv", config, networks=_networks(gate))
+    convert(source, tmp_path / "masked.mkv", config, networks=_networks(classifier))
 
-    _render(source, tracks, out, ScriptedGate([0.1, 0.9] * 50), direction=Direction.UNMASK)
+    _render(source, tracks, out, ScriptedClassifier([0.1, 0.9] * 50), direction=Direction.UNMASK)
 
     # The right one is masked.
     assert set(_changed(source, out)) == {(False, True)}
 
 
-def test_without_the_gate_only_translated_counts(source: Path, tmp_path: Path) -> None:
+def test_without_the_classifier_only_translated_counts(source: Path, tmp_path: Path) -> None:
     tracks, out = tmp_path / "t.jsonl", tmp_path / "out.mkv"
-    _track(source, tracks, ScriptedGate([0.9, 0.1] * 50))
+    _track(source, tracks, ScriptedClassifier([0.9, 0.1] * 50))
 
     _render(source, tracks, out, translate=TranslateConfig(gate="off"))
 
@@ -338,7 +346,7 @@ def test_the_overlay_is_drawn_on_the_result_only_and_said_to_be(
     output = OutputConfig(debug_overlay=True, layout="side-by-side")
 
     report = convert(
-        source, out, _config(output=output), networks=_networks(ScriptedGate([0.9, 0.1] * 50))
+        source, out, _config(output=output), networks=_networks(ScriptedClassifier([0.9, 0.1] * 50))
     )
 
     assert any("debug overlay" in note for note in report.notes)
@@ -349,7 +357,7 @@ def test_the_overlay_is_drawn_on_the_result_only_and_said_to_be(
             np.testing.assert_array_equal(before.read_region(left), after.read_region(left))
             face = Box(640 + 130, 100, 640 + 270, 260)
             inner = Box(640 + 145, 125, 640 + 255, 235)
-            # The gate left the first face alone, so all that is new there are lines.
+            # The classifier left the first face alone, so all that is new there are lines.
             drawn = before.read_region(_shifted(face)) != after.read_region(face)
             assert drawn.any()
             kept = before.read_region(_shifted(inner)) == after.read_region(inner)
@@ -370,7 +378,7 @@ def test_verify_tells_a_drawn_output_from_an_exact_one(source: Path, tmp_path: P
         out, tracks = tmp_path / f"{name}.mkv", tmp_path / f"{name}.jsonl"
         output = OutputConfig(debug_overlay=drawn, tracks_out=tracks)
         whole = _config(output=output, video=VideoConfig(encoder="ffv1"))
-        convert(short, out, whole, networks=_networks(ScriptedGate([0.9])))
+        convert(short, out, whole, networks=_networks(ScriptedClassifier([0.9])))
         return verify(short, out, tracks=tracks).ok
 
     assert is_exact("plain", drawn=False)

@@ -16,13 +16,13 @@ def gate(output: Path, **options: Any) -> None:
     \b
     facemask-train gate --bare bare.npz --masked masked.npz -o gate.safetensors
     """
-    from facemask_video.classify.mask_classifier import SEEN_SIZE_PX, save_gate
+    from facemask_video.classify.mask_classifier import INPUT_SIZE_PX, save_mask_classifier
     from trainers.fit.mask_classifier import train_gate
 
     run = take_run(options)
-    crops = load_crops(options, size_px=SEEN_SIZE_PX, device=run.device)
+    crops = load_crops(options, size_px=INPUT_SIZE_PX, device=run.device)
     network, accuracy = train_gate(crops, run)
-    save_gate(output, network, images_seen=run.images)
+    save_mask_classifier(output, network, images_seen=run.images)
     click.echo(
         f"{output}: tells {accuracy.bare:.1%} of {len(crops.bare_held_out):,} bare and "
         f"{accuracy.masked:.1%} of {len(crops.masked_held_out):,} masked faces set aside"

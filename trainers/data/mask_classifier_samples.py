@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.classify.mask_classifier import SEEN_SIZE_PX
+from facemask_video.classify.mask_classifier import INPUT_SIZE_PX
 from trainers.config import AugmentationConfig
 from trainers.data.augment import vary, wear
 from trainers.data.masks import draw_mask
@@ -40,5 +40,5 @@ class GateSamples(NumberedSamples[tuple[NDArray[np.float32], np.float32]]):
 
 def gate_picture(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Reduce a picture (S, S, 3) in [0, 1] to what the gate sees, (3, s, s) in [-1, 1]."""
-    small = cv2.resize(picture, (SEEN_SIZE_PX, SEEN_SIZE_PX), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(picture, (INPUT_SIZE_PX, INPUT_SIZE_PX), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(small.transpose(2, 0, 1) * 2 - 1, dtype=np.float32)

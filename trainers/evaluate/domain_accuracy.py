@@ -4,14 +4,14 @@ from pathlib import Path
 
 import torch
 
-from facemask_video.classify.mask_classifier import Gate
+from facemask_video.classify.mask_classifier import MaskClassifier
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import WeightsError
 from trainers.evaluate.crop_pairs import ImageBatch
 from trainers.evaluate.measurement import OURS, Context, Measurement, mean_measurement
 
 
-def load_classifier(path: Path, *, device: torch.device) -> Gate:
+def load_classifier(path: Path, *, device: torch.device) -> MaskClassifier:
     """Read the classifier.
 
     Raises:
@@ -21,7 +21,7 @@ def load_classifier(path: Path, *, device: torch.device) -> Gate:
         raise WeightsError(
             f"{path}: no such classifier; train one with facemask-train gate and pass --classifier."
         )
-    return Gate.load(path, device=device)
+    return MaskClassifier.load(path, device=device)
 
 
 def measure_domain(
@@ -29,7 +29,7 @@ def measure_domain(
     names: tuple[str, ...],
     *,
     target: Direction,
-    classifier: Gate,
+    classifier: MaskClassifier,
     context: Context,
     batch_size: int,
     method: str = OURS,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from facemask_video.classify.mask_classifier import default_gate
+from facemask_video.classify.mask_classifier import default_mask_classifier
 from facemask_video.config.settings import as_plain
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
@@ -86,7 +86,7 @@ def _network_files(config: EvaluateConfig) -> dict[str, Path]:
         for direction in Direction
         if weights.direction in ("both", direction)
     }
-    files["classifier"] = weights.classifier or default_gate()
+    files["classifier"] = weights.classifier or default_mask_classifier()
     if weights.embedder is not None:
         files["embedder"] = weights.embedder
     return files

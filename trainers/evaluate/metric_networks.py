@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from facemask_video.classify.mask_classifier import Gate, default_gate
+from facemask_video.classify.mask_classifier import MaskClassifier, default_mask_classifier
 from trainers.evaluate.config import EvaluateConfig
 from trainers.evaluate.distribution import FeatureExtractor, inception_extractor, onet_extractor
 from trainers.evaluate.domain_accuracy import load_classifier
@@ -24,7 +24,7 @@ class MetricNetworks:
         lpips: Name and metric; None leaves it out.
     """
 
-    classifier: Gate
+    classifier: MaskClassifier
     embedder: Embedder | None
     extractors: tuple[tuple[str, tuple[str, str], FeatureExtractor], ...]
     lpips: tuple[str, Lpips] | None
@@ -44,5 +44,5 @@ def load_metric_networks(config: EvaluateConfig, device: torch.device) -> Metric
     embedder = None
     if weights.embedder is not None:
         embedder = OnnxEmbedder(weights.embedder, n_threads=config.run.n_threads)
-    classifier = load_classifier(weights.classifier or default_gate(), device=device)
+    classifier = load_classifier(weights.classifier or default_mask_classifier(), device=device)
     return MetricNetworks(classifier, embedder, tuple(extractors), find_lpips())

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from facemask_video.classify.mask_classifier import MaskClassifier
+from facemask_video.classify.mask_classifier import MaskClassifierNetwork
 from trainers.data.crops import CropSet
 from trainers.data.mask_classifier_samples import GateSamples, gate_picture
 from trainers.fit.small_networks import SmallRun, train_small_network
@@ -28,7 +28,7 @@ class GateAccuracy:
     masked: float
 
 
-def train_gate(crops: TrainingCrops, run: SmallRun) -> tuple[MaskClassifier, GateAccuracy]:
+def train_gate(crops: TrainingCrops, run: SmallRun) -> tuple[MaskClassifierNetwork, GateAccuracy]:
     """Train a classifier and measure it on the faces set aside.
 
     Args:
@@ -39,7 +39,7 @@ def train_gate(crops: TrainingCrops, run: SmallRun) -> tuple[MaskClassifier, Gat
         TrainingError: The loss is no longer finite.
     """
     network = train_small_network(
-        MaskClassifier,
+        MaskClassifierNetwork,
         GateSamples(crops.bare, crops.masked, seed=run.seed, count=run.images),
         functional.binary_cross_entropy_with_logits,
         lr=_LR,
@@ -52,7 +52,7 @@ def train_gate(crops: TrainingCrops, run: SmallRun) -> tuple[MaskClassifier, Gat
 
 
 @torch.no_grad()
-def _masked_share(network: MaskClassifier, crops: CropSet, device: torch.device) -> float:
+def _masked_share(network: MaskClassifierNetwork, crops: CropSet, device: torch.device) -> float:
     """Return the share of crops that are called masked."""
     called = []
     for first in range(0, len(crops), 64):

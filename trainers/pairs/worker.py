@@ -98,10 +98,10 @@ def load_gate() -> Callable[[ImageU8], bool]:
     _compute_in_one_thread()
     import torch
 
-    from facemask_video.classify.mask_classifier import Gate, default_gate
+    from facemask_video.classify.mask_classifier import MaskClassifier, default_mask_classifier
 
-    gate = Gate.load(default_gate(), device=torch.device("cpu"))
-    return lambda image: gate.masked_scores([image])[0] > 0.5
+    classifier = MaskClassifier.load(default_mask_classifier(), device=torch.device("cpu"))
+    return lambda image: classifier.masked_scores([image])[0] > 0.5
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from facemask_video.classify.mask_classifier import MaskClassifier, save_gate
+from facemask_video.classify.mask_classifier import MaskClassifierNetwork, save_mask_classifier
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError, WeightsError
 from facemask_video.core.faces import Crop, TranslatedCrop
@@ -39,9 +39,9 @@ def files(tmp_path: Path) -> Path:
     for direction in Direction:
         card = WeightsCard(direction=direction, spec=spec, crop_size_px=SIZE_PX)
         save_generator(tmp_path / f"{direction}.safetensors", build_generator(spec), card)
-    classifier = MaskClassifier(2)
+    classifier = MaskClassifierNetwork(2)
     torch.nn.init.constant_(classifier.head.bias, 50.0)
-    save_gate(tmp_path / "gate.safetensors", classifier, images_seen=0)
+    save_mask_classifier(tmp_path / "gate.safetensors", classifier, images_seen=0)
     (tmp_path / "evaluate.toml").write_text(
         '[sets]\nbare = "bare.npz"\nmasked = "masked.npz"\nheld_out = 1\ndrawn = 3\n'
         '[weights]\nmask = "mask.safetensors"\nunmask = "unmask.safetensors"\n'

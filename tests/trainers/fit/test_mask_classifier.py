@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from click.testing import CliRunner
 
-from facemask_video.classify.mask_classifier import SEEN_SIZE_PX, Gate
+from facemask_video.classify.mask_classifier import INPUT_SIZE_PX, MaskClassifier
 from tests.devices import on_every_device
 from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
@@ -40,7 +40,7 @@ def test_samples_are_half_masked_and_the_same_by_number() -> None:
     assert labels == [0.0, 1.0] * 10
     again = GateSamples(drawn_crops(4), _masked(4, seed=1), seed=3, count=8)
     assert np.array_equal(again[7][0], samples[7][0])
-    assert again[7][0].shape == (3, SEEN_SIZE_PX, SEEN_SIZE_PX)
+    assert again[7][0].shape == (3, INPUT_SIZE_PX, INPUT_SIZE_PX)
     assert again[7][0].min() >= -1 - 1e-6
     assert again[7][0].max() <= 1 + 1e-6
 
@@ -76,7 +76,7 @@ def test_the_command_writes_a_gate_that_the_converter_loads(
 
     assert result.exit_code == 0, result.output
     assert "bare and" in result.output
-    scores = Gate.load(path, device=CPU).masked_scores(list(drawn_crops(3).images))
+    scores = MaskClassifier.load(path, device=CPU).masked_scores(list(drawn_crops(3).images))
     assert len(scores) == 3
     assert all(0 <= score <= 1 for score in scores)
 
