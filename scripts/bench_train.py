@@ -119,9 +119,9 @@ def our_step(
     )
 
     def step(batch: Batch) -> dict[str, Tensor]:
-        found = method.step(batch, 0)
+        losses = method.step(batch, 0)
         averages.update(1_000_000, len(batch))
-        return found
+        return losses.generator | losses.discriminator
 
     return step
 
@@ -131,19 +131,19 @@ def plain_step(config: TrainConfig, device: torch.device) -> Callable[[Batch], d
     torch.manual_seed(config.data.seed)
     # In the order of `Cyclegan`, so that the seed gives the same weights.
     mask, unmask = (build_generator(s) for s in (config.mask, config.unmask))
-    judges = [build_discriminator(config.discriminator) for _ in range(2)]
-    networks = [mask, unmask, *judges]
+    discriminators = [build_discriminator(config.discriminator) for _ in range(2)]
+    networks = [mask, unmask, *discriminators]
     for network in networks:
         network.to(device=device, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    judge_masked, judge_bare = judges
+    discriminator_masked, discriminator_bare = discriminators
     optim, weights = config.optim, config.cyclegan
     betas = (optim.beta1, 0.999)
     of_generators = torch.optim.Adam(
         chain(mask.parameters(), unmask.parameters()), lr=optim.lr, betas=betas
     )
-    of_judges = [
-        torch.optim.Adam(judge.parameters(), lr=optim.lr_discriminator, betas=betas)
-        for judge in judges
+    of_discriminators = [
+        torch.optim.Adam(discriminator.parameters(), lr=optim.lr_discriminator, betas=betas)
+        for discriminator in discriminators
     ]
     pools = [ImagePool(weights.pool_size) for _ in range(2)]
 
@@ -154,13 +154,13 @@ def plain_step(config: TrainConfig, device: torch.device) -> Callable[[Batch], d
         fake_bare = unmask(masked).over(masked)
         again_masked = mask(fake_bare).over(fake_bare)
         same_masked, same_bare = mask(masked).over(masked), unmask(bare).over(bare)
-        for judge in judges:
-            judge.requires_grad_(False)
+        for discriminator in discriminators:
+            discriminator.requires_grad_(False)
         found = {
             "mask/cycle": functional.l1_loss(again_bare, bare),
             "unmask/cycle": functional.l1_loss(again_masked, masked),
-            "mask/gan": losses.generator_loss(judge_masked(fake_masked), weights.gan_mode),
-            "unmask/gan": losses.generator_loss(judge_bare(fake_bare), weights.gan_mode),
+            "mask/gan": losses.generator_loss(discriminator_masked(fake_masked), weights.gan_mode),
+            "unmask/gan": losses.generator_loss(discriminator_bare(fake_bare), weights.gan_mode),
             "mask/identity": functional.l1_loss(same_masked, masked),
             "unmask/identity": functional.l1_loss(same_bare, bare),
         }
@@ -174,18 +174,18 @@ def plain_step(config: TrainConfig, device: torch.device) -> Callable[[Batch], d
         of_generators.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         of_generators.step()
-        for name, judge, optimizer, pool, real, fake in zip(
-            ("mask/judge", "unmask/judge"),
-            judges,
-            of_judges,
+        for name, discriminator, optimizer, pool, real, fake in zip(
+            ("mask/discriminator", "unmask/discriminator"),
+            discriminators,
+            of_discriminators,
             pools,
             (masked, bare),
             (fake_masked, fake_bare),
             strict=True,
         ):
-            judge.requires_grad_(True)
-            verdicts = judge(real), judge(pool.exchange(fake.detach()))
-            found[name] = losses.discriminator_loss(*verdicts, weights.gan_mode)
+            discriminator.requires_grad_(True)
+            scores = discriminator(real), discriminator(pool.exchange(fake.detach()))
+            found[name] = losses.discriminator_loss(*scores, weights.gan_mode)
             optimizer.zero_grad()
             found[name].backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -22,12 +22,15 @@ class WarmStartConfig:
     lambda_l1: float = setting(10.0, low=0, help="L1 under the mask")
     lambda_chroma: float = setting(0.0, low=0, help="L1 of colour alone under the mask")
     lambda_keep: float = setting(1.0, low=0, help="L1 of the whole painted picture")
-    lambda_outline: float = setting(2.0, low=0, help="Outline against the drawn one")
+    lambda_outline: float = setting(
+        2.0, low=0, help="Segmentation, or alpha, against the drawn mask"
+    )
     lambda_perceptual: float = setting(2.0, low=0, help="Features of faces")
     lambda_gan: float = setting(0.3, low=0, help="Adversary")
     lambda_features: float = setting(3.0, low=0, help="Features of the adversary")
     lambda_real: float = setting(0.3, low=0, help="Adversary on real masked faces")
     gan_from: int = setting(4000, low=0, help="Images seen before the adversary joins")
+    pool_size: int = setting(0, low=0, help="Fakes kept for the discriminators")
     hidden_below: float = setting(
         0.0, low=0, high=1, help="Share hidden down to the edge, as where a picture cuts a mask"
     )

@@ -18,18 +18,18 @@ class DiscriminatorConfig:
     n_layers: int = setting(3, low=0, high=6, help="Strided layers: 3 sees 70 px, 0 single pixels")
     n_scales: int = setting(1, low=1, high=5, help="Copies at 1, 1/2, 1/4 ... of the size")
     spectral: bool = setting(True, help="Spectral norm instead of instance norm")
-    luma: bool = setting(False, help="Judge brightness alone, so that no adversary drives colours")
+    luma: bool = setting(False, help="See brightness alone, so that no adversary drives colours")
     diff_augment: str = setting(
         "",
         metavar="KIND,...",
-        help="Vary what is judged: color, translation, cutout; not for warm-start",
+        help="Vary what the discriminator sees: color, translation, cutout",
     )
     mixup: float = setting(
         0.0,
         low=0,
         high=10,
         help="Learn from mixtures of real and fake, of shares drawn from Beta(X, X), 0.2 in "
-        "faceswap-GAN; 0 is none; not for warm-start",
+        "faceswap-GAN; 0 is none",
     )
 
     def __post_init__(self) -> None:

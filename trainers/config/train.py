@@ -75,13 +75,7 @@ class TrainConfig:
             raise ConfigError(
                 "features.inception: nothing is measured; set run.measure_every above 0."
             )
-        if self.method != "warm-start":
-            return
-        if self.discriminator.diff_augment:
-            raise ConfigError("discriminator.diff_augment: warm-start has none; leave it empty.")
-        if self.discriminator.mixup:
-            raise ConfigError("discriminator.mixup: warm-start has none; leave it at 0.")
-        if self.extras != ExtrasConfig():
+        if self.method == "warm-start" and self.extras != ExtrasConfig():
             raise ConfigError("extras: warm-start adds none to its own losses; leave them at 0.")
 
     def _lambda_perceptual(self) -> float:

@@ -17,8 +17,7 @@ import torch
 from facemask_video.core.errors import TrainingError
 from facemask_video.core.files import atomic_write
 
-FORMAT = "facemask-checkpoint/2"
-_FIRST_FORMAT = "facemask-checkpoint/1"
+FORMAT = "facemask-checkpoint/3"
 _NUMBERED = "*[0-9].pt"
 
 
@@ -101,8 +100,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise TrainingError(
             f"{path}: cannot be read ({reason}); delete it to resume from the one before."
         ) from exc
-    if isinstance(state, dict) and state.get("format") == _FIRST_FORMAT:
-        return _from_first_format(state)
+    if isinstance(state, dict) and state.get("format") == "facemask-checkpoint/1":
+        state = _from_first_format(state)
+    if isinstance(state, dict) and state.get("format") == "facemask-checkpoint/2":
+        state = _from_second_format(state)
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise TrainingError(f"{path}: not a checkpoint of this program ({FORMAT}).")
     return state
@@ -170,7 +171,7 @@ def _from_first_format(state: dict[str, Any]) -> dict[str, Any]:
             | {name: judge["optimizer"] for name, judge in judges.items()},
         }
     return {
-        "format": FORMAT,
+        "format": "facemask-checkpoint/2",
         "images_seen": state["images_seen"],
         "parts": state["parts"]
         | {
@@ -186,3 +187,27 @@ def _from_first_format(state: dict[str, Any]) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _from_second_format(state: dict[str, Any]) -> dict[str, Any]:
+    """Rename what the second format had, in which discriminators were called judges."""
+
+    def renamed(named: dict[str, Any]) -> dict[str, Any]:
+        return {name.replace("/judge", "/discriminator"): part for name, part in named.items()}
+
+    parts = renamed(state["parts"])
+    # The warm start had no pools.
+    pools: dict[str, Any] = {
+        f"pools/{name.removeprefix('networks/')}": {"kept": []}
+        for name in parts
+        if name.startswith("networks/discriminator")
+    }
+    processes = []
+    for process in state["processes"]:
+        meter = {key: renamed(named) for key, named in process["parts"]["meter"].items()}
+        of_discriminators = [name for name in meter["sums"] if name.endswith("/discriminator")]
+        own = renamed(process["parts"]) | {
+            "meter": {**meter, "of_discriminators": sorted(of_discriminators)}
+        }
+        processes.append({**process, "parts": pools | own})
+    return {**state, "format": FORMAT, "parts": parts, "processes": processes}

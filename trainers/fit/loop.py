@@ -145,7 +145,7 @@ def fit(
 
             # Records.
             if _passed(config.run.stats_every, before, images_seen):
-                schedule.observe(_generators_loss(records.report(images_seen)), images_seen)
+                schedule.observe(records.report(images_seen).generator_loss, images_seen)
                 reported = images_seen
             if _passed(config.run.preview_every, before, images_seen):
                 records.preview(images_seen)
@@ -176,12 +176,6 @@ def _require_equal_shares(batch_size: int, n_processes: int) -> None:
             f"run.batch_size: got {batch_size}, expected a multiple of {n_processes}, the number "
             "of processes, which share each batch equally."
         )
-
-
-def _generators_loss(line: dict[str, float]) -> float:
-    """Return the sum of the losses but the discriminators'."""
-    ours = (value for name, value in line.items() if "/" in name and not name.endswith("/judge"))
-    return sum(ours)
 
 
 def _passed(every: int, before: int, now: int) -> bool:

@@ -2,13 +2,27 @@
 
 import math
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
 
 from facemask_video.core.errors import TrainingError
 from trainers.fit.processes import Processes
+from trainers.gan.method import StepLosses
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Means between two readings.
+
+    Attributes:
+        line: Images seen, images a second, and every loss by name.
+        generator_loss: The sum of the generators' losses, unweighted.
+    """
+
+    line: dict[str, float]
+    generator_loss: float
 
 
 class Meter:
@@ -21,25 +35,32 @@ class Meter:
         self._processes = processes or Processes()
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
+        self._of_discriminators: set[str] = set()
         self._n_images = 0
         self._started = time.monotonic()
 
-    def add(self, losses: Mapping[str, Tensor], n_images: int) -> None:
+    def add(self, losses: StepLosses, n_images: int) -> None:
         """Take in a step of ``n_images`` in all processes together."""
-        for name, value in losses.items():
+        self._of_discriminators |= losses.discriminator.keys()
+        for name, value in (losses.generator | losses.discriminator).items():
             self._sums[name] = self._sums[name] + value if name in self._sums else value
             self._counts[name] = self._counts.get(name, 0) + 1
         self._n_images += n_images
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was taken in since the last reading."""
-        return {"sums": dict(self._sums), "counts": dict(self._counts)}
+        return {
+            "sums": dict(self._sums),
+            "counts": dict(self._counts),
+            "of_discriminators": sorted(self._of_discriminators),
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up what `state_dict` gave."""
         self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
+        self._of_discriminators = set(state["of_discriminators"])
 
-    def read(self, images_seen: int) -> dict[str, float]:
+    def read(self, images_seen: int) -> Reading:
         """Return the means since the last reading and begin anew.
 
         Raises:
@@ -56,9 +77,11 @@ class Meter:
                 f"after {images_seen:,} images {', '.join(broken)} is not a finite number any "
                 "more; resume from the last checkpoint with a smaller --lr, or in fp32."
             )
-        return {"images_seen": images_seen, "images_per_s": round(rate, 2)} | {
-            name: round(value, 5) for name, value in means.items()
-        }
+        rounded = {name: round(value, 5) for name, value in means.items()}
+        return Reading(
+            {"images_seen": images_seen, "images_per_s": round(rate, 2), **rounded},
+            sum(rounded[name] for name in rounded.keys() - self._of_discriminators),
+        )
 
     def _means(self) -> dict[str, float]:
         sums: dict[str, float] = {}

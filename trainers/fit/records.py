@@ -10,7 +10,7 @@ from trainers.fit.best import Best, HeldOutDistance
 from trainers.fit.curves import draw_curves
 from trainers.fit.ema import Averages
 from trainers.fit.export import export_generators
-from trainers.fit.meter import Meter
+from trainers.fit.meter import Meter, Reading
 from trainers.fit.previews import choose_faces, draw_preview
 from trainers.fit.processes import Processes
 from trainers.fit.runs import RunFolder
@@ -57,18 +57,18 @@ class Records:
             )
         self._events = EventWriter(run.events) if config.run.tensorboard and self._writes else None
 
-    def report(self, images_seen: int) -> dict[str, float]:
+    def report(self, images_seen: int) -> Reading:
         """Write the means of the losses since the last report.
 
         Raises:
             TrainingError: A loss is not a number.
         """
-        line = self.meter.read(images_seen)
+        reading = self.meter.read(images_seen)
         if self._writes:
-            self._write(line, images_seen)
+            self._write(reading.line, images_seen)
         if self._writes and self._on_stats is not None:
-            self._on_stats(line)
-        return line
+            self._on_stats(reading.line)
+        return reading
 
     def preview(self, images_seen: int) -> None:
         """Write what the averaged generators make of the faces chosen, and the curves so far."""

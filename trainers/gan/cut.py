@@ -2,7 +2,7 @@
 
 Park et al., "Contrastive Learning for Unpaired Image-to-Image Translation", ECCV 2020, section 3:
 a patch of the translation should be told from other patches of the same picture by what lay in its
-place before, judged in the features of the generator's own encoder.
+place before, compared in the features of the generator's own encoder.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,9 +23,10 @@ from trainers.config import TrainConfig
 from trainers.data.batches import Batch
 from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
-from trainers.gan.extras import extra_losses
+from trainers.gan.extras import add_extra_losses
 from trainers.gan.face_features import FaceFeatures
 from trainers.gan.image_pool import ImagePool
+from trainers.gan.method import StepLosses, WeightedSum
 from trainers.gan.optimizers import descend, make_optimizer
 
 _EMBEDDING = 256
@@ -107,7 +108,7 @@ class Cut:
         sample = torch.zeros(1, 3, side, side, device=device)
         self.features = EncoderFeatures(trunk.eval(), sample).to(device)
         trunk.train()
-        self.judge = Adversary(
+        self.discriminator = Adversary(
             config.discriminator,
             config.optim,
             gan_mode=self.config.gan_mode,
@@ -123,52 +124,53 @@ class Cut:
     @property
     def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
         """Every optimiser; the embeddings learn with the generator."""
-        return {"generator": self.generator_optimizer, "judge": self.judge.optimizer}
+        return {
+            "generator": self.generator_optimizer,
+            "discriminator": self.discriminator.optimizer,
+        }
 
     @property
     def pools(self) -> Mapping[str, ImagePool]:
         """The discriminator's, which keeps nothing."""
-        return {"judge": self.judge.pool}
+        return {"discriminator": self.discriminator.pool}
 
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield every network that learns, by name."""
         yield from self.generators()
         yield "embeddings", self.features
-        yield "judge", self.judge.network
+        yield "discriminator", self.discriminator.network
 
     def generators(self) -> Iterator[tuple[str, Generator]]:
         """Yield what ships."""
         yield self.config.direction, self.generator
 
-    def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
-        """Take one step with every network; returns the losses by name, detached."""
+    def step(self, batch: Batch, images_seen: int) -> StepLosses:
+        """Take one step with every network; returns the losses, detached."""
         opt, name = self.config, self.config.direction
         source, target, moments = batch.bare, batch.real_masked, batch.bare_moments
         if name == "unmask":
             source, target, moments = target, source, batch.masked_moments
         flipped = opt.flip_equivariance and float(torch.rand(())) < 0.5
         shown = source.flip(3) if flipped else source
-        stats: dict[str, Tensor] = {}
+        loss = WeightedSum()
         with autocast(self.device, self.precision):
             translation = self.generator(shown)
             fake = translation.over(shown).float()
-            stats[f"{name}/nce"] = self._contrast(source, fake.flip(3) if flipped else fake)
-            nce = stats[f"{name}/nce"]
+            share = 0.5 if opt.nce_idt else 1.0
+            contrast = self._contrast(source, fake.flip(3) if flipped else fake)
+            loss.add(f"{name}/nce", contrast, share * opt.lambda_NCE)
             if opt.nce_idt:
                 same = self.generator(target).over(target).float()
-                stats[f"{name}/nce_idt"] = self._contrast(target, same)
-                nce = 0.5 * (nce + stats[f"{name}/nce_idt"])
-            loss = opt.lambda_NCE * nce
+                loss.add(f"{name}/nce_idt", self._contrast(target, same), share * opt.lambda_NCE)
             if opt.lambda_gan > 0:
-                stats[f"{name}/gan"] = self.judge.generator_loss(fake)
-                loss = loss + opt.lambda_gan * stats[f"{name}/gan"]
-            loss = loss + extra_losses(
-                name, self.generator, shown, translation, moments, self.extras, stats
-            )
-        descend(self.generator_optimizer, loss)
+                scores = self.discriminator.score(fake)
+                loss.add(f"{name}/gan", self.discriminator.generator_loss(scores), opt.lambda_gan)
+            add_extra_losses(loss, name, self.generator, shown, translation, moments, self.extras)
+        descend(self.generator_optimizer, loss.total)
+        learnt = {}
         if opt.lambda_gan > 0:
-            stats[f"{name}/judge"] = self.judge.learn(target, fake)
-        return {key: value.detach().float() for key, value in stats.items()}
+            learnt[f"{name}/discriminator"] = self.discriminator.learn(target, fake)
+        return StepLosses(loss.terms, learnt).detached()
 
     def _contrast(self, before: Tensor, after: Tensor) -> Tensor:
         """Return the cross-entropy of finding each patch's own place among all places."""
@@ -177,9 +179,9 @@ class Cut:
         queries = self.features(after, places)
         total = torch.zeros((), device=before.device)
         for query, key in zip(queries, keys, strict=True):
-            likeness = query @ key.transpose(1, 2) / _TEMPERATURE
-            own = torch.arange(likeness.shape[1], device=likeness.device)
+            similarity = query @ key.transpose(1, 2) / _TEMPERATURE
+            own = torch.arange(similarity.shape[1], device=similarity.device)
             total = total + functional.cross_entropy(
-                likeness.flatten(0, 1), own.repeat(len(likeness))
+                similarity.flatten(0, 1), own.repeat(len(similarity))
             )
         return total / len(keys)

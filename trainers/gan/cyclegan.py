@@ -17,9 +17,10 @@ from trainers.data.batches import Batch
 from trainers.gan import losses
 from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
-from trainers.gan.extras import extra_losses
+from trainers.gan.extras import add_extra_losses
 from trainers.gan.face_features import FaceFeatures
 from trainers.gan.image_pool import ImagePool
+from trainers.gan.method import StepLosses, WeightedSum
 from trainers.gan.optimizers import descend, make_optimizer
 
 
@@ -39,7 +40,7 @@ class Cyclegan:
         self.device, self.precision = device, precision
         self.mask = build_generator(config.mask).to(device)
         self.unmask = build_generator(config.unmask).to(device)
-        self.judge_masked, self.judge_bare = (
+        self.discriminator_masked, self.discriminator_bare = (
             Adversary(
                 config.discriminator,
                 config.optim,
@@ -62,79 +63,84 @@ class Cyclegan:
         """Every optimiser: one for both generators, one for each discriminator."""
         return {
             "generators": self.generator_optimizer,
-            "judge_masked": self.judge_masked.optimizer,
-            "judge_bare": self.judge_bare.optimizer,
+            "discriminator_masked": self.discriminator_masked.optimizer,
+            "discriminator_bare": self.discriminator_bare.optimizer,
         }
 
     @property
     def pools(self) -> Mapping[str, ImagePool]:
         """The fakes that both discriminators see again."""
-        return {"judge_masked": self.judge_masked.pool, "judge_bare": self.judge_bare.pool}
+        return {
+            "discriminator_masked": self.discriminator_masked.pool,
+            "discriminator_bare": self.discriminator_bare.pool,
+        }
 
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield every network that learns, by name."""
         yield from self.generators()
-        yield "judge_masked", self.judge_masked.network
-        yield "judge_bare", self.judge_bare.network
+        yield "discriminator_masked", self.discriminator_masked.network
+        yield "discriminator_bare", self.discriminator_bare.network
 
     def generators(self) -> Iterator[tuple[str, Generator]]:
         """Yield what ships."""
         yield "mask", self.mask
         yield "unmask", self.unmask
 
-    def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
-        """Take one step with every network; returns the losses by name, detached."""
+    def step(self, batch: Batch, images_seen: int) -> StepLosses:
+        """Take one step with every network; returns the losses, detached."""
         opt = self.config
         bare, masked = batch.bare, batch.real_masked
-        stats: dict[str, Tensor] = {}
+        loss = WeightedSum()
         with autocast(self.device, self.precision):
             to_masked, to_bare = self.mask(bare), self.unmask(masked)
             fake_masked, fake_bare = to_masked.over(bare), to_bare.over(masked)
-            loss = self._cycle("mask", bare, self.unmask, fake_masked, opt.lambda_A, stats)
-            loss = loss + self._cycle("unmask", masked, self.mask, fake_bare, opt.lambda_B, stats)
+            self._add_cycle(loss, "mask", bare, self.unmask, fake_masked, opt.lambda_A)
+            self._add_cycle(loss, "unmask", masked, self.mask, fake_bare, opt.lambda_B)
             if opt.lambda_gan > 0:
-                stats["mask/gan"] = self.judge_masked.generator_loss(fake_masked)
-                stats["unmask/gan"] = self.judge_bare.generator_loss(fake_bare)
-                loss = loss + opt.lambda_gan * (stats["mask/gan"] + stats["unmask/gan"])
+                for name, adversary, fake in (
+                    ("mask", self.discriminator_masked, fake_masked),
+                    ("unmask", self.discriminator_bare, fake_bare),
+                ):
+                    passes = adversary.generator_loss(adversary.score(fake))
+                    loss.add(f"{name}/gan", passes, opt.lambda_gan)
             if opt.lambda_identity > 0:
-                stats["mask/identity"] = functional.l1_loss(
-                    self.mask(masked).over(masked).float(), masked
+                same_masked, same_bare = (
+                    self.mask(masked).over(masked),
+                    self.unmask(bare).over(bare),
                 )
-                stats["unmask/identity"] = functional.l1_loss(
-                    self.unmask(bare).over(bare).float(), bare
-                )
-                loss = loss + opt.lambda_identity * (
-                    opt.lambda_B * stats["mask/identity"] + opt.lambda_A * stats["unmask/identity"]
-                )
-            loss = loss + extra_losses(
-                "mask", self.mask, bare, to_masked, batch.bare_moments, self.extras, stats
-            )
-            loss = loss + extra_losses(
-                "unmask", self.unmask, masked, to_bare, batch.masked_moments, self.extras, stats
-            )
-        descend(self.generator_optimizer, loss)
+                of_masked = functional.l1_loss(same_masked.float(), masked)
+                of_bare = functional.l1_loss(same_bare.float(), bare)
+                loss.add("mask/identity", of_masked, opt.lambda_identity * opt.lambda_B)
+                loss.add("unmask/identity", of_bare, opt.lambda_identity * opt.lambda_A)
+            for name, generator, image, translation, moments in (
+                ("mask", self.mask, bare, to_masked, batch.bare_moments),
+                ("unmask", self.unmask, masked, to_bare, batch.masked_moments),
+            ):
+                add_extra_losses(loss, name, generator, image, translation, moments, self.extras)
+        descend(self.generator_optimizer, loss.total)
+        learnt = {}
         if opt.lambda_gan > 0:
-            stats["mask/judge"] = self.judge_masked.learn(masked, fake_masked.float())
-            stats["unmask/judge"] = self.judge_bare.learn(bare, fake_bare.float())
-        return {name: value.detach().float() for name, value in stats.items()}
+            learnt = {
+                "mask/discriminator": self.discriminator_masked.learn(masked, fake_masked.float()),
+                "unmask/discriminator": self.discriminator_bare.learn(bare, fake_bare.float()),
+            }
+        return StepLosses(loss.terms, learnt).detached()
 
-    def _cycle(
+    def _add_cycle(
         self,
+        loss: WeightedSum,
         name: str,
         image: Tensor,
         back: Generator,
         fake: Tensor,
         weight: float,
-        stats: dict[str, Tensor],
-    ) -> Tensor:
-        """Return the loss of translating a fake back to where it came from."""
+    ) -> None:
+        """Add the loss of translating a fake back to where it came from."""
         again = back(fake).over(fake).float()
         measure = functional.l1_loss if self.config.cycle_loss == "l1" else functional.mse_loss
-        stats[f"{name}/cycle"] = measure(again, image)
-        loss = weight * stats[f"{name}/cycle"]
+        loss.add(f"{name}/cycle", measure(again, image), weight)
         if self.config.lambda_perceptual > 0:
             with torch.no_grad():
                 of_image = self.features(image)
-            stats[f"{name}/perceptual"] = losses.perceptual(self.features(again), of_image)
-            loss = loss + self.config.lambda_perceptual * stats[f"{name}/perceptual"]
-        return loss
+            features = losses.perceptual(self.features(again), of_image)
+            loss.add(f"{name}/perceptual", features, self.config.lambda_perceptual)

@@ -12,7 +12,7 @@ from trainers.gan.luma import brightness
 
 
 class PatchDiscriminator(nn.Module):
-    """Judge every patch: shape (n, n_in, S, S) in, the features of each layer out, verdict last.
+    """Score every patch: shape (n, n_in, S, S) in, the features of each layer out, score last.
 
     Isola et al., CVPR 2017, appendix 6.1.2.
     """
@@ -33,8 +33,8 @@ class PatchDiscriminator(nn.Module):
             elif level > 0:
                 norm = nn.InstanceNorm2d(wide)
             layers.append(nn.Sequential(conv, norm, nn.LeakyReLU(0.2)))
-        verdict = nn.Conv2d(widths[-1], 1, side, padding=(side - 1) // 2)
-        layers.append(nn.Sequential(spectral_norm(verdict) if config.spectral else verdict))
+        score = nn.Conv2d(widths[-1], 1, side, padding=(side - 1) // 2)
+        layers.append(nn.Sequential(spectral_norm(score) if config.spectral else score))
         self.layers = nn.ModuleList(layers)
 
     def forward(self, image: Tensor) -> list[Tensor]:
@@ -59,12 +59,12 @@ class MultiscaleDiscriminator(nn.Module):
     def forward(self, image: Tensor) -> list[list[Tensor]]:
         if self.luma:
             image = brightness(image)
-        judged = []
+        outputs = []
         for level, scale in enumerate(self.scales):
             if level:
                 image = functional.avg_pool2d(image, 2)
-            judged.append(scale(image))
-        return judged
+            outputs.append(scale(image))
+        return outputs
 
 
 def build_discriminator(config: DiscriminatorConfig, *, n_in: int = 3) -> MultiscaleDiscriminator:

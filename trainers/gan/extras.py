@@ -9,48 +9,41 @@ from torch.nn import functional
 from facemask_video.translate.networks import Generator, Translation
 from trainers.config import ExtrasConfig
 from trainers.data.batches import Moments
-from trainers.gan import losses
+from trainers.gan.losses import binarity, edge_l1, eye_region, total_variation, weighted_l1
+from trainers.gan.method import WeightedSum
 
 _UNLIKE = 0.1
 """Mean difference of two frames, in units of [-1, 1], at which a third of the loss is left."""
 
 
-def extra_losses(
+def add_extra_losses(
+    losses: WeightedSum,
     name: str,
     generator: Generator,
     image: Tensor,
     translation: Translation,
     moments: Moments | None,
     extras: ExtrasConfig,
-    stats: dict[str, Tensor],
-) -> Tensor:
-    """Return the weighted sum of the extras of one translation.
+) -> None:
+    """Add the extras of one translation.
 
     Args:
-        name: Of the direction; goes into the names in ``stats``.
+        losses: Takes in each loss that has a weight.
+        name: Of the direction; goes into the losses' names.
         generator: What translated.
         image: What it was given.
         translation: What it gave.
         moments: Neighbouring frames of the same domain.
         extras: The weights.
-        stats: Takes in each loss, unweighted.
     """
-    total = torch.zeros((), device=image.device)
     result = translation.over(image)
-    eyes = losses.eye_region(image.shape[-1], device=image.device)
-    eyes = eyes.expand(len(image), -1, -1, -1)
+    eyes = eye_region(image.shape[-1], device=image.device).expand(len(image), -1, -1, -1)
     makers: dict[str, tuple[float, Callable[[], Tensor]]] = {
-        "eyes": (extras.lambda_eyes, lambda: losses.weighted_l1(result, image, eyes)),
-        "edges": (extras.lambda_edges, lambda: losses.edge_l1(result, image, eyes)),
+        "eyes": (extras.lambda_eyes, lambda: weighted_l1(result, image, eyes)),
+        "edges": (extras.lambda_edges, lambda: edge_l1(result, image, eyes)),
         "alpha_area": (extras.lambda_alpha_area, lambda: translation.alpha.float().mean()),
-        "alpha_binary": (
-            extras.lambda_alpha_binary,
-            lambda: losses.binarity(translation.alpha),
-        ),
-        "alpha_smooth": (
-            extras.lambda_alpha_smooth,
-            lambda: losses.total_variation(translation.alpha),
-        ),
+        "alpha_binary": (extras.lambda_alpha_binary, lambda: binarity(translation.alpha)),
+        "alpha_smooth": (extras.lambda_alpha_smooth, lambda: total_variation(translation.alpha)),
         "equivariance": (
             extras.lambda_equivariance,
             lambda: _equivariance(generator, image, result),
@@ -60,9 +53,7 @@ def extra_losses(
         makers["temporal"] = (extras.lambda_temporal, lambda: _temporal(generator, moments))
     for key, (weight, make) in makers.items():
         if weight > 0:
-            stats[f"{name}/{key}"] = make()
-            total = total + weight * stats[f"{name}/{key}"]
-    return total
+            losses.add(f"{name}/{key}", make(), weight)
 
 
 def _equivariance(generator: Generator, image: Tensor, result: Tensor) -> Tensor:
@@ -89,7 +80,7 @@ def _temporal(generator: Generator, moments: Moments) -> Tensor:
     grid = _grid(moments.to_second, first)
     apart = (first - _sample(second, grid)).abs().mean(dim=1, keepdim=True)
     one, other = (generator(image).over(image).float() for image in (first, second))
-    return losses.weighted_l1(one, _sample(other, grid), torch.exp(-apart / _UNLIKE))
+    return weighted_l1(one, _sample(other, grid), torch.exp(-apart / _UNLIKE))
 
 
 def _grid(rows: Tensor, picture: Tensor) -> Tensor:

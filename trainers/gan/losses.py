@@ -9,12 +9,12 @@ from torch.nn import functional
 from facemask_video.align.template import EYE_DISTANCE, TEMPLATE
 from trainers.config import GanMode
 
-Judged = Sequence[Sequence[Tensor]]
-"""For each scale the features of each layer, the verdict last."""
+Outputs = Sequence[Sequence[Tensor]]
+"""Of a discriminator: for each scale the features of each layer, the scores of patches last."""
 
 
 def _mean(values: Tensor, region: Tensor | None) -> Tensor:
-    """Average verdicts, over a region (n, 1, S, S) in [0, 1] where one is given."""
+    """Average scores, over a region (n, 1, S, S) in [0, 1] where one is given."""
     if region is None:
         return values.mean()
     weight = functional.interpolate(region.float(), size=values.shape[-2:], mode="area")
@@ -22,8 +22,8 @@ def _mean(values: Tensor, region: Tensor | None) -> Tensor:
 
 
 def discriminator_loss(
-    real: Judged,
-    fake: Judged,
+    real: Outputs,
+    fake: Outputs,
     mode: GanMode,
     *,
     real_region: Tensor | None = None,
@@ -42,59 +42,62 @@ def discriminator_loss(
     return total / len(real)
 
 
-def mixup_loss(mixed: Judged, share: Tensor, mode: GanMode) -> Tensor:
+def mixup_loss(
+    mixed: Outputs, share: Tensor, mode: GanMode, *, region: Tensor | None = None
+) -> Tensor:
     """Return what the discriminator minimises on mixtures of real and fake pictures.
 
     Zhang et al., "mixup", ICLR 2018, section 3.5; in faceswap-GAN's lsgan form the same but for a
     constant.
 
     Args:
-        mixed: Verdicts on ``share * real + (1 - share) * fake``.
+        mixed: Scores on ``share * real + (1 - share) * fake``.
         share: Of the real picture, shape (n, 1, 1, 1).
         mode: Kind of the loss.
+        region: As in `discriminator_loss`.
     """
     total = torch.zeros((), device=share.device)
     for scale in mixed:
-        verdict = scale[-1].float()
-        on_mixed = share * _if_real(verdict, mode) + (1 - share) * _if_fake(verdict, mode)
-        total = total + on_mixed.mean()
+        score = scale[-1].float()
+        on_mixed = share * _if_real(score, mode) + (1 - share) * _if_fake(score, mode)
+        total = total + _mean(on_mixed, region)
     return total / len(mixed)
 
 
-def _if_real(verdict: Tensor, mode: GanMode) -> Tensor:
-    """Return the discriminator's loss for each verdict on what is real."""
+def _if_real(score: Tensor, mode: GanMode) -> Tensor:
+    """Return the discriminator's loss for each score on what is real."""
     if mode == "lsgan":
-        return (verdict - 1) ** 2
+        return (score - 1) ** 2
     if mode == "vanilla":
-        return functional.softplus(-verdict)
+        return functional.softplus(-score)
     if mode == "hinge":
-        return functional.relu(1 - verdict)
-    return -2 * verdict  # wgan-gp
+        return functional.relu(1 - score)
+    return -2 * score  # wgan-gp
 
 
-def _if_fake(verdict: Tensor, mode: GanMode) -> Tensor:
-    """Return the discriminator's loss for each verdict on what is a fake."""
+def _if_fake(score: Tensor, mode: GanMode) -> Tensor:
+    """Return the discriminator's loss for each score on what is a fake."""
     if mode == "lsgan":
-        return verdict**2
+        return score**2
     # The others treat real and fake alike but for the sign.
-    return _if_real(-verdict, mode)
+    return _if_real(-score, mode)
 
 
-def generator_loss(fake: Judged, mode: GanMode, *, region: Tensor | None = None) -> Tensor:
+def generator_loss(fake: Outputs, mode: GanMode, *, region: Tensor | None = None) -> Tensor:
     """Return what the generator minimises against the discriminator; regions as there."""
     total = torch.zeros((), device=fake[0][-1].device)
     for of_fake in fake:
-        verdict = of_fake[-1].float()
+        score = of_fake[-1].float()
         if mode == "lsgan":
-            total = total + _mean((verdict - 1) ** 2, region)
+            total = total + _mean((score - 1) ** 2, region)
         elif mode == "vanilla":
-            total = total + _mean(functional.softplus(-verdict), region)
+            total = total + _mean(functional.softplus(-score), region)
         else:
-            total = total - _mean(verdict, region)
+            total = total - _mean(score, region)
     return total / len(fake)
 
 
-def feature_matching(real: Judged, fake: Judged) -> Tensor:
+def feature_matching(real: Outputs, fake: Outputs) -> Tensor:
     """Mean L1 between the discriminator's features (Wang et al., CVPR 2018, eq. 4)."""
     total = torch.zeros((), device=real[0][-1].device)
     n_terms = 0
@@ -111,8 +114,8 @@ def weighted_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (error * weight).sum() / weight.sum().clamp(min=1.0)
 
 
-def outline_loss(logits: Tensor, cover: Tensor) -> Tensor:
-    """Cross-entropy plus soft Dice between an outline's logits and its true opacity."""
+def segmentation_loss(logits: Tensor, cover: Tensor) -> Tensor:
+    """Cross-entropy plus soft Dice between a segmentation's logits and the mask's true opacity."""
     logits = logits.float()
     entropy = functional.binary_cross_entropy_with_logits(logits, cover)
     drawn = torch.sigmoid(logits)
@@ -125,7 +128,7 @@ def outline_loss(logits: Tensor, cover: Tensor) -> Tensor:
 
 def alpha_loss(alpha: Tensor, cover: Tensor) -> Tensor:
     """Hold a predicted opacity in [0, 1] against the true one."""
-    return outline_loss(torch.logit(alpha.float().clamp(1e-4, 1 - 1e-4)), cover)
+    return segmentation_loss(torch.logit(alpha.float().clamp(1e-4, 1 - 1e-4)), cover)
 
 
 def perceptual(features: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:

@@ -6,7 +6,7 @@ Isola et al., CVPR 2017, section 3. The pairs are drawn: a bare face and the sam
 from collections.abc import Iterator, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from facemask_video.translate.networks import Generator, build_generator
@@ -15,9 +15,10 @@ from trainers.data.batches import Batch
 from trainers.gan import losses
 from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
-from trainers.gan.extras import extra_losses
+from trainers.gan.extras import add_extra_losses
 from trainers.gan.face_features import FaceFeatures
 from trainers.gan.image_pool import ImagePool
+from trainers.gan.method import StepLosses, WeightedSum
 from trainers.gan.optimizers import descend, make_optimizer
 
 
@@ -37,7 +38,7 @@ class Pix2pix:
         self.features = features
         self.device, self.precision = device, precision
         self.generator = build_generator(getattr(config, self.config.direction)).to(device)
-        self.judge = Adversary(
+        self.discriminator = Adversary(
             config.discriminator,
             config.optim,
             gan_mode=self.config.gan_mode,
@@ -52,49 +53,50 @@ class Pix2pix:
     @property
     def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
         """Every optimiser."""
-        return {"generator": self.generator_optimizer, "judge": self.judge.optimizer}
+        return {
+            "generator": self.generator_optimizer,
+            "discriminator": self.discriminator.optimizer,
+        }
 
     @property
     def pools(self) -> Mapping[str, ImagePool]:
         """The discriminator's, which keeps nothing."""
-        return {"judge": self.judge.pool}
+        return {"discriminator": self.discriminator.pool}
 
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield every network that learns, by name."""
         yield from self.generators()
-        yield "judge", self.judge.network
+        yield "discriminator", self.discriminator.network
 
     def generators(self) -> Iterator[tuple[str, Generator]]:
         """Yield what ships."""
         yield self.config.direction, self.generator
 
-    def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
-        """Take one step with both networks; returns the losses by name, detached."""
+    def step(self, batch: Batch, images_seen: int) -> StepLosses:
+        """Take one step with both networks; returns the losses, detached."""
         opt, name = self.config, self.config.direction
         if name == "mask":
             image, target, moments = batch.bare, batch.surgical, batch.bare_moments
         else:
             image, target, moments = batch.masked, batch.target, batch.masked_moments
-        stats: dict[str, Tensor] = {}
+        loss = WeightedSum()
         with autocast(self.device, self.precision):
             translation = self.generator(image)
             fake = translation.over(image).float()
-            stats[f"{name}/l1"] = functional.l1_loss(fake, target)
-            loss = opt.lambda_L1 * stats[f"{name}/l1"]
+            loss.add(f"{name}/l1", functional.l1_loss(fake, target), opt.lambda_L1)
             if opt.lambda_perceptual > 0:
                 with torch.no_grad():
                     of_target = self.features(target)
-                stats[f"{name}/perceptual"] = losses.perceptual(self.features(fake), of_target)
-                loss = loss + opt.lambda_perceptual * stats[f"{name}/perceptual"]
+                features = losses.perceptual(self.features(fake), of_target)
+                loss.add(f"{name}/perceptual", features, opt.lambda_perceptual)
             if opt.lambda_gan > 0:
-                stats[f"{name}/gan"] = self.judge.generator_loss(torch.cat([image, fake], dim=1))
-                loss = loss + opt.lambda_gan * stats[f"{name}/gan"]
-            loss = loss + extra_losses(
-                name, self.generator, image, translation, moments, self.extras, stats
-            )
-        descend(self.generator_optimizer, loss)
+                scores = self.discriminator.score(torch.cat([image, fake], dim=1))
+                loss.add(f"{name}/gan", self.discriminator.generator_loss(scores), opt.lambda_gan)
+            add_extra_losses(loss, name, self.generator, image, translation, moments, self.extras)
+        descend(self.generator_optimizer, loss.total)
+        learnt = {}
         if opt.lambda_gan > 0:
-            stats[f"{name}/judge"] = self.judge.learn(
+            learnt[f"{name}/discriminator"] = self.discriminator.learn(
                 torch.cat([image, target], dim=1), torch.cat([image, fake], dim=1)
             )
-        return {key: value.detach().float() for key, value in stats.items()}
+        return StepLosses(loss.terms, learnt).detached()

@@ -1,8 +1,8 @@
 """The paired warm start: learn both directions from drawn masks.
 
-``mask`` learns to draw one kind of mask; ``unmask`` learns to find masks of every kind and to
-complete the face beneath. Real masked faces, whose bare face nobody has, take part in two ways: the
-adversary of ``unmask`` judges their completion too, and ``mask`` must leave them as they are.
+``mask`` learns to draw one kind of mask; ``unmask`` learns to segment masks of every kind and to
+complete the face beneath. Real masked faces, whose bare face nobody has, take part in two ways:
+the adversary of ``unmask`` sees their completion too, and ``mask`` must leave them as they are.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,12 +18,19 @@ from facemask_video.translate.networks import (
 from facemask_video.translate.networks.inpaint import dilate, soft_threshold
 from trainers.config import TrainConfig
 from trainers.data.batches import Batch
-from trainers.gan import losses
+from trainers.gan.adversary import Adversary, Scores
 from trainers.gan.autocast import autocast
-from trainers.gan.discriminators import build_discriminator
 from trainers.gan.face_features import FaceFeatures
 from trainers.gan.image_pool import ImagePool
+from trainers.gan.losses import (
+    alpha_loss,
+    eye_region,
+    perceptual,
+    segmentation_loss,
+    weighted_l1,
+)
 from trainers.gan.luma import chroma
+from trainers.gan.method import StepLosses, WeightedSum
 from trainers.gan.optimizers import descend, make_optimizer
 
 _FEATURES_PX = 128
@@ -45,125 +52,136 @@ class WarmStart:
         self.device, self.precision = device, precision
         self.mask = build_generator(config.mask).to(device)
         self.unmask = build_generator(config.unmask).to(device)
-        self.judge_masked = build_discriminator(config.discriminator).to(device)
-        self.judge_bare = build_discriminator(config.discriminator).to(device)
-        self.features = features
-        self.optimizers = {
-            name: make_optimizer(
-                network.parameters(),
+        self.discriminator_masked, self.discriminator_bare = (
+            Adversary(
+                config.discriminator,
                 config.optim,
-                lr=config.optim.lr if name in ("mask", "unmask") else config.optim.lr_discriminator,
-                beta2=0.999 if name in ("mask", "unmask") else 0.99,
+                gan_mode=self.config.gan_mode,
+                pool_size=self.config.pool_size,
+                beta2=0.99,
+                device=device,
+                precision=precision,
             )
-            for name, network in self.networks()
+            for _ in range(2)
+        )
+        self.features = features
+        self.optimizers: Mapping[str, torch.optim.Optimizer] = {
+            name: make_optimizer(network.parameters(), config.optim, lr=config.optim.lr)
+            for name, network in self.generators()
+        } | {
+            "discriminator_masked": self.discriminator_masked.optimizer,
+            "discriminator_bare": self.discriminator_bare.optimizer,
         }
 
     @property
     def pools(self) -> Mapping[str, ImagePool]:
-        """None: the discriminators see the newest fakes alone."""
-        return {}
+        """The fakes that both discriminators see again."""
+        return {
+            "discriminator_masked": self.discriminator_masked.pool,
+            "discriminator_bare": self.discriminator_bare.pool,
+        }
 
     def networks(self) -> Iterator[tuple[str, nn.Module]]:
         """Yield every network that learns, by name."""
-        yield "mask", self.mask
-        yield "unmask", self.unmask
-        yield "judge_masked", self.judge_masked
-        yield "judge_bare", self.judge_bare
+        yield from self.generators()
+        yield "discriminator_masked", self.discriminator_masked.network
+        yield "discriminator_bare", self.discriminator_bare.network
 
     def generators(self) -> Iterator[tuple[str, Generator]]:
         """Yield what ships."""
         yield "mask", self.mask
         yield "unmask", self.unmask
 
-    def step(self, batch: Batch, images_seen: int) -> dict[str, Tensor]:
-        """Take one step with every network; returns the losses by name, detached."""
+    def step(self, batch: Batch, images_seen: int) -> StepLosses:
+        """Take one step with every network; returns the losses, detached."""
         with_gan = images_seen >= self.config.gan_from
-        stats: dict[str, Tensor] = {}
+        losses = StepLosses({}, {})
         if self.config.directions != "mask":
-            stats |= self._step_unmask(batch, with_gan=with_gan)
+            losses |= self._step_unmask(batch, with_gan=with_gan)
         if self.config.directions != "unmask":
-            stats |= self._step_mask(batch, with_gan=with_gan)
-        return stats
+            losses |= self._step_mask(batch, with_gan=with_gan)
+        return losses.detached()
 
-    def _step_unmask(self, batch: Batch, *, with_gan: bool) -> dict[str, Tensor]:
-        opt, generator = self.config, self.unmask
-        stats: dict[str, Tensor] = {}
+    def _step_unmask(self, batch: Batch, *, with_gan: bool) -> StepLosses:
+        opt, loss = self.config, WeightedSum()
+        learnt: dict[str, Tensor] = {}
         with autocast(self.device, self.precision):
-            if isinstance(generator, TwoStageGenerator):
-                logits = generator.mask_logits(batch.masked)
-                outline = losses.outline_loss(logits, batch.masked_cover)
-                known = batch.real_cover.amin(dim=(1, 2, 3)) >= 0
-                if bool(known.any()):
-                    real_logits = generator.mask_logits(batch.real_masked[known])
-                    stats["unmask/real_outline"] = losses.outline_loss(
-                        real_logits, batch.real_cover[known]
-                    )
-                    outline = outline + 0.5 * stats["unmask/real_outline"]
-                # Completion learns under the true outline and under its own, mistakes included.
-                # Gaps are not closed, as they are in a conversion: it should learn about them.
-                own = soft_threshold(torch.sigmoid(logits.detach().float()))
-                use_own = torch.arange(len(own), device=own.device).view(-1, 1, 1, 1) % 2 == 0
-                used = torch.where(
-                    use_own, torch.maximum(own, batch.masked_cover), batch.masked_cover
-                )
-                erased, alpha = generator.erase(_hidden_below(used, opt.hidden_below))
-                painted = generator.complete(batch.masked, erased)
-            else:
-                painted, alpha = generator(batch.masked)
-                outline = losses.alpha_loss(alpha, batch.masked_cover)
-            # The adversary should see one wear, the target's, inside and outside the mask.
+            painted, alpha = self._segment_and_paint(batch, loss)
+            # The adversary should see one degradation, the target's, inside and outside the mask.
             result = batch.target + alpha * (painted - batch.target)
-            under = losses.weighted_l1(painted, batch.target, alpha.detach().float())
-            keep = losses.weighted_l1(painted, batch.target, torch.ones_like(batch.masked_cover))
-            stats |= {"unmask/outline": outline, "unmask/l1": under}
-            loss = opt.lambda_outline * outline + opt.lambda_l1 * under + opt.lambda_keep * keep
-            if opt.lambda_chroma > 0:
-                color, true_color = chroma(painted), chroma(batch.target)
-                stats["unmask/chroma"] = losses.weighted_l1(
-                    color, true_color, alpha.detach().float()
-                )
-                loss = loss + opt.lambda_chroma * stats["unmask/chroma"]
-            loss = loss + self._perceptual(result, batch.target, "unmask", stats)
-            fakes, regions = [result], [_around(alpha, 4)]
-            if with_gan and opt.lambda_real > 0:
-                # Real masks: no target, so the outline learns from the adversary alone. A quarter
-                # is enough for that, and a second pass over all would double the cost of a step.
-                real_masked = batch.real_masked[: max(1, len(result) // 4)]
-                translation = generator(real_masked)
-                fakes.append(translation.over(real_masked))
-                # Wider: cloth that the outline missed must count.
-                regions.append(_around(translation.alpha, 12))
+            self._add_paired_losses(loss, painted, result, batch.target, alpha.detach().float())
             if with_gan:
-                judged = self.judge_bare(torch.cat(fakes))
-                of_drawn = [[f[: len(result)] for f in scale] for scale in judged]
-                stats["unmask/gan"] = losses.generator_loss(
-                    of_drawn, opt.gan_mode, region=regions[0]
+                fakes, regions = self._fakes_of_unmask(batch, result, alpha)
+                drawn, real = slice(len(result)), slice(len(result), None)
+                scores = self.discriminator_bare.score(fakes, region=regions)
+                self._add_adversarial(
+                    loss, "unmask", self.discriminator_bare, scores.of(drawn), batch.target
                 )
-                loss = loss + opt.lambda_gan * stats["unmask/gan"]
-                with torch.no_grad():
-                    of_target = self.judge_bare(batch.target)
-                stats["unmask/features"] = losses.feature_matching(of_target, of_drawn)
-                loss = loss + opt.lambda_features * stats["unmask/features"]
-                if len(fakes) > 1:
-                    of_real = [[f[len(result) :] for f in scale] for scale in judged]
-                    stats["unmask/gan_real"] = losses.generator_loss(
-                        of_real, opt.gan_mode, region=regions[1]
-                    )
-                    loss = loss + opt.lambda_real * stats["unmask/gan_real"]
-        self._update("unmask", loss)
+                if len(fakes) > len(result):
+                    passes = self.discriminator_bare.generator_loss(scores.of(real))
+                    loss.add("unmask/gan_real", passes, opt.lambda_real)
+        descend(self.optimizers["unmask"], loss.total)
         if with_gan:
-            stats["unmask/judge"] = self._step_judge(
-                "judge_bare",
-                batch.target,
-                torch.cat(fakes).detach(),
-                real_region=regions[0],
-                fake_region=torch.cat(regions),
+            learnt["unmask/discriminator"] = self.discriminator_bare.learn(
+                batch.target, fakes, real_region=regions[drawn], fake_region=regions
             )
-        return {name: value.detach().float() for name, value in stats.items()}
+        return StepLosses(loss.terms, learnt)
 
-    def _step_mask(self, batch: Batch, *, with_gan: bool) -> dict[str, Tensor]:
+    def _segment_and_paint(self, batch: Batch, loss: WeightedSum) -> tuple[Tensor, Tensor]:
+        """Let ``unmask`` paint the drawn masks away; returns its picture and its alpha."""
+        generator, weight = self.unmask, self.config.lambda_outline
+        if not isinstance(generator, TwoStageGenerator):
+            painted, alpha = generator(batch.masked)
+            loss.add("unmask/segmentation", alpha_loss(alpha, batch.masked_cover), weight)
+            return painted, alpha
+        logits = generator.mask_logits(batch.masked)
+        segmentation = segmentation_loss(logits, batch.masked_cover)
+        known = batch.real_cover.amin(dim=(1, 2, 3)) >= 0
+        if bool(known.any()):
+            real_logits = generator.mask_logits(batch.real_masked[known])
+            of_real = segmentation_loss(real_logits, batch.real_cover[known])
+            loss.terms["unmask/real_segmentation"] = of_real
+            segmentation = segmentation + 0.5 * of_real
+        loss.add("unmask/segmentation", segmentation, weight)
+        # Completion learns under the true mask and under its own, mistakes included. Gaps are not
+        # closed, as they are in a conversion: it should learn about them.
+        own = soft_threshold(torch.sigmoid(logits.detach().float()))
+        use_own = torch.arange(len(own), device=own.device).view(-1, 1, 1, 1) % 2 == 0
+        used = torch.where(use_own, torch.maximum(own, batch.masked_cover), batch.masked_cover)
+        erased, alpha = generator.erase(_hidden_below(used, self.config.hidden_below))
+        return generator.complete(batch.masked, erased), alpha
+
+    def _add_paired_losses(
+        self, loss: WeightedSum, painted: Tensor, result: Tensor, target: Tensor, alpha: Tensor
+    ) -> None:
+        """Hold what ``unmask`` painted, and the picture under alpha, against the bare face."""
         opt = self.config
-        stats: dict[str, Tensor] = {}
+        loss.add("unmask/l1", weighted_l1(painted, target, alpha), opt.lambda_l1)
+        whole = weighted_l1(painted, target, torch.ones_like(alpha))
+        loss.total = loss.total + opt.lambda_keep * whole
+        if opt.lambda_chroma > 0:
+            tint = weighted_l1(chroma(painted), chroma(target), alpha)
+            loss.add("unmask/chroma", tint, opt.lambda_chroma)
+        if opt.lambda_perceptual > 0:
+            loss.add("unmask/perceptual", self._perceptual(result, target), opt.lambda_perceptual)
+
+    def _fakes_of_unmask(
+        self, batch: Batch, result: Tensor, alpha: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return what the adversary sees, drawn masks first, and where each counts."""
+        if self.config.lambda_real <= 0:
+            return result, _around(alpha, 4)
+        # Real masks: no target, so the segmentation learns from the adversary alone. A quarter is
+        # enough for that, and a second pass over all would double the cost of a step.
+        real_masked = batch.real_masked[: max(1, len(result) // 4)]
+        translation = self.unmask(real_masked)
+        # Wider: cloth that the segmentation missed must count.
+        regions = torch.cat([_around(alpha, 4), _around(translation.alpha, 12)])
+        return torch.cat([result, translation.over(real_masked)]), regions
+
+    def _step_mask(self, batch: Batch, *, with_gan: bool) -> StepLosses:
+        opt, loss = self.config, WeightedSum()
+        learnt: dict[str, Tensor] = {}
         # The last quarter is real masked faces, which stay as they are.
         n_kept = len(batch.bare) // 4
         image = torch.cat([batch.bare[n_kept:], batch.real_masked[:n_kept]])
@@ -171,85 +189,55 @@ class WarmStart:
         cover = torch.cat(
             [batch.surgical_cover[n_kept:], torch.zeros_like(batch.surgical_cover[:n_kept])]
         )
+        drawn = slice(len(image) - n_kept)
         with autocast(self.device, self.precision):
             translation = self.mask(image)
             result = translation.over(image)
-            n_drawn = len(image) - n_kept
-            under = losses.weighted_l1(translation.painted, target, cover)
-            alpha = losses.alpha_loss(translation.alpha, cover)
-            whole = losses.weighted_l1(result, target, torch.ones_like(cover))
-            eyes = losses.weighted_l1(
-                result,
-                image,
-                losses.eye_region(image.shape[-1], device=image.device).expand(
-                    len(image), -1, -1, -1
-                ),
-            )
-            stats |= {"mask/alpha": alpha, "mask/l1": under, "mask/eyes": eyes}
-            loss = opt.lambda_outline * alpha + opt.lambda_l1 * (under + whole)
+            loss.add("mask/alpha", alpha_loss(translation.alpha, cover), opt.lambda_outline)
+            under = weighted_l1(translation.painted, target, cover)
+            whole = weighted_l1(result, target, torch.ones_like(cover))
+            loss.terms["mask/l1"] = under
+            loss.total = loss.total + opt.lambda_l1 * (under + whole)
+            eyes = eye_region(image.shape[-1], device=image.device).expand(len(image), -1, -1, -1)
+            loss.add("mask/eyes", weighted_l1(result, image, eyes), opt.lambda_l1)
             # Where alpha hides it the painting would be free; kept true, its tint can be compared.
-            keep = losses.weighted_l1(translation.painted, image, 1 - cover)
-            loss = loss + opt.lambda_l1 * eyes + opt.lambda_keep * keep
+            keep = weighted_l1(translation.painted, image, 1 - cover)
+            loss.total = loss.total + opt.lambda_keep * keep
             if with_gan:
-                judged = self.judge_masked(result[:n_drawn])
-                region = _around(cover[:n_drawn], 4)
-                stats["mask/gan"] = losses.generator_loss(judged, opt.gan_mode, region=region)
-                with torch.no_grad():
-                    of_target = self.judge_masked(target[:n_drawn])
-                stats["mask/features"] = losses.feature_matching(of_target, judged)
-                loss = loss + opt.lambda_gan * stats["mask/gan"]
-                loss = loss + opt.lambda_features * stats["mask/features"]
-        self._update("mask", loss)
+                fakes, region = result[drawn], _around(cover[drawn], 4)
+                scores = self.discriminator_masked.score(fakes, region=region)
+                self._add_adversarial(
+                    loss, "mask", self.discriminator_masked, scores, target[drawn]
+                )
+        descend(self.optimizers["mask"], loss.total)
         if with_gan:
-            stats["mask/judge"] = self._step_judge(
-                "judge_masked",
-                target[:n_drawn],
-                result[:n_drawn].detach(),
-                real_region=region,
-                fake_region=region,
+            learnt["mask/discriminator"] = self.discriminator_masked.learn(
+                target[drawn], fakes, real_region=region, fake_region=region
             )
-        return {name: value.detach().float() for name, value in stats.items()}
+        return StepLosses(loss.terms, learnt)
 
-    def _perceptual(
-        self, image: Tensor, target: Tensor, name: str, stats: dict[str, Tensor]
-    ) -> Tensor:
-        if self.config.lambda_perceptual <= 0:
-            return torch.zeros((), device=image.device)
+    def _add_adversarial(
+        self, loss: WeightedSum, name: str, adversary: Adversary, scores: Scores, target: Tensor
+    ) -> None:
+        loss.add(f"{name}/gan", adversary.generator_loss(scores), self.config.lambda_gan)
+        features = adversary.feature_matching(scores, target)
+        loss.add(f"{name}/features", features, self.config.lambda_features)
+
+    def _perceptual(self, image: Tensor, target: Tensor) -> Tensor:
         # Networks for faces know small ones: a larger picture is shown at a size they understand.
         if image.shape[-1] >= 2 * _FEATURES_PX:
             pixels = int(image.shape[-1]) // _FEATURES_PX
             image, target = (nn.functional.avg_pool2d(p, pixels) for p in (image, target))
         with torch.no_grad():
             of_target = self.features(target)
-        stats[f"{name}/perceptual"] = losses.perceptual(self.features(image), of_target)
-        return self.config.lambda_perceptual * stats[f"{name}/perceptual"]
-
-    def _step_judge(
-        self, name: str, real: Tensor, fake: Tensor, *, real_region: Tensor, fake_region: Tensor
-    ) -> Tensor:
-        judge = dict(self.networks())[name]
-        judge.requires_grad_(True)
-        with autocast(self.device, self.precision):
-            loss = losses.discriminator_loss(
-                judge(real),
-                judge(fake),
-                self.config.gan_mode,
-                real_region=real_region,
-                fake_region=fake_region,
-            )
-        self._update(name, loss)
-        return loss.detach()
-
-    def _update(self, name: str, loss: Tensor) -> None:
-        """Step one optimiser on a loss; every other network's gradients are left out of it."""
-        descend(self.optimizers[name], loss)
+        return perceptual(self.features(image), of_target)
 
 
-def _hidden_below(outline: Tensor, share: float) -> Tensor:
-    """Let the outlines of the last pictures of a batch reach down to the lower edge."""
-    n_others = len(outline) - round(share * len(outline))
-    reaching = outline[n_others:].cummax(dim=2).values
-    return torch.cat([outline[:n_others], reaching])
+def _hidden_below(opacity: Tensor, share: float) -> Tensor:
+    """Let the masks of the last pictures of a batch reach down to the lower edge."""
+    n_others = len(opacity) - round(share * len(opacity))
+    reaching = opacity[n_others:].cummax(dim=2).values
+    return torch.cat([opacity[:n_others], reaching])
 
 
 def _around(alpha: Tensor, reach_px: int) -> Tensor:

@@ -20,6 +20,7 @@ from trainers.fit.export import export_run
 from trainers.fit.loop import Outcome, fit
 from trainers.fit.meter import Meter
 from trainers.fit.runs import RunFolder
+from trainers.gan.method import StepLosses
 from trainers.gan.warm_start import WarmStart
 
 CPU = torch.device("cpu")
@@ -93,7 +94,7 @@ def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_pa
     assert json.loads(run.options.read_text())["mask"]["ngf"] == 4
     assert run.read_stats() == lines
     assert [line["images_seen"] for line in lines] == [8, 16, 24]
-    assert {"mask/l1", "unmask/outline", "images_per_s"} <= lines[-1].keys()
+    assert {"mask/l1", "unmask/segmentation", "images_per_s"} <= lines[-1].keys()
     pictures = sorted(run.previews.iterdir())
     assert [path.stem for path in pictures] == ["000000016", "000000024"]
     # Seven rows of three held-out faces of 32 px.
@@ -103,7 +104,7 @@ def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_pa
     assert [path.stem for path in sorted(run.checkpoints.iterdir())] == ["000000016", "000000024"]
     assert cv2.imread(str(run.curves)) is not None
     [events] = run.events.iterdir()
-    assert b"unmask/outline" in events.read_bytes()
+    assert b"unmask/segmentation" in events.read_bytes()
     for direction in Direction:
         network, card = load_generator(
             run.weights / f"{direction}-standard.safetensors", direction=direction
@@ -184,8 +185,28 @@ def test_on_a_gpu_a_resumed_run_goes_on_as_one_that_never_stopped(
         assert {parameter.device for parameter in network.parameters()} == {CPU}
 
 
+def _in_the_second_format(state: dict[str, Any]) -> dict[str, Any]:
+    """Lay a checkpoint out as the second format had it."""
+
+    def renamed(named: dict[str, Any]) -> dict[str, Any]:
+        return {name.replace("/discriminator", "/judge"): part for name, part in named.items()}
+
+    parts, [process] = renamed(state["parts"]), state["processes"]
+    meter = {key: renamed(process["parts"]["meter"][key]) for key in ("sums", "counts")}
+    own = renamed(process["parts"]) | {"meter": meter}
+    if "optimizers/unmask" in parts:  # the warm start had no pools
+        own = {"meter": meter}
+    return {
+        **state,
+        "format": "facemask-checkpoint/2",
+        "parts": parts,
+        "processes": [{**process, "parts": own}],
+    }
+
+
 def _in_the_first_format(state: dict[str, Any]) -> dict[str, Any]:
     """Lay a checkpoint out as the first format had it."""
+    state = _in_the_second_format(state)
     parts, [process] = state["parts"], state["processes"]
     networks, optimizers, pools = (
         {name.removeprefix(kind): part for name, part in source.items() if name.startswith(kind)}
@@ -219,15 +240,17 @@ def _in_the_first_format(state: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("method", ["warm-start", "cyclegan", "pix2pix", "cut"])
-def test_a_checkpoint_of_the_first_format_is_read_alike(tmp_path: Path, method: str) -> None:
+def test_checkpoints_of_earlier_formats_are_read_alike(tmp_path: Path, method: str) -> None:
     run = _new_run(tmp_path)
-    _fit(tiny_config(method=method, run__images=8, cut__num_patches=16), run)
+    # With losses in the meter, which nobody has read yet.
+    settings = {"run__images": 12, "warm_start__gan_from": 0, "cut__num_patches": 16}
+    _fit(tiny_config(method=method, run__checkpoint_every=4, **settings), run)
     path = newest_checkpoint(run.checkpoints)
     state = read_checkpoint(path)
 
-    torch.save(_in_the_first_format(state), path)
-
-    same(read_checkpoint(path), state)
+    for earlier in (_in_the_first_format, _in_the_second_format):
+        torch.save(earlier(state), path)
+        same(read_checkpoint(path), state)
 
 
 def test_resuming_from_an_older_checkpoint_forgets_the_later_statistics(tmp_path: Path) -> None:
@@ -266,7 +289,7 @@ def test_nan_stops_the_run_and_the_last_good_checkpoint_stays(
     run = _new_run(tmp_path)
     step = WarmStart.step
 
-    def poisoned(method: WarmStart, batch: Any, images_seen: int) -> dict[str, torch.Tensor]:
+    def poisoned(method: WarmStart, batch: Any, images_seen: int) -> StepLosses:
         if images_seen == 16:
             next(method.mask.parameters()).data.fill_(float("nan"))
         return step(method, batch, images_seen)
@@ -288,7 +311,7 @@ def test_weights_that_are_not_finite_are_not_saved(
     run = _new_run(tmp_path)
     step = WarmStart.step
 
-    def poisoned(method: WarmStart, batch: Any, images_seen: int) -> dict[str, torch.Tensor]:
+    def poisoned(method: WarmStart, batch: Any, images_seen: int) -> StepLosses:
         losses = step(method, batch, images_seen)
         next(method.unmask.parameters()).data.fill_(float("inf"))
         return losses
@@ -396,9 +419,13 @@ def test_run_folders_are_numbered(tmp_path: Path) -> None:
 def test_the_meter_averages_between_readings_and_refuses_nan() -> None:
     meter = Meter()
     for value in (1.0, 3.0):
-        meter.add({"loss": torch.tensor(value)}, 4)
+        of_discriminators = {"mask/discriminator": torch.tensor(9.0)}
+        meter.add(StepLosses({"loss": torch.tensor(value)}, of_discriminators), 4)
 
-    assert meter.read(8)["loss"] == 2.0
-    meter.add({"loss": torch.tensor(float("nan")), "fine": torch.tensor(1.0)}, 4)
+    reading = meter.read(8)
+    assert reading.line["loss"] == reading.generator_loss == 2.0
+    assert reading.line["mask/discriminator"] == 9.0
+    broken = {"loss": torch.tensor(float("nan")), "fine": torch.tensor(1.0)}
+    meter.add(StepLosses(broken, {}), 4)
     with pytest.raises(TrainingError, match="after 12 images loss is not a finite number"):
         meter.read(12)

@@ -81,7 +81,7 @@ def test_each_process_draws_its_own_fakes_and_a_resumed_run_goes_on_with_them(
     same(whole, halves)
     first, second = whole["processes"]
     assert not torch.equal(first["rng"]["cpu"], second["rng"]["cpu"])
-    kept = [process["parts"]["pools/judge_bare"]["kept"][0] for process in (first, second)]
+    kept = [process["parts"]["pools/discriminator_bare"]["kept"][0] for process in (first, second)]
     assert not torch.equal(*kept)
 
 

@@ -11,17 +11,17 @@ from trainers.gan.discriminators import build_discriminator
 from trainers.gan.luma import brightness, chroma
 
 
-def _judged(value: float) -> list[list[torch.Tensor]]:
+def _outputs(value: float) -> list[list[torch.Tensor]]:
     return [[torch.zeros(1, 2, 4, 4), torch.full((1, 1, 4, 4), value)]]
 
 
 @pytest.mark.parametrize("mode", get_args(GanMode))
-def test_each_adversary_prefers_the_right_verdict(mode: GanMode) -> None:
-    right = losses.discriminator_loss(_judged(1.0), _judged(-1.0), mode)
-    wrong = losses.discriminator_loss(_judged(-1.0), _judged(1.0), mode)
+def test_each_adversary_prefers_the_right_score(mode: GanMode) -> None:
+    right = losses.discriminator_loss(_outputs(1.0), _outputs(-1.0), mode)
+    wrong = losses.discriminator_loss(_outputs(-1.0), _outputs(1.0), mode)
 
     assert right < wrong
-    assert losses.generator_loss(_judged(1.0), mode) < losses.generator_loss(_judged(-1.0), mode)
+    assert losses.generator_loss(_outputs(1.0), mode) < losses.generator_loss(_outputs(-1.0), mode)
 
 
 def test_weighted_l1_counts_only_where_the_weight_is() -> None:
@@ -34,14 +34,14 @@ def test_weighted_l1_counts_only_where_the_weight_is() -> None:
     assert losses.weighted_l1(image, target, 0 * weight) == 0.0
 
 
-def test_the_outline_loss_falls_as_the_outline_fits() -> None:
+def test_the_segmentation_loss_falls_as_the_outline_fits() -> None:
     cover = torch.zeros(1, 1, 16, 16)
     cover[..., 8:, 4:12] = 1
     good, none, wrong = 8 * (2 * cover - 1), torch.zeros_like(cover), 8 * (1 - 2 * cover)
 
-    assert losses.outline_loss(good, cover) < 0.05
-    assert losses.outline_loss(good, cover) < losses.outline_loss(none, cover)
-    assert losses.outline_loss(none, cover) < losses.outline_loss(wrong, cover)
+    assert losses.segmentation_loss(good, cover) < 0.05
+    assert losses.segmentation_loss(good, cover) < losses.segmentation_loss(none, cover)
+    assert losses.segmentation_loss(none, cover) < losses.segmentation_loss(wrong, cover)
     assert losses.alpha_loss(cover, cover) < 0.05
 
 
@@ -87,21 +87,21 @@ def test_every_discriminator_scores_patches_and_learns(
     torch.manual_seed(0)
     discriminator = build_discriminator(config, n_in=n_in)
 
-    judged = discriminator(torch.rand(2, n_in, 64, 64))
+    outputs = discriminator(torch.rand(2, n_in, 64, 64))
 
-    assert len(judged) == config.n_scales
-    sides = [scale[-1].shape[-1] for scale in judged]
-    assert all(scale[-1].shape[:2] == (2, 1) for scale in judged)
+    assert len(outputs) == config.n_scales
+    sides = [scale[-1].shape[-1] for scale in outputs]
+    assert all(scale[-1].shape[:2] == (2, 1) for scale in outputs)
     if config.n_layers == 0:
         assert sides == [64]
     else:
         assert sides == sorted(sides, reverse=True)
         assert sides[0] < 64 // 2 ** (config.n_layers - 1)
-    losses.generator_loss(judged, "lsgan").backward()  # type: ignore[no-untyped-call]
+    losses.generator_loss(outputs, "lsgan").backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is not None for p in discriminator.parameters())
 
 
-def test_a_judge_of_luma_drives_brightness_along_each_pixels_own_colour() -> None:
+def test_a_discriminator_of_luma_drives_brightness_along_each_pixels_own_colour() -> None:
     torch.manual_seed(0)
     picture = (2 * torch.rand(2, 3, 4, 4) - 1).requires_grad_(True)
     luma = brightness(picture)
@@ -119,16 +119,18 @@ def test_a_judge_of_luma_drives_brightness_along_each_pixels_own_colour() -> Non
     assert torch.allclose((after - luma.detach())[:, 0][lit], torch.tensor(step), rtol=0.02)
 
 
-def test_a_judge_of_luma_sees_no_colour_that_is_as_bright() -> None:
+def test_a_discriminator_of_luma_sees_no_colour_that_is_as_bright() -> None:
     torch.manual_seed(0)
-    judge = build_discriminator(DiscriminatorConfig(ndf=4, n_layers=2, spectral=False, luma=True))
+    discriminator = build_discriminator(
+        DiscriminatorConfig(ndf=4, n_layers=2, spectral=False, luma=True)
+    )
     grey = torch.rand(1, 1, 32, 32).repeat(1, 3, 1, 1).requires_grad_(True)
     redder = torch.tensor([0.114, 0.0, -0.299]).view(1, 3, 1, 1)
 
-    verdict = judge(grey)[0][-1]
+    score = discriminator(grey)[0][-1]
 
-    assert torch.allclose(judge(grey + redder)[0][-1], verdict, atol=1e-5)
-    verdict.sum().backward()
+    assert torch.allclose(discriminator(grey + redder)[0][-1], score, atol=1e-5)
+    score.sum().backward()
     assert grey.grad is not None
     # Nor does it drive any: what is grey is driven to another grey.
     assert torch.allclose(grey.grad, grey.grad[:, :1].expand(-1, 3, -1, -1), atol=1e-6)
@@ -145,33 +147,33 @@ def test_chroma_is_blind_to_brightness_and_0_for_grey() -> None:
 
 def test_feature_matching_is_0_for_the_same_picture_and_reaches_only_the_fake() -> None:
     torch.manual_seed(0)
-    judge = build_discriminator(DiscriminatorConfig(ndf=4, n_layers=2))
+    discriminator = build_discriminator(DiscriminatorConfig(ndf=4, n_layers=2))
     real = torch.rand(1, 3, 32, 32, requires_grad=True)
     fake = torch.rand(1, 3, 32, 32, requires_grad=True)
-    judge.eval()  # the power iteration of spectral norm moves weights in training
+    discriminator.eval()  # the power iteration of spectral norm moves weights in training
 
-    assert losses.feature_matching(judge(real), judge(real)) == 0
-    losses.feature_matching(judge(real), judge(fake)).backward()  # type: ignore[no-untyped-call]
+    assert losses.feature_matching(discriminator(real), discriminator(real)) == 0
+    losses.feature_matching(discriminator(real), discriminator(fake)).backward()  # type: ignore[no-untyped-call]
     assert real.grad is None
     assert fake.grad is not None
 
 
 @pytest.mark.parametrize("mode", get_args(GanMode))
-def test_a_mixture_is_judged_by_its_shares(mode: GanMode) -> None:
-    verdict = torch.tensor([-0.5, 0.2, 0.7]).view(3, 1, 1, 1)
+def test_a_mixture_is_outputs_by_its_shares(mode: GanMode) -> None:
+    score = torch.tensor([-0.5, 0.2, 0.7]).view(3, 1, 1, 1)
 
     def at(share: float) -> float:
-        return float(losses.mixup_loss([[verdict]], torch.full((3, 1, 1, 1), share), mode))
+        return float(losses.mixup_loss([[score]], torch.full((3, 1, 1, 1), share), mode))
 
-    both = float(losses.discriminator_loss([[verdict]], [[verdict]], mode))
+    both = float(losses.discriminator_loss([[score]], [[score]], mode))
     assert at(0.5) == pytest.approx(both)
     assert at(0.25) == pytest.approx(0.75 * at(0.0) + 0.25 * at(1.0))
 
 
-def test_in_lsgan_a_mixture_is_best_judged_as_its_share() -> None:
-    verdict = torch.full((1, 1, 2, 2), 0.3, requires_grad=True)
+def test_in_lsgan_a_mixture_is_best_outputs_as_its_share() -> None:
+    score = torch.full((1, 1, 2, 2), 0.3, requires_grad=True)
 
-    loss = losses.mixup_loss([[verdict]], torch.full((1, 1, 1, 1), 0.3), "lsgan")
+    loss = losses.mixup_loss([[score]], torch.full((1, 1, 1, 1), 0.3), "lsgan")
 
-    [gradient] = torch.autograd.grad(loss, verdict)
+    [gradient] = torch.autograd.grad(loss, score)
     assert float(gradient.abs().max()) < 1e-6

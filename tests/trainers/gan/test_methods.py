@@ -17,7 +17,7 @@ from tests.trainers.tiny import drawn_training_crops, in_tracks, tiny_config
 from trainers.config import OptimConfig, OptimizerName, TrainConfig
 from trainers.data.batches import Batch, batches
 from trainers.fit.build import build_method, build_samples
-from trainers.gan.diff_augment import KINDS, diff_augment, parse_kinds
+from trainers.gan.diff_augment import KINDS, DiffAugment, parse_kinds
 from trainers.gan.image_pool import ImagePool
 from trainers.gan.method import Method
 from trainers.gan.optimizers import descend, make_optimizer
@@ -94,6 +94,12 @@ def _method(config: TrainConfig) -> Method:
     return build_method(config, device=CPU, precision=torch.float32)
 
 
+def _all_losses(method: Method, batch: Batch, images_seen: int = 0) -> dict[str, torch.Tensor]:
+    losses = method.step(batch, images_seen)
+    assert all(name.endswith("/discriminator") for name in losses.discriminator)
+    return losses.generator | losses.discriminator
+
+
 def _weights(method: Method) -> dict[str, torch.Tensor]:
     return {
         name: torch.cat([p.detach().flatten() for p in network.parameters()])
@@ -112,16 +118,16 @@ def test_on_a_gpu_the_first_step_has_the_losses_that_it_has_on_a_processor(
     settings = METHODS.get(name, {"method": "warm-start", "warm_start.gan_from": 0})
     config = tiny_config(**settings)
     batch, device = _batch(config), torch.device("cuda")
-    expected = _method(config).step(batch, 0)
+    expected = _all_losses(_method(config), batch)
 
     method = build_method(config, device=device, precision=precision)
-    found = method.step(batch.to(device), 0)
+    found = _all_losses(method, batch.to(device))
 
     assert {value.device.type for value in found.values()} == {"cuda"}
     there = {key: float(value) for key, value in found.items()}
     assert there == pytest.approx({k: float(v) for k, v in expected.items()}, rel=near, abs=near)
     for images_seen in (4, 8):
-        stats = method.step(batch.to(device), images_seen)
+        stats = _all_losses(method, batch.to(device), images_seen)
         assert all(bool(torch.isfinite(value)) for value in stats.values())
 
 
@@ -141,7 +147,7 @@ def test_on_a_gpu_every_extra_and_augmentation_runs_in_bf16() -> None:
     batch = next(iter(batches(samples, batch_size=4, n_workers=0)))
     method = build_method(config, device=device, precision=torch.bfloat16)
 
-    history = [method.step(batch.to(device), 4 * number) for number in range(3)]
+    history = [_all_losses(method, batch.to(device), 4 * number) for number in range(3)]
 
     for stats in history:
         assert {f"mask/{name}" for name in (*extras, "temporal")} <= stats.keys()
@@ -154,7 +160,7 @@ def test_steps_on_a_few_faces_move_every_network_and_lower_the_methods_own_loss(
     batch, method = _batch(config), _method(config)
     before = _weights(method)
 
-    history = [method.step(batch, 0) for _ in range(20)]
+    history = [_all_losses(method, batch) for _ in range(20)]
 
     after = _weights(method)
     assert all(not torch.equal(before[key], after[key]) for key in before)
@@ -179,7 +185,7 @@ def test_each_extra_loss_falls_where_it_counts(extra: str) -> None:
     torch.manual_seed(0)
     batch, method = _batch(config), _method(config)
 
-    history = [method.step(batch, 0) for _ in range(30)]
+    history = [_all_losses(method, batch) for _ in range(30)]
 
     for key in (key for key in history[0] if key.endswith(f"/{extra}")):
         first, last = (
@@ -204,7 +210,7 @@ def _after_a_step(
     config = tiny_config(**(METHODS[method] | size | ({key: value} if key else {})))
     trained = _method(config)
     torch.manual_seed(0)
-    stats = trained.step(_batch(config), 0)
+    stats = _all_losses(trained, _batch(config))
     assert all(torch.isfinite(loss) for loss in stats.values())
     return _weights(trained)
 
@@ -240,7 +246,7 @@ def test_the_perceptual_loss_takes_vggface2_where_its_weights_are_given(
     for features in ({}, {"features.vggface2": vggface2}):
         config = tiny_config(**options, **features)
         trained, batch = _method(config), _batch(config)
-        steps = [trained.step(batch, 0) for _ in range(n_steps)]
+        steps = [_all_losses(trained, batch) for _ in range(n_steps)]
         found.append([sum(float(v) for k, v in s.items() if "perceptual" in k) for s in steps])
 
     onet, vggface = found
@@ -281,7 +287,7 @@ def test_neighbouring_frames_are_translated_alike_where_that_counts(name: str) -
             samples = build_samples(config, bare, masked, first=0)
             batch = next(iter(batches(samples, batch_size=4, n_workers=0)))
             method = _method(config)
-            for stats in [method.step(batch, 0) for _ in range(16)]:
+            for stats in [_all_losses(method, batch) for _ in range(16)]:
                 own = [key for key in stats if key.endswith("/temporal")]
                 assert len(own) == len(list(method.generators()))
                 seen.append(sum(float(stats[key]) for key in own))
@@ -306,7 +312,7 @@ def test_discriminators_get_no_gradient_in_the_generators_turn(
 
     after = _weights(method)
     for key, network in method.networks():
-        if key.startswith("judge"):
+        if key.startswith("discriminator"):
             assert torch.equal(before[key], after[key])
             assert all(p.grad is None for p in network.parameters())
         else:
@@ -321,7 +327,7 @@ def test_a_step_in_bf16_is_near_one_in_fp32(name: str) -> None:
     for precision in (torch.float32, torch.bfloat16):
         method = build_method(config, device=CPU, precision=precision)
         torch.manual_seed(0)
-        found.append(method.step(batch, 0))
+        found.append(_all_losses(method, batch))
 
     for key, exact in found[0].items():
         assert abs(float(found[1][key]) - float(exact)) < 0.05 * max(1.0, abs(float(exact))), key
@@ -388,11 +394,11 @@ def test_each_differentiable_augmentation_changes_pictures_and_passes_gradients(
     torch.manual_seed(0)
     images = torch.rand(3, 3, 32, 32, requires_grad=True)
 
-    varied = diff_augment(images, (kind,))
+    varied = DiffAugment.draw((kind,), images).vary(images)
 
     assert varied.shape == images.shape
     assert not torch.equal(varied, images)
-    assert diff_augment(images, ()) is images
+    assert DiffAugment.draw((), images).vary(images) is images
     [gradient] = torch.autograd.grad(varied.sum(), images)
     assert float(gradient.abs().sum()) > 0
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -6,6 +8,8 @@ from tests.trainers.tiny import drawn_training_crops, tiny_config
 from trainers.config import TrainConfig
 from trainers.data.batches import Batch, batches
 from trainers.fit.build import build_method, build_samples
+from trainers.gan.adversary import Adversary
+from trainers.gan.diff_augment import DiffAugment
 from trainers.gan.warm_start import WarmStart
 
 CPU = torch.device("cpu")
@@ -23,6 +27,11 @@ def _method(config: TrainConfig) -> WarmStart:
     return method
 
 
+def _all_losses(method: WarmStart, batch: Batch, images_seen: int) -> dict[str, torch.Tensor]:
+    losses = method.step(batch, images_seen)
+    return losses.generator | losses.discriminator
+
+
 def _weights(method: WarmStart, name: str) -> list[torch.Tensor]:
     return [p.detach().clone() for p in dict(method.networks())[name].parameters()]
 
@@ -34,9 +43,9 @@ def test_a_few_steps_on_two_faces_lower_the_losses(architecture: str) -> None:
     )
     batch, method = _batch(config), _method(config)
 
-    history = [method.step(batch, 0) for _ in range(25)]
+    history = [method.step(batch, 0).generator for _ in range(25)]
 
-    for name in ("unmask/outline", "unmask/l1", "mask/alpha", "mask/l1"):
+    for name in ("unmask/segmentation", "unmask/l1", "mask/alpha", "mask/l1"):
         assert float(history[-1][name]) < 0.9 * float(history[0][name]), name
 
 
@@ -71,48 +80,79 @@ def test_discriminators_learn_nothing_before_their_time_and_everything_learns_af
     names = [name for name, _ in method.networks()]
     before = {name: _weights(method, name) for name in names}
 
-    stats = method.step(batch, 0)
+    stats = _all_losses(method, batch, 0)
 
-    assert not any("judge" in name or "gan" in name for name in stats)
+    assert not any("discriminator" in name or "gan" in name for name in stats)
     for name in names:
         same = all(
             torch.equal(a, b) for a, b in zip(before[name], _weights(method, name), strict=True)
         )
-        assert same == name.startswith("judge"), name
-    assert {"unmask/judge", "mask/judge", "unmask/gan_real"} <= set(method.step(batch, 8))
+        assert same == name.startswith("discriminator"), name
+    losses = method.step(batch, 8)
+    assert "unmask/gan_real" in losses.generator
+    assert losses.discriminator.keys() == {"unmask/discriminator", "mask/discriminator"}
     for name in names:
         assert any(
             not torch.equal(a, b) for a, b in zip(before[name], _weights(method, name), strict=True)
         )
 
 
-@pytest.mark.parametrize(
-    ("turn", "others"),
-    [
-        ({"mask", "unmask"}, ("judge_masked", "judge_bare")),
-        ({"judge_masked", "judge_bare"}, ("mask", "unmask")),
-    ],
-    ids=["generators", "discriminators"],
-)
+@pytest.mark.parametrize("turn", ["generators", "discriminators"])
 def test_in_the_turn_of_one_side_the_other_gets_no_gradient(
-    monkeypatch: pytest.MonkeyPatch, turn: set[str], others: tuple[str, ...]
+    monkeypatch: pytest.MonkeyPatch, turn: str
 ) -> None:
     config = tiny_config()
     batch, method = _batch(config), _method(config)
-    update = method._update
-    monkeypatch.setattr(
-        method, "_update", lambda name, loss: update(name, loss) if name in turn else None
-    )
-    before = {name: _weights(method, name) for name in (*turn, *others)}
+    if turn == "generators":
+        monkeypatch.setattr(Adversary, "learn", lambda *_, **__: torch.zeros(()))
+    else:
+        monkeypatch.setattr("trainers.gan.warm_start.descend", lambda *_: None)
+    before = {name: _weights(method, name) for name, _ in method.networks()}
 
     method.step(batch, 8)
 
-    for name in others:
-        network = dict(method.networks())[name]
+    for name, network in method.networks():
         assert all(p.grad is None for p in network.parameters())
-    for name, weights in before.items():
-        same = all(torch.equal(a, b) for a, b in zip(weights, _weights(method, name), strict=True))
-        assert same == (name in others), name
+        same = all(
+            torch.equal(a, b) for a, b in zip(before[name], _weights(method, name), strict=True)
+        )
+        assert same == (name.startswith("discriminator") == (turn == "generators")), name
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"warm_start.pool_size": 3},
+        {"discriminator.mixup": 0.2},
+        {"discriminator.diff_augment": "translation"},
+        {"discriminator.diff_augment": "color,cutout"},
+    ],
+    ids=str,
+)
+def test_the_adversary_has_what_that_of_other_methods_has(changes: dict[str, Any]) -> None:
+    weights = []
+    for settings in ({}, changes):
+        config = tiny_config(warm_start__gan_from=0, **settings)
+        batch, method = _batch(config), _method(config)
+        torch.manual_seed(0)
+        for _ in range(3):
+            assert all(bool(torch.isfinite(v)) for v in _all_losses(method, batch, 0).values())
+        weights.append(torch.cat([p.flatten() for p in _weights(method, "discriminator_bare")]))
+
+    assert not torch.equal(*weights)
+
+
+def test_where_pictures_are_shifted_the_region_that_counts_is_shifted_with_them() -> None:
+    torch.manual_seed(0)
+    region = torch.zeros(4, 1, 32, 32)
+    region[..., 10:20, 8:24] = 1
+
+    augmentation = DiffAugment.draw(("translation", "cutout"), region)
+
+    marked = augmentation.vary(region.expand(-1, 3, -1, -1))
+    assert torch.equal(augmentation.move(region).expand(-1, 3, -1, -1), marked)
+    assert torch.equal(augmentation.of(slice(2)).move(region[:2]), augmentation.move(region)[:2])
+    assert not torch.equal(augmentation.move(region), region)
 
 
 @pytest.mark.parametrize("direction", ["mask", "unmask"])
@@ -122,7 +162,7 @@ def test_one_direction_can_learn_alone(direction: str) -> None:
     other = "unmask" if direction == "mask" else "mask"
     before = _weights(method, other)
 
-    stats = method.step(batch, 8)
+    stats = _all_losses(method, batch, 8)
 
     assert all(name.startswith(f"{direction}/") for name in stats)
     assert all(torch.equal(a, b) for a, b in zip(before, _weights(method, other), strict=True))
@@ -162,7 +202,7 @@ def test_each_loss_weight_changes_what_unmask_learns(key: str) -> None:
 def test_each_adversary_takes_a_finite_step(mode: str) -> None:
     config = tiny_config(warm_start__gan_mode=mode)
 
-    stats = _method(config).step(_batch(config), 8)
+    stats = _all_losses(_method(config), _batch(config), 8)
 
     assert all(torch.isfinite(value) for value in stats.values())
 
@@ -172,7 +212,7 @@ def test_a_step_in_bf16_is_near_one_in_fp32() -> None:
     batch = _batch(config)
 
     stats = [
-        build_method(config, device=CPU, precision=precision).step(batch, 0)
+        build_method(config, device=CPU, precision=precision).step(batch, 0).generator
         for precision in (torch.float32, torch.bfloat16)
     ]
 
@@ -192,6 +232,6 @@ def test_networks_for_faces_see_a_large_picture_at_the_size_they_understand() ->
     method.features = Recorder()  # type: ignore[assignment]
     for side in (128, 256, 512):
         image = torch.rand(1, 3, side, side)
-        method._perceptual(image, image, "unmask", {})
+        method._perceptual(image, image)
 
     assert seen == [(1, 3, 128, 128)] * 6
