@@ -14,8 +14,8 @@ from facemask_video.extract.sampling import BestOfTracks, EveryNth
 from facemask_video.pipeline.load import Finder
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.report import OnProgress
-from facemask_video.pipeline.timing import Steps
-from facemask_video.pipeline.track_source import follow_faces
+from facemask_video.pipeline.timing import StageStack
+from facemask_video.pipeline.track_source import track_faces
 from facemask_video.video import VideoReader
 
 LoadFinder = Callable[[VideoInfo], Finder]
@@ -44,11 +44,11 @@ def crop_video(
     Raises:
         VideoReadError: It cannot be read to its end.
     """
-    with Steps() as steps:
-        reader = steps.enter_context(
+    with StageStack() as stages:
+        reader = stages.enter_context(
             VideoReader(path, start_s=config.video.start_s, end_s=config.video.end_s)
         )
-        tracked = follow_faces(reader, config, steps, by=load_finder(reader.info))
+        tracked = track_faces(reader, config, stages, load_finder(reader.info))
         frames_total = expected_frames(reader.info, config.video)
 
         def counted() -> Generator[TrackedFrame, None, None]:

@@ -11,7 +11,7 @@ from facemask_video.classify.stage import ClassifyFaces
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
-from facemask_video.pipeline.load import Finder, Networks, load_finder, load_networks
+from facemask_video.pipeline.load import Networks, load_finder, load_networks
 from facemask_video.pipeline.output_layout import COLUMNS, lay_out
 from facemask_video.pipeline.output_paths import check_targets
 from facemask_video.pipeline.plan import expected_frames
@@ -23,15 +23,14 @@ from facemask_video.pipeline.report import (
     describe_input,
     peak_rss_mb,
 )
-from facemask_video.pipeline.timing import Steps
-from facemask_video.pipeline.track_source import follow_faces
+from facemask_video.pipeline.timing import StageStack
+from facemask_video.pipeline.track_source import replay_faces, track_faces
 from facemask_video.pipeline.tracks_file import blended_faces, create_tracks, open_tracks
-from facemask_video.track import Sidecar
 from facemask_video.translate.device import pick_device
 from facemask_video.translate.stage import TranslateFaces
 from facemask_video.video import VideoReader, VideoWriter
 
-STEPS = (
+STAGES = (
     "load",
     "decode",
     "wait",
@@ -83,24 +82,24 @@ def convert(
     started = time.perf_counter()
     video, composite, tally = config.video, config.composite, Tally()
 
-    with Steps() as steps:
-        with steps.clock.span("load"):
-            reader = steps.enter_context(
+    with StageStack() as stages:
+        with stages.clock.span("load"):
+            reader = stages.enter_context(
                 VideoReader(source, start_s=video.start_s, end_s=video.end_s)
             )
             check_targets(source, target, config)
             tracks = open_tracks(reader, config)
             networks = networks or load_networks(config)
-            by: Finder | Sidecar | None = networks.finder if tracks is None else tracks
-            if by is None:
+            finder = networks.finder
+            if tracks is None and finder is None:
                 device = pick_device(networks.device["device"])
-                by = load_finder(config.detect, reader.info, device)
+                finder = load_finder(config.detect, reader.info, device)
             sidecar = None
             if config.output.tracks_out is not None:
-                sidecar = steps.enter_context(
+                sidecar = stages.enter_context(
                     create_tracks(config.output.tracks_out, reader, direction=config.direction)
                 )
-            writer = steps.enter_context(_open_writer(target, reader, config, networks))
+            writer = stages.enter_context(_open_writer(target, reader, config, networks))
 
         align = AlignFaces(crop_size_px=networks.translator.crop_size_px)
         translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
@@ -108,32 +107,36 @@ def convert(
         steady = SteadyFaces(temporal=composite.temporal)
         blend = BlendFaces(coverage=composite.coverage)
 
-        partial = tracks is not None and not tracks.is_range(video.start_s, video.end_s)
-        tracked = follow_faces(reader, config, steps, by=by, partial=partial)
-        followed = steps.step("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
-        cropped = steps.step("align", align(followed))
+        if tracks is not None:
+            partial = not tracks.is_range(video.start_s, video.end_s)
+            tracked = replay_faces(reader, config, stages, tracks, partial=partial)
+        else:
+            assert finder is not None, "loaded where there are no tracks"
+            tracked = track_faces(reader, config, stages, finder)
+        followed = stages.run("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
+        cropped = stages.run("align", align(followed))
         if networks.classifier is not None:
             classify = ClassifyFaces(networks.classifier, direction=config.direction)
-            cropped = steps.step("classify", classify(cropped))
-        translated = steps.step("translate", translate(cropped))
-        matched = steps.step("match_colours", match(translated))
-        steadied = steps.step("steady", steady(matched))
-        blended = steps.step("blend", blend(steadied))
+            cropped = stages.run("classify", classify(cropped))
+        translated = stages.run("translate", translate(cropped))
+        matched = stages.run("match_colours", match(translated))
+        steadied = stages.run("steady", steady(matched))
+        blended = stages.run("blend", blend(steadied))
         if config.output.debug_overlay:
-            blended = steps.step("draw", DrawFaces()(blended))
+            blended = stages.run("draw", DrawFaces()(blended))
         finished = prefetch(blended, depth=_BLENDED_AHEAD, name="pictures")
-        steps.enter_context(closing(finished))
+        stages.enter_context(closing(finished))
 
         frames_total = expected_frames(reader.info, video)
         for result in finished:
-            with steps.clock.span("encode"):
+            with stages.clock.span("encode"):
                 writer.write(lay_out(result, config.output.layout))
                 if sidecar is not None:
                     sidecar.write(result.source, blended_faces(result))
             tally.add(result.faces, changed=len(result.pasted))
             if on_progress is not None:
                 on_progress(tally.frames, frames_total)
-        with steps.clock.span("encode"):
+        with stages.clock.span("encode"):
             writer.finish()
             if sidecar is not None:
                 sidecar.finish()
@@ -149,7 +152,7 @@ def convert(
         faces_changed=tally.faces_changed,
         tracks_refused=len(tally.refused_ids),
         corrupt_packets=reader.corrupt_packets,
-        seconds={"total": round(total_s, 4), **_in_order(steps.clock.seconds)},
+        seconds={"total": round(total_s, 4), **_in_order(stages.clock.seconds)},
         peak_rss_mb=peak_rss_mb(),
         device=networks.device,
         weights=networks.weights,
@@ -168,7 +171,7 @@ def _own_notes(config: ConvertConfig) -> tuple[str, ...]:
 
 
 def _in_order(seconds: Mapping[str, float]) -> dict[str, float]:
-    order = {name: place for place, name in enumerate(STEPS)}
+    order = {name: place for place, name in enumerate(STAGES)}
     names = sorted(seconds, key=lambda name: order.get(name, len(order)))
     return {name: round(seconds[name], 4) for name in names}
 

@@ -15,10 +15,12 @@ class StageClock:
     A stage pulls on the one before it, so spans nest; while an inner span is open the outer one is
     not charged. Stages in different threads run at once, so the seconds may add up to more than
     the run took. A name must be used in one thread only.
+
+    Args:
+        now: Returns seconds since any fixed time.
     """
 
     def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
-        """Start with nothing charged; ``now`` tells the seconds since any fixed moment."""
         self.seconds: dict[str, float] = {}
         self._now = now
         self._threads = threading.local()
@@ -64,7 +66,7 @@ class StageClock:
         self._threads.since = now
 
 
-class Steps(ExitStack):
+class StageStack(ExitStack):
     """What a run holds open: files and timed stages, the last one opened closed first.
 
     Attributes:
@@ -72,10 +74,9 @@ class Steps(ExitStack):
     """
 
     def __init__(self) -> None:
-        """Hold nothing yet."""
         super().__init__()
         self.clock = StageClock()
 
-    def step(self, name: str, items: Iterable[Item]) -> Generator[Item, None, None]:
+    def run(self, name: str, items: Iterable[Item]) -> Generator[Item, None, None]:
         """Time a stage under a name, and close it with the run."""
         return self.enter_context(closing(self.clock.timed(name, items)))

@@ -11,8 +11,8 @@ from facemask_video.core.faces import CroppedFrame, TrackedFrame
 from facemask_video.pipeline.load import Finder, load_finder, load_mask_classifier
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.report import OnProgress, Tally, TrackingReport
-from facemask_video.pipeline.timing import Steps
-from facemask_video.pipeline.track_source import follow_faces
+from facemask_video.pipeline.timing import StageStack
+from facemask_video.pipeline.track_source import track_faces
 from facemask_video.pipeline.tracks_file import create_tracks, described
 from facemask_video.translate.device import pick_device
 from facemask_video.video import VideoReader
@@ -44,22 +44,22 @@ def track_video(
     started = time.perf_counter()
     video, tally = config.video, Tally()
 
-    with Steps() as steps:
-        with steps.clock.span("load"):
-            reader = steps.enter_context(
+    with StageStack() as stages:
+        with stages.clock.span("load"):
+            reader = stages.enter_context(
                 VideoReader(source, start_s=video.start_s, end_s=video.end_s)
             )
             check_outputs([target], inputs=[source], overwrite=config.output.overwrite)
             device = pick_device(config.networks.device)
             finder = finder or load_finder(config.detect, reader.info, device)
             classifier = classifier or load_mask_classifier(config.networks.gate, device)
-            sidecar = steps.enter_context(create_tracks(target, reader))
+            sidecar = stages.enter_context(create_tracks(target, reader))
 
-        tracked = follow_faces(reader, config, steps, by=finder)
+        tracked = track_faces(reader, config, stages, finder)
         if classifier is not None:
-            cropped = steps.step("align", AlignFaces(crop_size_px=classifier.crop_size_px)(tracked))
+            cropped = stages.run("align", AlignFaces(crop_size_px=classifier.crop_size_px)(tracked))
             classify = ClassifyFaces(classifier, direction=None)
-            classified = steps.step("classify", classify(cropped))
+            classified = stages.run("classify", classify(cropped))
             tracked = _faces_of(classified)
 
         frames_total = expected_frames(reader.info, video)
@@ -70,7 +70,7 @@ def track_video(
                 on_progress(tally.frames, frames_total)
         sidecar.finish()
 
-    seconds = {"total": time.perf_counter() - started, **steps.clock.seconds}
+    seconds = {"total": time.perf_counter() - started, **stages.clock.seconds}
     return TrackingReport(target, tally, seconds, config.detect.min_face_px, tuple(reader.notes))
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from facemask_video.config import FollowConfig
 from facemask_video.core.faces import TrackedFrame
+from facemask_video.core.frame import Frame
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.pipeline.load import Finder
 from facemask_video.pipeline.prefetch import prefetch
-from facemask_video.pipeline.timing import Steps
+from facemask_video.pipeline.timing import StageStack
 from facemask_video.track import (
     ReplayTracks,
     SelectFaces,
@@ -24,15 +25,10 @@ FRAMES_HELD = 40
 detections are rarer), those decoded ahead, and one in each hand they go through."""
 
 
-def follow_faces(
-    reader: VideoReader,
-    config: FollowConfig,
-    steps: Steps,
-    *,
-    by: Finder | Sidecar,
-    partial: bool = False,
+def track_faces(
+    reader: VideoReader, config: FollowConfig, stages: StageStack, finder: Finder
 ) -> Iterator[TrackedFrame]:
-    """Yield each frame with the persons that are to be worked on.
+    """Find and follow faces, and yield each frame with those that are to be worked on.
 
     Holds at most `FRAMES_HELD` frames and ``look_ahead`` more: with 30, 70 of 3 MB at 1080p and
     4:2:0, of 12 MB at 4K.
@@ -40,17 +36,40 @@ def follow_faces(
     Args:
         reader: The frames, in its range.
         config: How faces are found, followed and chosen.
-        steps: Takes the stages.
-        by: What looks for faces, or the tracks that say where they are; then nothing is looked for.
-        partial: Whether such tracks may go on beyond the frames; see `ReplayTracks`.
+        stages: Takes the stages.
+        finder: Looks for faces.
     """
-    decoded = steps.step("decode", reader)
-    frames = steps.step("wait", prefetch(decoded, depth=_DECODED_AHEAD, name="decode"))
-    if isinstance(by, Sidecar):
-        tracked = steps.step("track", ReplayTracks(by, partial=partial)(frames))
-    else:
-        detect = DetectFaces(by.detector, max_side_px=by.size_px, detect_every=config.detect.every)
-        track = TrackFaces(config.track, config.detect)
-        detected = steps.step("detect", detect(frames))
-        tracked = steps.step("track", track(detected))
-    return steps.step("track", SelectFaces(config.select)(tracked))
+    detect = DetectFaces(
+        finder.detector, max_side_px=finder.size_px, detect_every=config.detect.every
+    )
+    track = TrackFaces(config.track, config.detect)
+    detected = stages.run("detect", detect(_decoded(reader, stages)))
+    tracked = stages.run("track", track(detected))
+    return stages.run("track", SelectFaces(config.select)(tracked))
+
+
+def replay_faces(
+    reader: VideoReader,
+    config: FollowConfig,
+    stages: StageStack,
+    tracks: Sidecar,
+    *,
+    partial: bool,
+) -> Iterator[TrackedFrame]:
+    """Yield each frame with those faces of a tracks file that are to be worked on.
+
+    Args:
+        reader: The frames, in its range.
+        config: How faces are chosen.
+        stages: Takes the stages.
+        tracks: Says where faces are; nothing is looked for.
+        partial: Whether the tracks may go on beyond the frames; see `ReplayTracks`.
+    """
+    replay = ReplayTracks(tracks, partial=partial)
+    tracked = stages.run("track", replay(_decoded(reader, stages)))
+    return stages.run("track", SelectFaces(config.select)(tracked))
+
+
+def _decoded(reader: VideoReader, stages: StageStack) -> Iterator[Frame]:
+    decoded = stages.run("decode", reader)
+    return stages.run("wait", prefetch(decoded, depth=_DECODED_AHEAD, name="decode"))

@@ -14,8 +14,8 @@ from facemask_video.core.geometry import Box, iou
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.rotation import QUARTER_TURNS, RotatingDetector
 from facemask_video.pipeline.load import load_finder
-from facemask_video.pipeline.timing import Steps
-from facemask_video.pipeline.track_source import follow_faces
+from facemask_video.pipeline.timing import StageStack
+from facemask_video.pipeline.track_source import track_faces
 from facemask_video.video import VideoReader
 from tests.synthetic import encode_clip
 
@@ -116,9 +116,9 @@ def test_a_lying_face_is_followed_where_that_is_asked_for(
     encode_clip(clip, [np.roll(lying, i, axis=1) for i in range(12)], rate=25)
     config = DetectConfig(turned=turned, min_face_px=30)
 
-    with VideoReader(clip) as reader, Steps() as steps:
+    with VideoReader(clip) as reader, StageStack() as stages:
         finder = load_finder(config, reader.info, torch.device("cpu"))
-        items = list(follow_faces(reader, TracksConfig(detect=config), steps, by=finder))
+        items = list(track_faces(reader, TracksConfig(detect=config), stages, finder))
 
     assert [len(item.faces) for item in items] == [n_tracks] * 12
     for item in items:

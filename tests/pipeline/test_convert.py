@@ -22,7 +22,7 @@ from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.faces import Crop, Detection, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
-from facemask_video.pipeline.convert import STEPS, _in_order, convert
+from facemask_video.pipeline.convert import STAGES, _in_order, convert
 from facemask_video.track.sidecar import Sidecar
 from facemask_video.video import NativeFrame, VideoReader, probe
 from tests.fakes import (
@@ -96,7 +96,7 @@ def test_a_report_counts_frames_faces_and_seconds(source: Path, tmp_path: Path) 
     assert plain["faces"] == plain["frames"] == plain["frames_with_faces"] > 10
     assert plain["tracks"] == 1
     # The fakes bring no classifier.
-    assert set(plain["seconds"]) == {"total", *STEPS} - {"classify", "draw"}
+    assert set(plain["seconds"]) == {"total", *STAGES} - {"classify", "draw"}
     assert plain["input"]["path"] == str(source)
     assert plain["output"]["bytes"] == (tmp_path / "out.mkv").stat().st_size
     assert plain["options"]["video"]["encoder"] == "ffv1"

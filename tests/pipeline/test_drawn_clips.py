@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from facemask_video.config import DetectConfig, TracksConfig
 from facemask_video.core.frame import ImageU8
 from facemask_video.pipeline.load import load_finder
-from facemask_video.pipeline.timing import Steps
-from facemask_video.pipeline.track_source import follow_faces
+from facemask_video.pipeline.timing import StageStack
+from facemask_video.pipeline.track_source import track_faces
 from facemask_video.video import VideoReader
 from tests.synthetic import encode_clip
 
@@ -67,9 +67,9 @@ def followed(path: Path, frames: Sequence[ImageU8]) -> dict[int, dict[int, float
     """Encode a clip and return, by track and frame, the x of each face."""
     encode_clip(path, list(frames), rate=RATE)
     seen: dict[int, dict[int, float]] = defaultdict(dict)
-    with VideoReader(path) as reader, Steps() as steps:
+    with VideoReader(path) as reader, StageStack() as stages:
         finder = load_finder(DetectConfig(), reader.info, torch.device("cpu"))
-        for item in follow_faces(reader, TracksConfig(), steps, by=finder):
+        for item in track_faces(reader, TracksConfig(), stages, finder):
             for face in item.faces:
                 seen[face.track_id.person][item.frame.index] = float(face.landmarks[:2, 0].mean())
     return dict(seen)

@@ -8,8 +8,8 @@ import pytest
 
 from facemask_video.config import TrackConfig, TracksConfig
 from facemask_video.pipeline.load import Finder
-from facemask_video.pipeline.timing import Steps
-from facemask_video.pipeline.track_source import FRAMES_HELD, follow_faces
+from facemask_video.pipeline.timing import StageStack
+from facemask_video.pipeline.track_source import FRAMES_HELD, track_faces
 from facemask_video.video import VideoReader
 from tests.fakes import ArrayFrame, ScriptedDetector, detection_at
 
@@ -36,8 +36,8 @@ def test_live_frames_are_bounded_by_the_look_ahead(look_ahead: int) -> None:
     finder = Finder(ScriptedDetector([detection_at(32, 24, 40)], frame_width_px=64), 64)
     config = TracksConfig(track=TrackConfig(look_ahead=look_ahead))
     alive = []
-    with Steps() as steps:
-        followed = follow_faces(cast(VideoReader, source), config, steps, by=finder)
+    with StageStack() as stages:
+        followed = track_faces(cast(VideoReader, source), config, stages, finder)
         for _ in followed:
             alive.append(_Counted.alive)
     assert len(alive) == N_FRAMES
