@@ -29,6 +29,7 @@ from facemask_video.config.settings import (
     settings_of,
     values_of,
 )
+from facemask_video.config.shipped import find_config
 from facemask_video.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def convert_video(
         source: Video to read.
         target: Video to write; beside the source, with _masked or _unmasked in its name, where
             None. It appears when it is complete, or not at all.
-        config: Settings that the options are laid over: a TOML file's, or a configuration.
+        config: Settings that the options are laid over: those of a TOML file or of a shipped one,
+            by its name, or a configuration.
         networks: What `load_networks` returned, for the same direction; loaded anew where None.
         progress: Called after each frame written.
         **options: See ``facemask-video convert --help``; ``direction`` must be given.
@@ -320,7 +322,8 @@ def _settings(
     """Lay options over a file's settings, or over a configuration, or over the defaults."""
     below: dict[str, object] = {}
     if isinstance(config, str | Path):
-        below = read_toml(Path(config), kind)
+        path = find_config(Path(config), "convert") if kind is ConvertConfig else Path(config)
+        below = read_toml(path, kind)
     elif config is not None:
         below = values_of(config)
     return build(kind, below, read_options(options, kind, caller))

@@ -74,7 +74,7 @@ class MaskClassifier:
         Raises:
             WeightsError: No file, damaged, or trained under another alignment.
         """
-        file = read_network_file(path, if_missing="use --gate off")
+        file = read_network_file(path, if_missing="use --classifier off")
         file.require("format", FORMAT, "train it again with facemask-train gate")
         file.require("alignment_id", ALIGNMENT_ID, "train it again with this version")
         network = MaskClassifierNetwork(file.parse_card(lambda card: int(card["width"])))

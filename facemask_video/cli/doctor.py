@@ -3,13 +3,17 @@
 import json
 import os
 import platform
+from collections.abc import Iterator
 from importlib import metadata
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import click
 
 from facemask_video import __version__
-from facemask_video.cli.options import verbosity_options
+from facemask_video.cli.options import configured_command
+from facemask_video.config.printed import PrintConfig
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import FacemaskVideoError
 
@@ -40,11 +44,8 @@ _ENCODERS = (
 )
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@verbosity_options
-@click.pass_context
-def doctor(ctx: click.Context, /, as_json: bool, **_verbosity: object) -> None:
+@configured_command(PrintConfig)
+def doctor(config: PrintConfig, **_quiet: bool) -> None:
     """Show device, precision, codecs, weights and versions.
 
     Exits 1 where something that a conversion needs is missing.
@@ -53,18 +54,19 @@ def doctor(ctx: click.Context, /, as_json: bool, **_verbosity: object) -> None:
     facemask-video doctor
     """
     problems: list[str] = []
-    findings = {
-        "facemask-video": __version__,
-        "python": f"{platform.python_version()} on {platform.platform()}",
-        **_versions(problems),
-        **_devices(),
-        **_codecs(),
-        **_weights(problems),
+    findings: dict[str, Any] = {
+        "version": __version__,
+        "python": {"version": platform.python_version(), "platform": platform.platform()},
+        "packages": _packages(problems),
+        "device": _device(),
+        "encoders": _encoders(),
+        "weights": _weights(problems),
+        "problems": problems,
     }
-    if as_json:
-        click.echo(json.dumps({**findings, "problems": problems}, indent=2))
+    if config.json:
+        click.echo(json.dumps(findings, indent=2))
     else:
-        for name, value in findings.items():
+        for name, value in _rows(findings):
             click.echo(f"{name:<24}{value}")
         click.echo()
         for problem in problems:
@@ -72,65 +74,91 @@ def doctor(ctx: click.Context, /, as_json: bool, **_verbosity: object) -> None:
         if not problems:
             click.echo("Everything that a conversion needs is there.")
     if problems:
-        ctx.exit(1)
+        click.get_current_context().exit(1)
 
 
-def _versions(problems: list[str]) -> dict[str, str]:
-    versions = {}
+def _packages(problems: list[str]) -> dict[str, str | None]:
+    versions: dict[str, str | None] = {}
     for package in _PACKAGES:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            versions[package] = "missing"
+            versions[package] = None
             problems.append(f"{package} is not installed; run pip install facemask-video again.")
     return versions
 
 
-def _devices() -> dict[str, str]:
+def _device() -> dict[str, Any]:
     import torch
 
     from facemask_video.translate.device import pick_device, pick_precision
 
     device = pick_device("auto")
-    found = {
-        "processor": f"{platform.machine()}, {os.cpu_count()} cores, "
-        f"{torch.get_num_threads()} threads for the networks",
+    gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    return {
+        "machine": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": [{"name": gpu.name, "memory_bytes": gpu.total_memory} for gpu in gpus],
+        "auto": str(device),
+        "auto_precision": pick_precision("auto", device),
     }
-    for index in range(torch.cuda.device_count()):
-        about = torch.cuda.get_device_properties(index)
-        found[f"cuda:{index}"] = f"{about.name}, {about.total_memory / 2**30:.0f} GiB"
-    found["--device auto"] = str(device)
-    found["--precision auto"] = pick_precision("auto", device)
-    return found
 
 
-def _codecs() -> dict[str, str]:
+def _encoders() -> dict[str, bool]:
     from facemask_video.video.codecs import encoders_among
 
     available = encoders_among(_ENCODERS)
-    missing = [name for name in _ENCODERS if name not in available]
-    return {
-        "encoders": ", ".join(available),
-        "encoders missing": ", ".join(missing) or "none of the usual ones",
-    }
+    return {name: name in available for name in _ENCODERS}
 
 
-def _weights(problems: list[str]) -> dict[str, str]:
+def _weights(problems: list[str]) -> list[dict[str, Any]]:
     from facemask_video.translate.weights import CAPACITIES, default_weights, read_card
 
-    found = {}
+    found: list[dict[str, Any]] = []
     for direction, quality in product(Direction, reversed(CAPACITIES)):
-        name = f"weights {direction} {quality}"
+        about: dict[str, Any] = {"direction": str(direction), "quality": quality, "path": None}
+        found.append(about)
         try:
             path = default_weights(direction, quality)
             card = read_card(path)
         except FacemaskVideoError as exc:
-            found[name] = "missing"
             if quality == "standard":  # what a conversion takes unless told otherwise
                 problems.append(str(exc))
             continue
-        found[name] = (
-            f"{path.name}, {path.stat().st_size / 2**20:.1f} MiB, faces of {card.crop_size_px} px, "
-            f"sha256 {card.sha256[:12]}"
-        )
+        about |= {
+            "path": str(path),
+            "bytes": path.stat().st_size,
+            "crop_size_px": card.crop_size_px,
+            "sha256": card.sha256,
+        }
     return found
+
+
+def _rows(findings: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the findings as a person reads them."""
+    yield "facemask-video", findings["version"]
+    yield "python", "{version} on {platform}".format(**findings["python"])
+    for package, version in findings["packages"].items():
+        yield package, version or "missing"
+    device = findings["device"]
+    yield (
+        "processor",
+        "{machine}, {cores} cores, {threads} threads for the networks".format(**device),
+    )
+    for index, gpu in enumerate(device["gpus"]):
+        yield f"cuda:{index}", f"{gpu['name']}, {gpu['memory_bytes'] / 2**30:.0f} GiB"
+    yield "--device auto", device["auto"]
+    yield "--precision auto", device["auto_precision"]
+    encoders = findings["encoders"]
+    yield "encoders", ", ".join(name for name, there in encoders.items() if there)
+    missing = ", ".join(name for name, there in encoders.items() if not there)
+    yield "encoders missing", missing or "none of the usual ones"
+    for each in findings["weights"]:
+        text = "missing"
+        if each["path"] is not None:
+            text = (
+                f"{Path(each['path']).name}, {each['bytes'] / 2**20:.1f} MiB, "
+                f"faces of {each['crop_size_px']} px, sha256 {each['sha256'][:12]}"
+            )
+        yield f"weights {each['direction']} {each['quality']}", text

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from facemask_video.api import inspect_video
-from facemask_video.cli.options import verbosity_options, video_path
+from facemask_video.cli.options import configured_command, video_path
+from facemask_video.config.printed import PrintConfig
 
 if TYPE_CHECKING:
     from facemask_video.core.frame import StreamInfo, VideoInfo
 
 
-@click.command()
+@configured_command(PrintConfig)
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path), callback=video_path)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@verbosity_options
-def inspect(file: Path, as_json: bool, **_verbosity: object) -> None:
+def inspect(config: PrintConfig, file: Path, **_quiet: bool) -> None:
     """Show the streams of FILE and what it says about how it was made.
 
     \b
@@ -26,7 +25,7 @@ def inspect(file: Path, as_json: bool, **_verbosity: object) -> None:
     """
     about = inspect_video(file)
     info, made_by = about.info, about.provenance
-    if as_json:
+    if config.json:
         content = dataclasses.asdict(info)
         content["provenance"] = None if made_by is None else dataclasses.asdict(made_by)
         click.echo(json.dumps(content, indent=2, default=str))

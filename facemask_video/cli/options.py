@@ -1,14 +1,25 @@
-"""Options shared by commands, generated from the settings that a configuration declares."""
+"""Commands whose options are the settings of a configuration."""
 
-from collections.abc import Callable, Mapping
+import functools
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
-from facemask_video.config.settings import NamedSetting, parse_time_s, settings_of
+from facemask_video.config.settings import (
+    NamedSetting,
+    build,
+    parse_time_s,
+    read_toml,
+    settings_of,
+)
+from facemask_video.config.shipped import Kind, find_config, shipped_configs
 from facemask_video.core.direction import Direction
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -17,52 +28,141 @@ _METAVARS: dict[type, str] = {int: "N", float: "X"}
 
 _NOT_TYPED = (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP)
 
+_OTHER = "Other"
+
+_FROM_FFMPEG = {
+    "-ss": "--start",
+    "-to": "--end",
+    "-t": "--end, which is a time of the input and no length",
+    "-i": "the input's name alone, before the output's",
+    "-c:v": "--encoder",
+    "-vcodec": "--encoder",
+    "-crf": "--crf",
+    "-preset": "--preset",
+    "-pix_fmt": "--pix-fmt",
+    "-an": "--no-audio",
+}
+
 
 class SettingOption(click.Option):
-    """An option that knows which setting it gives, and under which heading it is shown."""
+    """An option that knows which setting it gives."""
 
     def __init__(self, *args: Any, named: NamedSetting, **kwargs: Any) -> None:
-        """Take click's arguments and the setting."""
         super().__init__(*args, **kwargs)
         self.named = named
 
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Read the variable of the option's name, or of another name that the option has."""
+        found = super().resolve_envvar_value(ctx)
+        names = [name.removeprefix("--") for name in self.opts if name.startswith("--")]
+        for name in names[1:] if ctx.auto_envvar_prefix else ():
+            found = found or os.environ.get(
+                f"{ctx.auto_envvar_prefix}_{name.replace('-', '_').upper()}"
+            )
+        return found
+
 
 class SectionedCommand(click.Command):
-    """A command whose ``--help`` shows the options of each section under its own heading."""
+    """A command whose ``--help`` shows the options of each section under its own heading.
+
+    Attributes:
+        headings: By section, where the configuration itself names none.
+    """
 
     headings: Mapping[str, str] = {}
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read what was typed; for options of ffmpeg's say what they are called here."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as exc:
+            hint = self._meant(given)
+            if hint is None:
+                raise
+            raise click.UsageError(hint, ctx) from exc
+
+    def _meant(self, given: Sequence[str]) -> str | None:
+        known = {name for parameter in self.params for name in parameter.opts}
+        for word in given[: given.index("--") if "--" in given else None]:
+            if word in _FROM_FFMPEG and word not in known:
+                return f"{word} is an option of ffmpeg; give {_FROM_FFMPEG[word]}."
+            if re.match(r"-\w{2}", word) and f"-{word}" in known:
+                return f"No such option: {word}. Did you mean -{word}?"
+        return None
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options section by section, those of no section last."""
+        """Write the options heading by heading, those without one last."""
         rows: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if row is not None:
-                section = "other"
-                if isinstance(parameter, SettingOption):
-                    section = parameter.named.name.rpartition(".")[0]
-                rows.setdefault(section, []).append(row)
-        for section, heading in self.headings.items():
-            if section in rows:
-                with formatter.section(heading):
-                    formatter.write_dl(rows[section])
+                rows.setdefault(self._heading_of(parameter), []).append(row)
+        for heading in sorted(rows, key=lambda heading: heading == _OTHER):
+            with formatter.section(heading):
+                formatter.write_dl(rows[heading])
+
+    def _heading_of(self, parameter: click.Parameter) -> str:
+        if not isinstance(parameter, SettingOption):
+            return _OTHER
+        named = parameter.named
+        return self.headings.get(named.name.rpartition(".")[0]) or named.heading or _OTHER
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say where else settings can come from."""
+        first = next((each for each in self.params if isinstance(each, SettingOption)), None)
+        if ctx.auto_envvar_prefix and first is not None and first.name is not None:
+            variable = f"{ctx.auto_envvar_prefix}_{first.name.upper()}"
+            text = (
+                f"Each option can also be set in the environment, as {variable} for "
+                f"{first.opts[0]}, or in a TOML file given with --config."
+            )
+            formatter.write_paragraph()
+            formatter.write_text(" ".join(filter(None, [text, self.epilog])))
+        else:
+            super().format_epilog(ctx, formatter)
 
 
-class TimeParam(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.4
-    """A time in seconds, or as HH:MM:SS or MM:SS with an optional fraction."""
+class ParsedParam(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.4
+    """A value that a function reads from text.
 
-    name = "time"
+    Args:
+        name: What kind of value it is.
+        parse: Raises `ValueError` where the text is none.
+        words: Offered by the shell's completion.
+    """
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Read a time; a number passes through."""
-        if isinstance(value, int | float):
-            return float(value)
+    def __init__(self, name: str, parse: Callable[[str], Any], words: Sequence[str] = ()) -> None:
+        self.name = name
+        self._parse = parse
+        self._words = words
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read text; anything else is a value already."""
+        if not isinstance(value, str) or isinstance(value, Direction):
+            return value
         try:
-            return parse_time_s(value)
+            return self._parse(value)
         except ValueError as exc:
             self.fail(str(exc), param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Offer the words that begin as what is typed."""
+        return [CompletionItem(word) for word in self._words if word.startswith(incomplete)]
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ValueError(f"got {text!r}, expected KEY=VALUE.")
+    return key, value
+
+
+DIRECTION = ParsedParam("direction", Direction.parse, tuple(Direction))
+_TIME = ParsedParam("time", parse_time_s)
+_PAIR = ParsedParam("pair", _key_and_value)
 
 
 class AutoParam(click.IntRange):
@@ -73,36 +173,56 @@ class AutoParam(click.IntRange):
         return 0 if value == "auto" else int(super().convert(value, param, ctx))
 
 
-class DirectionParam(click.ParamType):  # type: ignore[type-arg]
-    """A direction, or CycleGAN's name for it."""
+def configured_command(
+    config: type, *, shipped: Kind | None = None, epilog: str | None = None
+) -> Callable[[Function], click.Command]:
+    """Make a command of a function that takes a configuration.
 
-    name = "direction"
+    The command has an option for each setting, under the headings that the configuration gives its
+    sections, ``--config FILE.toml``, ``-q`` and ``-v``. The function gets the configuration,
+    checked, as ``config``, and ``quiet``, beside the parameters declared on it. Commands of
+    facemask-train join by the same decorator::
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Direction:
-        """Read a direction."""
-        try:
-            return Direction.parse(str(value))
-        except ValueError as exc:
-            self.fail(str(exc), param, ctx)
+        @configured_command(EvaluateConfig, shipped="evaluate")
+        @click.option("-o", "--output", type=click.Path(path_type=Path), help="...")
+        def evaluate(config: EvaluateConfig, output: Path, quiet: bool) -> None: ...
 
+    Args:
+        config: Frozen dataclass of settings and sections.
+        shipped: Which of the shipped configurations ``--config`` takes by name.
+        epilog: Ends the help.
+    """
 
-class PairParam(click.ParamType):  # type: ignore[type-arg]
-    """KEY=VALUE."""
+    def decorate(function: Function) -> click.Command:
+        @click.pass_context
+        def run(ctx: click.Context, /, config_file: Path | None, **given: Any) -> Any:
+            from_file = {}
+            if config_file is not None:
+                file = find_config(config_file, shipped) if shipped else config_file
+                from_file = read_toml(file, config)
+            settings = {o.name for o in ctx.command.params if isinstance(o, SettingOption)}
+            own = {name: value for name, value in given.items() if name not in settings}
+            return function(config=build(config, from_file, typed_settings(ctx)), **own)
 
-    name = "pair"
+        def shared() -> None:
+            """Carry the options that all have, to be shown after the command's own."""
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Split at the first equals sign."""
-        if isinstance(value, tuple):
-            return value
-        key, equals, text = str(value).partition("=")
-        if not equals or not key:
-            self.fail(f"got {value!r}, expected KEY=VALUE.", param, ctx)
-        return key, text
+        names = ", ".join(shipped_configs(shipped)) if shipped else ""
+        or_shipped = f", or from a shipped one ({names})" if names else ""
+        click.option(
+            "--config",
+            "config_file",
+            metavar="FILE.toml",
+            type=click.Path(path_type=Path),
+            help=f"Read settings from a TOML file{or_shipped}; what is typed wins over it.",
+        )(verbosity_options(shared))
+        wrapped: Any = functools.wraps(function)(run)
+        own = getattr(function, "__click_params__", [])
+        wrapped.__click_params__ = [*cast(Any, shared).__click_params__, *own]
+        command = click.command(cls=SectionedCommand, epilog=epilog)
+        return command(setting_options(config)(wrapped))
+
+    return decorate
 
 
 def setting_options(config: type) -> Callable[[Function], Function]:
@@ -162,7 +282,7 @@ def _param_type(named: NamedSetting) -> Any:
     if about.choices:
         return click.Choice(about.choices, case_sensitive=False)
     if about.is_time:
-        return TimeParam()
+        return _TIME
     if about.zero_is_auto:
         return AutoParam(min=1)
     if named.kind in (int, float):
@@ -171,9 +291,9 @@ def _param_type(named: NamedSetting) -> Any:
             min=about.low, max=about.high, min_open=about.low_open, max_open=about.high_open
         )
     if issubclass(named.kind, Direction):
-        return DirectionParam()
+        return DIRECTION
     if issubclass(named.kind, Mapping):
-        return PairParam()
+        return _PAIR
     if issubclass(named.kind, Path):
         return click.Path(path_type=Path)
     return str
@@ -201,6 +321,7 @@ def verbosity_options(function: Function) -> Function:
         "-v",
         "--verbose",
         count=True,
+        expose_value=False,
         callback=configure,
         help="Say more, and show the traceback of an error; -vv says everything.",
     )

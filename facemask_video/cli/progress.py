@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,16 +12,20 @@ OnProgress = Callable[[int, int | None], None]
 
 # Often enough for a display, seldom enough for a log.
 _JSON_EVERY_S = 0.5
+_LINE_EVERY_S = 10.0
+_LOADING_EVERY_S = 0.5
 
 
 @contextmanager
-def show_progress(mode: str) -> Iterator[OnProgress]:
+def show_progress(mode: str, *, quiet: bool = False) -> Iterator[OnProgress]:
     """Yield what is to be called after each frame; the display ends with the block.
 
     Args:
-        mode: ``bar``, ``json``, ``none``, or ``auto``: a bar where stderr is a terminal.
+        mode: ``bar``, ``json``, ``none``, or ``auto``: a bar where stderr is a terminal, elsewhere
+            a line every ten seconds.
+        quiet: Shows nothing where the mode is ``auto``.
     """
-    if mode == "bar" or (mode == "auto" and sys.stderr.isatty()):
+    if mode == "bar" or (mode == "auto" and not quiet and sys.stderr.isatty()):
         with _bar() as on_progress:
             yield on_progress
     elif mode == "json":
@@ -29,6 +34,8 @@ def show_progress(mode: str) -> Iterator[OnProgress]:
             yield lines
         finally:
             lines.finish()
+    elif mode == "auto" and not quiet:
+        yield _LogLines()
     else:
         yield lambda done, total: None
 
@@ -37,16 +44,31 @@ def show_progress(mode: str) -> Iterator[OnProgress]:
 def _bar() -> Iterator[OnProgress]:
     from tqdm import tqdm
 
-    # No thread to watch the bar: it moves with the frames.
+    # No thread of tqdm's to watch the bar: it moves with the frames.
     tqdm.monitor_interval = 0
     bar: Any = tqdm(
-        total=None, unit=" frames", file=sys.stderr, dynamic_ncols=True, desc="loading", leave=False
+        total=None,
+        unit=" frames",
+        file=sys.stderr,
+        dynamic_ncols=True,
+        bar_format="loading [{elapsed}]",
+        leave=False,
     )
+    loaded = threading.Event()
+
+    def tick() -> None:
+        while not loaded.wait(_LOADING_EVERY_S):
+            bar.refresh()
+
+    ticking = threading.Thread(target=tick, name="loading", daemon=True)
+    ticking.start()
 
     def on_progress(done: int, total: int | None) -> None:
-        if bar.desc:
+        if not loaded.is_set():
             # The clock starts with the first frame: loading is no part of the frame rate.
-            bar.set_description_str("", refresh=False)
+            loaded.set()
+            ticking.join()
+            bar.bar_format = None
             bar.reset(total=total)
         if bar.total is not None:
             # The header may promise too few frames.
@@ -54,7 +76,36 @@ def _bar() -> Iterator[OnProgress]:
         bar.update(done - bar.n)
 
     with bar:
-        yield on_progress
+        try:
+            yield on_progress
+        finally:
+            loaded.set()
+            ticking.join()
+
+
+class _LogLines:
+    """Writes a line every ten seconds, for logs; a run that is shorter gives none."""
+
+    def __init__(self) -> None:
+        self._started: float | None = None
+        self._first = 0
+        self._written = time.monotonic()
+
+    def __call__(self, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if self._started is None:
+            self._started, self._first = now, done
+        if now - self._written < _LINE_EVERY_S:
+            return
+        self._written = now
+        fps = (done - self._first) / max(now - self._started, 1e-9)
+        line = f"{done} frames" if total is None else f"{done} of {total} frames"
+        line += f", {fps:.1f} fps" if fps > 0 else ""
+        if fps > 0 and total is not None:
+            left_s = round(max(0, total - done) / fps)
+            line += f", {left_s // 60}:{left_s % 60:02d} min left"
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 class _JsonLines:

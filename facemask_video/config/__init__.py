@@ -5,7 +5,7 @@ environment). The command line is generated from them.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from facemask_video.config.extract import CurateConfig, ExtractConfig
@@ -17,7 +17,7 @@ from facemask_video.config.result import (
     TracksOutputConfig,
     TranslateConfig,
 )
-from facemask_video.config.settings import as_plain, check, setting
+from facemask_video.config.settings import Checked, as_plain, section, setting
 from facemask_video.config.video import RangeConfig, VideoConfig
 from facemask_video.core.direction import Direction
 
@@ -46,60 +46,58 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class DirectionConfig:
-    """What is done to faces."""
+class DirectionConfig(Checked):
+    """Whether masks are put on or taken off."""
 
     direction: Direction = setting(
         flags=("--direction", "-d"),
         metavar="mask|unmask",
         help="Put masks on (mask, AtoB) or take them off (unmask, BtoA)",
+        heading="Direction",
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, slots=True)
 class ConvertConfig(DirectionConfig):
     """Everything that decides what a conversion does, but for the two files."""
 
-    video: VideoConfig = field(default_factory=VideoConfig)
-    detect: DetectConfig = field(default_factory=DetectConfig)
-    track: TrackConfig = field(default_factory=TrackConfig)
-    select: SelectConfig = field(default_factory=SelectConfig)
-    replay: ReplayConfig = field(default_factory=ReplayConfig)
-    translate: TranslateConfig = field(default_factory=TranslateConfig)
-    composite: CompositeConfig = field(default_factory=CompositeConfig)
-    output: OutputConfig = field(default_factory=OutputConfig)
+    translate: TranslateConfig = section(TranslateConfig, "Generator")
+    detect: DetectConfig = section(DetectConfig, "Finding faces")
+    track: TrackConfig = section(TrackConfig, "Following faces")
+    select: SelectConfig = section(SelectConfig, "Which faces")
+    replay: ReplayConfig = section(ReplayConfig, "Faces from a file")
+    composite: CompositeConfig = section(CompositeConfig, "Blending")
+    video: VideoConfig = section(VideoConfig, "Reading and encoding")
+    output: OutputConfig = section(OutputConfig, "Output")
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratorConfig(DirectionConfig):
     """Which networks translate faces; for calls that load them once."""
 
-    translate: TranslateConfig = field(default_factory=TranslateConfig)
+    translate: TranslateConfig = section(TranslateConfig, "Generator")
 
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig(DirectionConfig):
     """Everything that decides how a single picture is translated."""
 
-    detect: DetectConfig = field(default_factory=DetectConfig)
-    select: SelectConfig = field(default_factory=SelectConfig)
-    translate: TranslateConfig = field(default_factory=TranslateConfig)
-    composite: CompositeConfig = field(default_factory=CompositeConfig)
+    detect: DetectConfig = section(DetectConfig, "Finding faces")
+    select: SelectConfig = section(SelectConfig, "Which faces")
+    translate: TranslateConfig = section(TranslateConfig, "Generator")
+    composite: CompositeConfig = section(CompositeConfig, "Blending")
 
 
 @dataclass(frozen=True, slots=True)
 class TracksConfig:
     """Everything that decides what tracking does, but for the two files."""
 
-    video: RangeConfig = field(default_factory=RangeConfig)
-    detect: DetectConfig = field(default_factory=DetectConfig)
-    track: TrackConfig = field(default_factory=TrackConfig)
-    select: SelectConfig = field(default_factory=SelectConfig)
-    networks: NetworksConfig = field(default_factory=NetworksConfig)
-    output: TracksOutputConfig = field(default_factory=TracksOutputConfig)
+    video: RangeConfig = section(RangeConfig, "Reading")
+    detect: DetectConfig = section(DetectConfig, "Finding faces")
+    track: TrackConfig = section(TrackConfig, "Following faces")
+    select: SelectConfig = section(SelectConfig, "Which faces")
+    networks: NetworksConfig = section(NetworksConfig, "Networks")
+    output: TracksOutputConfig = section(TracksOutputConfig, "Output")
 
 
 class FollowConfig(Protocol):

@@ -1,11 +1,11 @@
 """Settings of cutting training crops out of videos and pictures, and of curating them."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 from facemask_video.config.persons import DetectConfig, SelectConfig, TrackConfig
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import Checked, check, section, setting
 from facemask_video.config.video import RangeConfig
 from facemask_video.core.errors import ConfigError
 
@@ -19,7 +19,7 @@ BEST = 5
 
 
 @dataclass(frozen=True, slots=True)
-class SampleConfig:
+class SampleConfig(Checked):
     """Which frames give crops."""
 
     every: str | None = setting(
@@ -39,7 +39,6 @@ class SampleConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
         if self.every is not None and self.best is not None:
             raise ConfigError("sample: --every and --best exclude each other; give one of them.")
@@ -64,7 +63,7 @@ class SampleConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class CropConfig:
+class CropConfig(Checked):
     """What is written of each face."""
 
     size_px: int = setting(
@@ -83,7 +82,6 @@ class CropConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
         for part in self.part_names:
             if part not in PARTS:
@@ -96,7 +94,7 @@ class CropConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class FilterConfig:
+class FilterConfig(Checked):
     """Which crops are kept."""
 
     min_size_px: float = setting(
@@ -152,13 +150,9 @@ class FilterConfig:
         48, low=0, high=128, help="Most bits of 256 in which two crops look alike"
     )
 
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
-class SplitConfig:
+class SplitConfig(Checked):
     """How a set is divided and laid out."""
 
     split: str = setting(
@@ -182,7 +176,6 @@ class SplitConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
         self.shares  # noqa: B018 - raises where the text is wrong
 
@@ -213,7 +206,7 @@ class KeepConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ExtractRunConfig:
+class ExtractRunConfig(Checked):
     """Where the networks run, and what is said meanwhile."""
 
     device: str = setting(
@@ -227,30 +220,26 @@ class ExtractRunConfig:
         help="Progress on stderr; auto is a bar on a terminal, json is one object a line",
     )
 
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
 class ExtractConfig:
     """Everything that decides what extraction does, but for the files."""
 
-    sample: SampleConfig = field(default_factory=SampleConfig)
-    crop: CropConfig = field(default_factory=CropConfig)
-    filter: FilterConfig = field(default_factory=FilterConfig)
-    keep: KeepConfig = field(default_factory=KeepConfig)
-    split: SplitConfig = field(default_factory=SplitConfig)
-    video: RangeConfig = field(default_factory=RangeConfig)
-    detect: DetectConfig = field(default_factory=DetectConfig)
-    track: TrackConfig = field(default_factory=TrackConfig)
-    select: SelectConfig = field(default_factory=SelectConfig)
-    run: ExtractRunConfig = field(default_factory=ExtractRunConfig)
+    sample: SampleConfig = section(SampleConfig, "Which frames")
+    crop: CropConfig = section(CropConfig, "What is written")
+    filter: FilterConfig = section(FilterConfig, "What is kept")
+    keep: KeepConfig = section(KeepConfig, "What is rejected")
+    split: SplitConfig = section(SplitConfig, "Splits and layouts")
+    video: RangeConfig = section(RangeConfig, "Reading")
+    detect: DetectConfig = section(DetectConfig, "Finding faces")
+    track: TrackConfig = section(TrackConfig, "Following faces")
+    select: SelectConfig = section(SelectConfig, "Which faces")
+    run: ExtractRunConfig = section(ExtractRunConfig, "Running")
 
 
 @dataclass(frozen=True, slots=True)
 class CurateConfig:
     """Everything that decides what curation does, but for the folder."""
 
-    filter: FilterConfig = field(default_factory=FilterConfig)
-    split: SplitConfig = field(default_factory=SplitConfig)
+    filter: FilterConfig = section(FilterConfig, "What is kept")
+    split: SplitConfig = section(SplitConfig, "Splits and layouts")

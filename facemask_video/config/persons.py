@@ -4,12 +4,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import Checked, check, setting
 from facemask_video.core.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class DetectConfig:
+class DetectConfig(Checked):
     """How faces are found."""
 
     size_px: int = setting(
@@ -41,8 +41,8 @@ class DetectConfig:
         low=0,
         high=1,
         flags=("--detection-threshold",),
-        help="Smallest mean score of a track that is believed to be a face; one of its sights must "
-        "come half as near to 1",
+        help="Smallest mean score of a track that is believed to be a face; one of its "
+        "detections must come half as near to 1",
     )
     min_face_px: float = setting(
         35.0,
@@ -52,13 +52,9 @@ class DetectConfig:
         help="Smallest face, in px of the frame",
     )
 
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
-class TrackConfig:
+class TrackConfig(Checked):
     """How faces are followed through time."""
 
     smoothing: str = setting(
@@ -100,13 +96,9 @@ class TrackConfig:
         help="A face seen for less time is taken for a mistake, unless its whole shot is as short",
     )
 
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
-class SelectConfig:
+class SelectConfig(Checked):
     """Which of the faces that were followed are worked on."""
 
     faces: str = setting(
@@ -120,7 +112,6 @@ class SelectConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
         if not re.fullmatch(r"all|largest|track:\d+(,\d+)*", self.faces):
             raise ConfigError(
@@ -130,7 +121,7 @@ class SelectConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayConfig:
+class ReplayConfig(Checked):
     """Whether faces are taken from a file instead of being looked for."""
 
     tracks: Path | None = setting(
@@ -140,9 +131,5 @@ class ReplayConfig:
         help="Take the faces from this file, which --tracks-out or the command track wrote for "
         "this very video and which may have been edited: no face is looked for, the options of "
         'finding and following have no part, and "translated": true or false is obeyed whatever '
-        "the gate says, unless the file was written by a conversion in the other direction",
+        "the classifier says, unless the file was written by a conversion in the other direction",
     )
-
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)

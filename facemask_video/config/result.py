@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import Checked, check, setting
 from facemask_video.core.errors import ConfigError
 
 _DEVICE = "auto|cpu|cuda[:i]"
@@ -13,7 +13,7 @@ _PROGRESS_HELP = "Progress on stderr; auto is a bar on a terminal, json is one o
 
 
 @dataclass(frozen=True, slots=True)
-class TranslateConfig:
+class TranslateConfig(Checked):
     """Which generator runs, and on what."""
 
     weights: Path | None = setting(
@@ -28,9 +28,11 @@ class TranslateConfig:
         default_text="standard",
         help="Which of the shipped generators to take; not together with --weights",
     )
-    gate: str = setting(
+    classifier: str = setting(
         "auto",
         choices=("auto", "off"),
+        flags=("--classifier", "--gate"),
+        former_key="gate",
         help="Work only on the faces that the direction is for: unmask on masked ones, mask on "
         "bare ones, decided for a track as a whole, and on those it cannot tell; off works on all",
     )
@@ -47,7 +49,6 @@ class TranslateConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values, and those that exclude each other."""
         check(self)
         if self.weights is not None and self.quality is not None:
             raise ConfigError(
@@ -57,7 +58,7 @@ class TranslateConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class CompositeConfig:
+class CompositeConfig(Checked):
     """How a translated face is put back into its frame."""
 
     color: str = setting(
@@ -75,13 +76,9 @@ class CompositeConfig:
         0.9, low=0, low_open=True, high=1, help="Part of the aligned crop that may be replaced"
     )
 
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
-class OutputConfig:
+class OutputConfig(Checked):
     """What is written, and what is said meanwhile."""
 
     layout: str = setting(
@@ -100,10 +97,10 @@ class OutputConfig:
     )
     debug_overlay: bool = setting(
         False,
-        help="Draw each face's box, number, score, landmarks and the gate's verdict on the output, "
-        "what was filled in in another colour. Outside the faces the output is then no longer the "
-        "source: verify fails where the drawing leaves the regions that --tracks-out names. The "
-        "metadata says as ever that the faces are synthetic",
+        help="Draw each face's box, number, score, landmarks and the classifier's verdict on the "
+        "output, what was filled in in another colour. Outside the faces the output is then no "
+        "longer the source: verify fails where the drawing leaves the regions that --tracks-out "
+        "names. The metadata says as ever that the faces are synthetic",
     )
     progress: str = setting(
         "auto",
@@ -111,37 +108,27 @@ class OutputConfig:
         help=_PROGRESS_HELP,
     )
 
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
-class NetworksConfig:
+class NetworksConfig(Checked):
     """Which networks run where there is no generator."""
 
-    gate: str = setting(
+    classifier: str = setting(
         "off",
         choices=("auto", "off"),
+        flags=("--classifier", "--gate"),
+        former_key="gate",
         help="auto also says of each person whether the face is masked or bare; convert then goes "
         "by that",
     )
     device: str = setting("auto", metavar=_DEVICE, help=_DEVICE_HELP)
 
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
-class TracksOutputConfig:
+class TracksOutputConfig(Checked):
     """How tracks are written, and what is said meanwhile."""
 
     overwrite: bool = setting(
         False, flags=("--overwrite", "-y"), help="Replace the file if it exists already"
     )
     progress: str = setting("auto", choices=_PROGRESS, help=_PROGRESS_HELP)
-
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)

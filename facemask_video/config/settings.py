@@ -11,7 +11,7 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import reduce
@@ -22,7 +22,7 @@ from facemask_video.core.errors import ConfigError
 
 Config = TypeVar("Config")
 
-_KEY = "setting"
+_KEY, _HEADING = "setting", "heading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ class Setting:
         zero_is_auto: Whether 0 is called ``auto`` on the command line.
         is_time: Whether it is seconds that may be written as HH:MM:SS.
         metavar: Name of the value in ``--help``.
+        former_key: What files call the setting that were written for earlier versions.
+        heading: Where ``--help`` shows a setting that lies in no section.
     """
 
     help: str
@@ -54,6 +56,8 @@ class Setting:
     zero_is_auto: bool = False
     is_time: bool = False
     metavar: str | None = None
+    former_key: str | None = None
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class NamedSetting:
         optional: Whether ``None`` is accepted.
         default: Value where nobody gives one; `dataclasses.MISSING` where one must be given.
         setting: The rest.
+        heading: Where ``--help`` shows it.
     """
 
     name: str
@@ -73,11 +78,18 @@ class NamedSetting:
     optional: bool
     default: Any
     setting: Setting
+    heading: str
 
     @property
     def key(self) -> str:
         """The field's own name."""
         return self.name.rpartition(".")[2]
+
+    @property
+    def former_name(self) -> str | None:
+        """Full name in files of earlier versions, where it was another."""
+        former = self.setting.former_key
+        return former and self.name.removesuffix(self.key) + former
 
     @property
     def option(self) -> str:
@@ -94,7 +106,25 @@ def setting(default: Any = dataclasses.MISSING, **about: Any) -> Any:
     return field(default=default, metadata=metadata)
 
 
-def settings_of(config: type, section: str = "") -> Iterator[NamedSetting]:
+def section(kind: Callable[[], Config], heading: str) -> Config:
+    """Declare a section of a configuration, and where ``--help`` shows its settings."""
+    return field(default_factory=kind, metadata={_HEADING: heading})
+
+
+class Checked:
+    """A dataclass of settings that is checked when it is made.
+
+    Raises:
+        ConfigError: A value is outside its range or choices.
+    """
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+def settings_of(config: type, section: str = "", heading: str = "") -> Iterator[NamedSetting]:
     """Yield every setting of a configuration, sections included, in the order of declaration."""
     hints = typing.get_type_hints(config)
     for entry in dataclasses.fields(config):
@@ -102,14 +132,14 @@ def settings_of(config: type, section: str = "") -> Iterator[NamedSetting]:
         kind, optional, choices = _plain_type(hints[entry.name])
         about: Setting | None = entry.metadata.get(_KEY)
         if about is None:
-            yield from settings_of(kind, f"{name}.")
+            yield from settings_of(kind, f"{name}.", entry.metadata.get(_HEADING, ""))
             continue
         default = entry.default
         if entry.default_factory is not dataclasses.MISSING:
             default = entry.default_factory()
         if choices:
             about = dataclasses.replace(about, choices=choices)
-        yield NamedSetting(name, kind, optional, default, about)
+        yield NamedSetting(name, kind, optional, default, about, about.heading or heading)
 
 
 def check(config: object) -> None:
@@ -152,8 +182,10 @@ def read_tables(tables: Mapping[str, object], config: type, path: Path) -> dict[
         ConfigError: A key or value is not accepted.
     """
     known = {named.name: named for named in settings_of(config)}
+    former = {named.former_name: named.name for named in known.values()}
     values: dict[str, object] = {}
-    for name, value in _flatten(tables, known):
+    for written, value in _flatten(tables, known):
+        name = former.get(written, written)
         if name not in known:
             raise ConfigError(f"{path}: unknown key {name!r}{_did_you_mean(name, known)}")
         values[name] = _coerce(known[name], value, f"{path}: ", path.parent)

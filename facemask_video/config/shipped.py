@@ -26,10 +26,15 @@ def find_config(named: Path, kind: Kind) -> Path:
     """
     if named.suffix or len(named.parts) > 1 or named.is_file():
         return named
-    shipped = {path.stem: path for path in sorted((_FOLDER / kind).glob("*.toml"))}
+    shipped = shipped_configs(kind)
     if str(named) not in shipped:
         raise ConfigError(
             f"{named}: is no file, and no configuration of that name ships; "
             f"there are {', '.join(shipped)}."
         )
     return shipped[str(named)]
+
+
+def shipped_configs(kind: Kind) -> dict[str, Path]:
+    """Return the files of the shipped configurations by name."""
+    return {path.stem: path for path in sorted((_FOLDER / kind).glob("*.toml"))}

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import Checked, check, setting
 from facemask_video.core.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class RangeConfig:
+class RangeConfig(Checked):
     """What part of the input is read."""
 
     start_s: float | None = setting(
@@ -30,7 +30,6 @@ class RangeConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
         if self.start_s is not None and self.end_s is not None and self.end_s <= self.start_s:
             raise ConfigError(

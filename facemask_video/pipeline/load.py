@@ -74,7 +74,7 @@ def load_networks(config: TranslationConfig) -> Networks:
     )
     weights = {"path": str(path), **dataclasses.asdict(translator.card)}
     described = {"device": str(device), "precision": precision}
-    classifier = load_mask_classifier(config.translate.gate, device)
+    classifier = load_mask_classifier(config.translate.classifier, device)
     return Networks(None, translator, classifier, weights, described)
 
 

@@ -128,7 +128,7 @@ class ConversionReport:
             return f"{counts}, {left_alone} as the tracks file says"
         if self.tracks_refused:
             already = "bare" if self.options["direction"] == "unmask" else "masked"
-            return f"{counts}, {left_alone} as {already} already (--gate off works on all)"
+            return f"{counts}, {left_alone} as {already} already (--classifier off works on all)"
         return counts
 
 

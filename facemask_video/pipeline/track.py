@@ -52,7 +52,7 @@ def track_video(
             check_outputs([target], inputs=[source], overwrite=config.output.overwrite)
             device = pick_device(config.networks.device)
             finder = finder or load_finder(config.detect, reader.info, device)
-            classifier = classifier or load_mask_classifier(config.networks.gate, device)
+            classifier = classifier or load_mask_classifier(config.networks.classifier, device)
             sidecar = stages.enter_context(create_tracks(target, reader))
 
         tracked = track_faces(reader, config, stages, finder)

@@ -92,7 +92,7 @@ def open_tracks(reader: VideoReader, config: ConvertConfig) -> TracksWithVerdict
     """
     if config.replay.tracks is None:
         return None
-    wanted = None if config.translate.gate == "off" else SOURCE_DOMAIN[config.direction]
+    wanted = None if config.translate.classifier == "off" else SOURCE_DOMAIN[config.direction]
     tracks = TracksWithVerdicts(config.replay.tracks, direction=config.direction, wanted=wanted)
     check_source(tracks, reader.path)
     if not tracks.covers(reader.start_s, reader.end_s):

@@ -143,6 +143,24 @@ def test_options_are_read_in_the_forms_that_help_shows(
     assert settings["output"]["overwrite"] is True
 
 
+def test_the_classifier_is_found_under_its_former_name(
+    run: Run, sample: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[translate]\ngate = "off"\n', encoding="utf-8")
+    out = tmp_path / "out.mp4"
+
+    for arguments, env in (
+        (["--config", file], {}),
+        (["--gate", "off"], {}),
+        (["--classifier", "off"], {}),
+        ([], {"FACEMASK_VIDEO_CONVERT_GATE": "off"}),
+        ([], {"FACEMASK_VIDEO_CONVERT_CLASSIFIER": "off"}),
+    ):
+        settings = _dry_settings(run, sample, out, "-d", "mask", *arguments, env=env)
+        assert settings["translate"]["classifier"] == "off"
+
+
 @pytest.mark.parametrize(("text", "value"), [("auto", 0), ("7", 7)])
 def test_a_number_may_be_left_to_the_program(
     run: Run, sample: Path, tmp_path: Path, text: str, value: int

@@ -39,7 +39,13 @@ def test_missing_weights_are_a_problem(run: Run, monkeypatch: pytest.MonkeyPatch
 
     assert result.exit_code == 1
     plain = json.loads(result.stdout)
-    assert plain["weights mask standard"] == plain["weights mask fast"] == "missing"
+    assert [(each["quality"], each["path"]) for each in plain["weights"]] == [
+        ("standard", None),
+        ("fast", None),
+    ] * 2
+    assert plain["encoders"]["libx264"] is True
+    assert plain["packages"]["torch"] == metadata.version("torch")
+    assert plain["device"]["auto_precision"] in ("fp32", "bf16", "fp16")
     assert plain["problems"] == [
         "no standard weights for mask; train some.",
         "no standard weights for unmask; train some.",

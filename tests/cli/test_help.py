@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import MISSING
+from pathlib import Path
 
 import click
 import pytest
@@ -91,3 +92,25 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", _COMMANDS)
+def test_every_command_takes_a_file_of_settings_and_names_its_faults(
+    run: Run, name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text("nonsense = 1\n", encoding="utf-8")
+    needed = {
+        "convert": ["in.mp4"],
+        "curate": [tmp_path],
+        "doctor": [],
+        "extract": ["in.mp4", "-o", tmp_path / "set"],
+        "inspect": ["in.mp4"],
+        "track": ["in.mp4", "--out", tmp_path / "faces.jsonl"],
+        "verify": ["in.mp4", "out.mp4"],
+    }
+
+    result = run(name, *needed[name], "--config", file)
+
+    assert result.exit_code == 2
+    assert f"{file}: unknown key 'nonsense'" in result.stderr

@@ -43,7 +43,7 @@ def test_a_path_in_a_file_is_taken_from_the_files_folder(tmp_path: Path) -> None
         ),
         ("[detct]\nthreshold = 1", "'detct.threshold'; did you mean 'detect.threshold'"),
         ("threshold = 1", "unknown key 'threshold'; did you mean 'detect.threshold'"),
-        ("zzz = 1", "unknown key 'zzz'; expected one of direction, video.start_s"),
+        ("zzz = 1", "unknown key 'zzz'; expected one of direction, translate.weights"),
         ("detect = 1", r"unknown key 'detect', which is a section; write \[detect\]"),
         ("[detect]\nthreshold = 2", "detect.threshold: got 2.0, expected at least 0 and at most 1"),
         ("[detect]\nthreshold = nan", "detect.threshold: got nan"),

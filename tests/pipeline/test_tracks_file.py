@@ -275,7 +275,7 @@ def test_without_the_classifier_only_translated_counts(source: Path, tmp_path: P
     tracks, out = tmp_path / "t.jsonl", tmp_path / "out.mkv"
     _track(source, tracks, ScriptedClassifier([0.9, 0.1] * 50))
 
-    _render(source, tracks, out, translate=TranslateConfig(gate="off"))
+    _render(source, tracks, out, translate=TranslateConfig(classifier="off"))
 
     assert set(_changed(source, out)) == {(True, True)}
 

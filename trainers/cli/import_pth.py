@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from facemask_video.cli.options import DirectionParam
+from facemask_video.cli.options import DIRECTION
 
 
 @click.command("import")
 @click.argument("source", metavar="FILE.pth", type=click.Path(path_type=Path))
 @click.option(
-    "-d", "--direction", type=DirectionParam(), required=True, metavar="mask|unmask",
+    "-d", "--direction", type=DIRECTION, required=True, metavar="mask|unmask",
     help="What the generator does; AtoB and BtoA are understood.",
 )  # fmt: skip
 @click.option(

@@ -1,0 +1,25 @@
+"""Settings of commands that only say something."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from facemask_video.config.settings import Checked, setting
+
+
+@dataclass(frozen=True, slots=True)
+class PrintConfig(Checked):
+    """How what a command finds is printed."""
+
+    json: bool = setting(False, help="Print one JSON object")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyConfig(PrintConfig):
+    """What an output is compared in, and how that is printed."""
+
+    tracks: Path | None = setting(
+        None,
+        metavar="FILE.jsonl",
+        default_text="samples are not compared",
+        help="The file that convert wrote with --tracks-out: names the regions that may differ",
+    )
