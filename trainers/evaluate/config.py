@@ -34,6 +34,11 @@ class SetsConfig(FacesConfig):
         help="Folder that holds the folders of the pictures, each with a manifest.csv: landmarks "
         "for identity, and sizes",
     )
+    real_or_fake: bool = setting(
+        False,
+        help="Train a small network to tell outputs from real faces of both --bare and --masked, "
+        "and give its accuracy; takes minutes",
+    )
     drawn: int = setting(200, low=0, help="Bare faces to draw masks on, at most; 0 is none")
     limit: int = setting(0, low=0, help="Pictures of each set, at most; 0 is all")
 

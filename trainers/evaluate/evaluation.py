@@ -1,7 +1,7 @@
 """Run an evaluation: from its configuration to its report."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -65,8 +65,8 @@ def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> 
             if direction in files
         }
         networks = load_metric_networks(config, device)
-        images = _ImageEvaluation(config, translators, networks, device, results, on_step)
-        images.run()
+        paired = {} if sets.pairs is None else {m: b for b, m in read_pairs_file(sets.pairs)}
+        _ImageEvaluation(config, translators, networks, device, results, on_step, paired).run()
     if config.clips.sources is not None or config.clips.outputs is not None:
         _evaluate_clips(config, results, on_step)
     return Report(
@@ -102,13 +102,7 @@ class _ImageEvaluation:
     device: torch.device
     results: Results
     on_step: OnStep
-    paired_names: frozenset[str] = field(init=False, default=frozenset())
-
-    def __post_init__(self) -> None:
-        pairs = self.config.sets.pairs
-        if pairs is not None:
-            names = frozenset(name for row in read_pairs_file(pairs) for name in row)
-            object.__setattr__(self, "paired_names", names)
+    paired_names: Mapping[str, str]  # of the bare picture by that of the masked one
 
     def run(self) -> None:
         sets = self.config.sets
@@ -121,7 +115,14 @@ class _ImageEvaluation:
             masked, _ = self._held_out(sets.masked, "masked")
         for direction, translator in self.translators.items():
             evaluator = GeneratorEvaluator(
-                self.config, direction, translator, self.networks, self.results, manifest_faces
+                self.config,
+                direction,
+                translator,
+                self.networks,
+                self.results,
+                manifest_faces,
+                device=self.device,
+                same_source=self.paired_names,
             )
             inputs, real = (bare, masked) if direction is Direction.MASK else (masked, bare)
             if inputs is not None:
@@ -136,6 +137,9 @@ class _ImageEvaluation:
             self._verify_identities(self.config.lfw.pairs)
 
     def _note_what_is_left_out(self) -> None:
+        sets = self.config.sets
+        if sets.real_or_fake and (sets.bare is None or sets.masked is None):
+            raise ConfigError("--real-or-fake: compares two domains; pass --bare and --masked.")
         if self.networks.embedder is None:
             self.results.notes.append("identity: no --embedder given")
         if self.networks.lpips is None:
@@ -154,8 +158,9 @@ class _ImageEvaluation:
         if domain == "masked" and sets.masked_folders:
             crops = crops.in_folders([name.strip() for name in sets.masked_folders.split(",")])
         # Training leaves the pairs out too.
+        paired = frozenset(self.paired_names) | frozenset(self.paired_names.values())
         held_out, others = split_held_out(
-            crops, share=sets.held_out, also=self.paired_names, where=str(source)
+            crops, share=sets.held_out, also=paired, where=str(source)
         )
         return evenly_sampled(held_out, sets.limit), others
 

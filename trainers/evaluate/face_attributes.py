@@ -153,14 +153,18 @@ def _yaw_deg(landmarks: NDArray[np.float32]) -> float:
     return math.degrees(math.atan(offset / 0.55))
 
 
+def skin_region(size_px: int) -> NDArray[np.bool_]:
+    """Return where an aligned crop (S, S) shows forehead and upper cheeks, which no mask covers."""
+    region = np.zeros((size_px, size_px), dtype=bool)
+    for edges in _SKIN:
+        x0, y0, x1, y1 = (round(edge * size_px) for edge in edges)
+        region[y0:y1, x0:x1] = True
+    return region
+
+
 def _skin(image: ImageU8) -> tuple[float, float]:
     """Return brightness, of 255, and the individual typology angle in degrees."""
-    side = image.shape[0]
-    patches = [
-        image[round(y0 * side) : round(y1 * side), round(x0 * side) : round(x1 * side)]
-        for x0, y0, x1, y1 in _SKIN
-    ]
-    pixels = np.concatenate([patch.reshape(-1, 3) for patch in patches])
+    pixels = image[skin_region(image.shape[0])]
     lab = cv2.cvtColor(pixels[None].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[0]
     lightness, _, yellow = (float(v) for v in np.median(lab, axis=0))
     brightness = float(np.median(luma(pixels)))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from facemask_video.core.direction import Direction
@@ -13,7 +14,13 @@ from trainers.data.crops import CropSet
 from trainers.evaluate.baselines import baselines
 from trainers.evaluate.config import EvaluateConfig
 from trainers.evaluate.convert_photographs import convert_photographs, inpaint_photographs
-from trainers.evaluate.crop_pairs import CropPairs, ImageBatch, crop_photo_pairs, resized
+from trainers.evaluate.crop_pairs import (
+    CropPairs,
+    ImageBatch,
+    RegionBatch,
+    crop_photo_pairs,
+    resized,
+)
 from trainers.evaluate.distribution import measure_distribution
 from trainers.evaluate.domain_accuracy import measure_domain
 from trainers.evaluate.face_attributes import ManifestFace, by_attribute, face_attributes
@@ -26,9 +33,11 @@ from trainers.evaluate.image_quality import (
 )
 from trainers.evaluate.measurement import OURS, Context, Measurement
 from trainers.evaluate.metric_networks import MetricNetworks
+from trainers.evaluate.painted_region import measure_light, measure_sharpness
 from trainers.evaluate.photo_pairs import Photographs, PhotoPairs, with_landmarks
+from trainers.evaluate.real_or_fake import measure_real_or_fake
 from trainers.evaluate.report import Grid
-from trainers.evaluate.translate_crops import translate_crops
+from trainers.evaluate.translate_crops import translate_crops, translate_with_alpha
 
 _N_SHOWN = 24
 _N_WORST = 12
@@ -53,6 +62,8 @@ class GeneratorEvaluator:
         networks: Compute the learned metrics.
         results: Where measurements, grids and notes are added.
         manifest_faces: What manifests say of the images, by name.
+        device: Where the real-or-fake classifier is trained.
+        same_source: Names of images that show the person of another, by name.
     """
 
     def __init__(
@@ -63,12 +74,18 @@ class GeneratorEvaluator:
         networks: MetricNetworks,
         results: Results,
         manifest_faces: Mapping[str, ManifestFace],
+        *,
+        device: torch.device,
+        same_source: Mapping[str, str],
     ) -> None:
         self._direction = direction
         self._translator = translator
         self._networks = networks
         self._results = results
         self._manifest_faces = manifest_faces
+        self._device = device
+        self._same_source = same_source
+        self._real_or_fake = config.sets.real_or_fake
         self._batch_size = config.run.batch_size
         self._seed = config.run.seed
 
@@ -80,7 +97,9 @@ class GeneratorEvaluator:
             real: Real faces of the target domain; None leaves the distribution out.
         """
         inputs = resized(inputs, self._translator.crop_size_px)
-        outputs = self._translate(inputs)
+        outputs, alphas = translate_with_alpha(
+            inputs, self._translator, batch_size=self._batch_size
+        )
         context = self._context("held-out", f"{len(inputs)} held-out faces")
         add = self._results.measurements.extend
         measurements = list(
@@ -89,12 +108,16 @@ class GeneratorEvaluator:
         eyes = replace(context, features="eye region, output against input")
         measurements.append(measure_eyes(inputs.images, outputs, inputs.names, eyes))
         add(measurements)
+        add(self._painted_region(inputs, outputs, alphas > 0.5, context))
         if self._networks.embedder is not None:
             identity = self._identity_context(context, "output against input")
             made = CropSet(outputs, inputs.landmarks, inputs.names)
             add(measure_identity({OURS: made}, inputs, self._networks.embedder, identity))
         if real is not None:
             real = resized(real, self._translator.crop_size_px)
+            if self._real_or_fake:
+                made = CropSet(outputs, inputs.landmarks, inputs.names, moments=inputs.moments)
+                add([self._measure_real_or_fake(real, made, context)])
             for features, names, extract in self._networks.extractors:
                 for method, images in ((OURS, outputs), ("copy", inputs.images)):
                     add(
@@ -220,6 +243,23 @@ class GeneratorEvaluator:
         crops = crop_photo_pairs(pairs, self._translator.crop_size_px).bare
         attributes = face_attributes(crops, self._manifest_faces)
         self._results.measurements.extend(by_attribute(measurements, attributes))
+
+    def _painted_region(
+        self, inputs: CropSet, outputs: ImageBatch, painted: RegionBatch, context: Context
+    ) -> Iterator[Measurement]:
+        light = replace(context, features="CIELAB means of painted region and visible skin")
+        yield from measure_light(outputs, painted, light)
+        sharpness = replace(context, features="gradient energy of painted region over visible skin")
+        for method, images in ((OURS, outputs), ("copy", inputs.images)):
+            yield from measure_sharpness(images, painted, inputs.names, sharpness, method=method)
+
+    def _measure_real_or_fake(
+        self, real: CropSet, outputs: CropSet, context: Context
+    ) -> Measurement:
+        context = replace(context, images=f"{context.images}, against {len(real)} real ones")
+        return measure_real_or_fake(
+            real, outputs, context, device=self._device, same_source=self._same_source
+        )
 
     def _translate(self, crops: CropSet) -> ImageBatch:
         return translate_crops(crops, self._translator, batch_size=self._batch_size)

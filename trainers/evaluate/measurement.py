@@ -45,6 +45,7 @@ class Measurement:
         context: How it was made.
         method: Whose outputs: `OURS` or a baseline.
         standard_error: Where it is known.
+        interval: 95 % confidence interval, where it is known.
         samples: Value of each sample by the sample's name, where ``value`` is their mean.
     """
 
@@ -55,6 +56,7 @@ class Measurement:
     context: Context
     method: str = OURS
     standard_error: float | None = None
+    interval: tuple[float, float] | None = None
     samples: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -65,6 +67,8 @@ class Measurement:
     def as_plain(self) -> dict[str, Any]:
         """Return it as JSON-ready data; the standard error is called ``noise`` there."""
         plain = asdict(self)
+        if self.interval is None:
+            del plain["interval"]
         return {
             **plain.pop("context"),
             **{("noise" if key == "standard_error" else key): plain[key] for key in plain},
@@ -75,7 +79,8 @@ class Measurement:
         """Read the result of `as_plain`."""
         context = Context(*(plain[key] for key in ("group", "images", "features", "seed")))
         own = {key: plain[key] for key in ("name", "value", "better", "n", "method", "samples")}
-        return cls(context=context, standard_error=plain["noise"], **own)
+        interval = tuple(plain["interval"]) if "interval" in plain else None
+        return cls(context=context, standard_error=plain["noise"], interval=interval, **own)
 
 
 def mean_measurement(

@@ -112,16 +112,20 @@ def table(measurements: Sequence[Measurement]) -> tuple[list[str], list[list[str
 
 
 def format_value(measurement: Measurement) -> str:
-    """Write a value with its standard error.
+    """Write a value with its standard error and interval.
 
     >>> from trainers.evaluate.measurement import Context
     >>> context = Context("g", "i", "f", 1)
     >>> format_value(Measurement("ssim", 0.91234, "higher", 9, context, standard_error=0.004))
     '0.912 ± 0.004'
     """
-    value = format_number(measurement.value)
-    error = measurement.standard_error
-    return value if error is None else f"{value} ± {format_number(error)}"
+    text = format_number(measurement.value)
+    if measurement.standard_error is not None:
+        text += f" ± {format_number(measurement.standard_error)}"
+    if measurement.interval is not None:
+        low, high = measurement.interval
+        text += f" ({format_number(low)} to {format_number(high)})"
+    return text
 
 
 def format_number(value: float) -> str:

@@ -24,15 +24,25 @@ def translate_crops(crops: CropSet, translator: CropTranslator, *, batch_size: i
         translator: The generator.
         batch_size: Crops at once.
     """
-    shown: list[ImageU8] = []
+    return translate_with_alpha(crops, translator, batch_size=batch_size)[0]
+
+
+def translate_with_alpha(
+    crops: CropSet, translator: CropTranslator, *, batch_size: int
+) -> tuple[ImageBatch, NDArray[np.float32]]:
+    """Return what `translate_crops` does, and the alpha (n, S, S) in [0, 1] that was blended in."""
+    outputs: list[ImageU8] = []
+    alphas: list[AlphaF32] = []
     for start in range(0, len(crops), batch_size):
         batch = [
             as_crop(crops.images[index], crops.landmarks[index] * crops.size_px)
             for index in range(start, min(start + batch_size, len(crops)))
         ]
-        made = translator.translate(batch)
-        shown += [blend(crop.source.image, *composited_parts(crop)) for crop in made]
-    return np.stack(shown)
+        for crop in translator.translate(batch):
+            image, alpha = composited_parts(crop)
+            outputs.append(blend(crop.source.image, image, alpha))
+            alphas.append(alpha)
+    return np.stack(outputs), np.stack(alphas)
 
 
 def as_crop(image: ImageU8, landmarks: NDArray[np.float32]) -> Crop:

@@ -96,6 +96,25 @@ def test_every_figure_says_its_images_features_and_seed(files: Path) -> None:
     assert any(note.startswith("identity: no --embedder") for note in report.notes)
 
 
+def test_real_or_fake_stands_in_the_reports_with_its_interval(files: Path) -> None:
+    for name in ("bare", "masked"):
+        drawn_crops(10, size_px=40, seed=len(name), name=name).save(files / f"{name}.npz")
+    options = ("--real-or-fake", "--direction", "mask", "--limit", 0)
+    result = run(files / "evaluate.toml", "-o", files / "out", *options)
+    assert result.exit_code == 0, result.output
+    stored = json.loads((files / "out/report.json").read_text())["figures"]
+    (figure,) = [each for each in stored if each["name"] == "real_or_fake_accuracy"]
+    low, high = figure["interval"]
+    assert 0.5 < low < figure["value"] <= high <= 1
+    assert (
+        Report.load(files / "out/report.json").to_json() == (files / "out/report.json").read_text()
+    )
+    assert "real_or_fake_accuracy ↓" in (files / "out/report.html").read_text()
+    assert "| real_or_fake_accuracy ↓ |" in result.output
+    names = {each["name"] for each in stored}
+    assert {"light_correlation_l", "sharpness_ratio"} <= names
+
+
 def test_options_win_over_the_file_and_are_shown(files: Path) -> None:
     result = run(files / "evaluate.toml", "--drawn", 2, "--direction", "unmask", "--dry-run")
     shown = json.loads(result.output)
@@ -116,6 +135,7 @@ def test_reports_are_not_replaced_unasked(files: Path) -> None:
         (("--classifier", "none.safetensors"), "none.safetensors: no such classifier"),
         (("--bare", "empty"), "empty: holds no pictures"),
         (("--held-out", 0.0001), "0 of 8 faces are set aside"),
+        (("--real-or-fake",), "has 8 real images and 8 outputs, expected at least 10"),
         (("--outputs", "empty"), "pass both --sources and --outputs"),
         (("--lfw-pairs", "pairs.txt"), "verification needs --lfw-images and --embedder"),
     ],
