@@ -1,4 +1,4 @@
-"""Hold an output against its source: what was to stay has stayed."""
+"""Compare an output with its source: what no face covers must be unchanged."""
 
 import itertools
 from collections.abc import Iterator
@@ -42,17 +42,17 @@ class VerifyReport:
 
 
 @dataclass(slots=True)
-class _Walk:
+class _FrameTally:
     """What one pass over both files' frames has found."""
 
     source_frames: int = 0
     output_frames: int = 0
     largest_deviation_s: Fraction = Fraction(0)
-    first_late: int | None = None
+    first_deviating: int | None = None
     largest_difference: int | None = None
-    compared: int = 0
+    frames_compared: int = 0
     tracked: int = 0
-    stray_line: int | None = None
+    misplaced_line: int | None = None
 
 
 def verify(
@@ -76,16 +76,16 @@ def verify(
         TracksError: The sidecar is damaged.
     """
     with VideoReader(source) as first, VideoReader(output) as second:
-        walk = _walk(first, second, tracks)
+        tally = _compare_frames(first, second, tracks)
         infos = first.info, second.info
     rows = [
         VerifyRow(
             "frames",
-            walk.source_frames == walk.output_frames,
-            str(walk.source_frames),
-            str(walk.output_frames),
+            tally.source_frames == tally.output_frames,
+            str(tally.source_frames),
+            str(tally.output_frames),
         ),
-        _times_row(walk, infos[1]),
+        _times_row(tally, infos[1]),
     ]
     rows += _tag_rows(*infos)
     rows += _stream_rows(
@@ -93,57 +93,60 @@ def verify(
         digest_streams(output, but=infos[1].video_index),
     )
     if tracks is not None:
-        rows.append(_tracks_row(walk))
-    rows.append(_samples_row(walk, infos[1], tracks, lossless))
+        rows.append(_tracks_row(tally))
+    rows.append(_samples_row(tally, infos[1], tracks, lossless))
     return VerifyReport(tuple(rows))
 
 
-def _walk(first: VideoReader, second: VideoReader, tracks: Path | None) -> _Walk:
-    walk = _Walk()
+def _compare_frames(first: VideoReader, second: VideoReader, tracks: Path | None) -> _FrameTally:
+    tally = _FrameTally()
     lines: Iterator[SidecarFrame] = iter(() if tracks is None else Sidecar(tracks))
     half_tick_s = second.info.time_base / 2
     for index, (one, two) in enumerate(itertools.zip_longest(first, second)):
         line = next(lines, None)
         if one is not None:
-            walk.source_frames += 1
+            tally.source_frames += 1
             if line is not None:
-                walk.tracked += 1
-                if (line.frame, line.pts) != (one.index, one.pts) and walk.stray_line is None:
-                    walk.stray_line = index
+                tally.tracked += 1
+                in_place = (line.frame, line.pts) == (one.index, one.pts)
+                if not in_place and tally.misplaced_line is None:
+                    tally.misplaced_line = index
         if two is not None:
-            walk.output_frames += 1
+            tally.output_frames += 1
         if one is None or two is None:
             continue
         deviation_s = abs(one.pts * one.time_base - two.pts * two.time_base)
-        walk.largest_deviation_s = max(walk.largest_deviation_s, deviation_s)
-        if deviation_s > half_tick_s and walk.first_late is None:
-            walk.first_late = index
+        tally.largest_deviation_s = max(tally.largest_deviation_s, deviation_s)
+        if deviation_s > half_tick_s and tally.first_deviating is None:
+            tally.first_deviating = index
         if line is not None:
-            _compare(walk, one, two, line)
-    walk.tracked += sum(1 for _ in lines)
-    return walk
+            _compare_samples(tally, one, two, line)
+    tally.tracked += sum(1 for _ in lines)
+    return tally
 
 
-def _compare(walk: _Walk, one: NativeFrame, two: NativeFrame, line: SidecarFrame) -> None:
+def _compare_samples(
+    tally: _FrameTally, one: NativeFrame, two: NativeFrame, line: SidecarFrame
+) -> None:
     same_size = (one.width_px, one.height_px) == (two.width_px, two.height_px)
     if same_size and same_samples_possible(one, two):
         regions: list[Box] = [face.region for face in line.faces if face.region is not None]
         found = largest_difference(one, two, regions)
-        walk.largest_difference = max(walk.largest_difference or 0, found)
-        walk.compared += 1
+        tally.largest_difference = max(tally.largest_difference or 0, found)
+        tally.frames_compared += 1
 
 
-def _times_row(walk: _Walk, output: VideoInfo) -> VerifyRow:
-    deviation = f"{float(walk.largest_deviation_s) * 1000:.3f} ms"
+def _times_row(tally: _FrameTally, output: VideoInfo) -> VerifyRow:
+    deviation = f"{float(tally.largest_deviation_s) * 1000:.3f} ms"
     expected = f"the source's, on a clock of {output.time_base} s"
-    if walk.first_late is not None:
+    if tally.first_deviating is not None:
         return VerifyRow(
             "frame times",
             False,
             expected,
-            f"from frame {walk.first_late} they differ, by at most {deviation}",
+            f"from frame {tally.first_deviating} they differ, by at most {deviation}",
         )
-    found = "identical" if walk.largest_deviation_s == 0 else f"the same, rounded by {deviation}"
+    found = "identical" if tally.largest_deviation_s == 0 else f"the same, rounded by {deviation}"
     return VerifyRow("frame times", True, expected, found)
 
 
@@ -239,29 +242,29 @@ def _packets_row(source: StreamDigest, output: StreamDigest) -> VerifyRow:
     )
 
 
-def _tracks_row(walk: _Walk) -> VerifyRow:
-    found = f"{walk.tracked} lines"
-    if walk.stray_line is not None:
-        found += f", line {walk.stray_line + 2} is of another frame"
+def _tracks_row(tally: _FrameTally) -> VerifyRow:
+    found = f"{tally.tracked} lines"
+    if tally.misplaced_line is not None:
+        found += f", line {tally.misplaced_line + 2} is of another frame"
     return VerifyRow(
         "tracks",
-        walk.tracked == walk.source_frames and walk.stray_line is None,
-        f"{walk.source_frames} lines",
+        tally.tracked == tally.source_frames and tally.misplaced_line is None,
+        f"{tally.source_frames} lines",
         found,
     )
 
 
 def _samples_row(
-    walk: _Walk, output: VideoInfo, tracks: Path | None, lossless: bool | None
+    tally: _FrameTally, output: VideoInfo, tracks: Path | None, lossless: bool | None
 ) -> VerifyRow:
     name = "samples outside the regions"
     if tracks is None:
         return VerifyRow(name, True, "not asked", "not compared; name the regions with --tracks")
     must_be_equal = always_lossless(output.codec) if lossless is None else lossless
     expected = "largest difference 0" if must_be_equal else f"{output.codec} may differ"
-    if walk.largest_difference is None:
+    if tally.largest_difference is None:
         return VerifyRow(
             name, not must_be_equal, expected, f"not comparable as {output.pixel_format}"
         )
-    found = f"largest difference {walk.largest_difference} in {walk.compared} frames"
-    return VerifyRow(name, walk.largest_difference == 0 or not must_be_equal, expected, found)
+    found = f"largest difference {tally.largest_difference} in {tally.frames_compared} frames"
+    return VerifyRow(name, tally.largest_difference == 0 or not must_be_equal, expected, found)

@@ -11,10 +11,13 @@ logger = logging.getLogger(__name__)
 
 
 class AlignFaces:
-    """Cut the aligned crop of every face; holds nothing."""
+    """Cut the aligned crop of every face; holds nothing.
+
+    Args:
+        crop_size_px: Side of the crops.
+    """
 
     def __init__(self, *, crop_size_px: int) -> None:
-        """Take the side of the crops."""
         self._crop_size_px = crop_size_px
 
     def __call__(self, items: Iterable[TrackedFrame], /) -> Iterator[CroppedFrame]:

@@ -63,7 +63,6 @@ class MaskClassifier:
     crop_size_px = CROP_SIZE_PX
 
     def __init__(self, network: MaskClassifierNetwork, *, device: torch.device) -> None:
-        """Take a trained network."""
         self._network = network.to(device).eval().requires_grad_(False)
         self._device = device
 

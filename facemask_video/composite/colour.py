@@ -82,7 +82,7 @@ def match_colour(crop: TranslatedCrop, mode: str) -> TranslatedCrop:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Kept:
+class _KeptPart:
     """The rectangle around `KEPT_REGION`, detail removed.
 
     Attributes:
@@ -167,7 +167,7 @@ def _histogram(channel: NDArray[np.uint8], weights: AlphaF32) -> NDArray[np.floa
     return np.asarray(counts, dtype=np.float64)
 
 
-def _kept_part(crop: TranslatedCrop) -> _Kept:
+def _kept_part(crop: TranslatedCrop) -> _KeptPart:
     """Cut out what is compared; a pixel counts 0 where either picture is clipped."""
     size_px = crop.source.size_px
     x0, y0, x1, y1 = (round(edge * size_px) for edge in KEPT_REGION)
@@ -178,7 +178,12 @@ def _kept_part(crop: TranslatedCrop) -> _Kept:
     fine = (cv2.inRange(ours, low, high) > 0) & (cv2.inRange(theirs, low, high) > 0)
     weights = kept_region(size_px)[place] * (1.0 - clean(crop.alpha[place])) * fine
     sigma_px = _DETAIL * size_px
-    return _Kept(_soft(ours, weights, sigma_px), _soft(theirs, weights, sigma_px), weights, size_px)
+    return _KeptPart(
+        _blurred_within(ours, weights, sigma_px),
+        _blurred_within(theirs, weights, sigma_px),
+        weights,
+        size_px,
+    )
 
 
 @lru_cache(maxsize=8)
@@ -198,7 +203,7 @@ def kept_region(crop_size_px: int) -> AlphaF32:
     return region
 
 
-def _soft(image: ImageU8, weights: AlphaF32, sigma_px: float) -> ImageU8:
+def _blurred_within(image: ImageU8, weights: AlphaF32, sigma_px: float) -> ImageU8:
     """Blur within the weighted pixels.
 
     A generator paints lashes and pupils softer than they are. Compared in detail, that would pass
@@ -209,7 +214,7 @@ def _soft(image: ImageU8, weights: AlphaF32, sigma_px: float) -> ImageU8:
     return np.clip(np.rint(total / near[:, :, None]), 0, 255).astype(np.uint8)
 
 
-def _trust(kept: _Kept) -> float:
+def _trust(kept: _KeptPart) -> float:
     """Say in [0, 1] how far the generator's picture of the kept part may be compared.
 
     Nothing forces a generator to redraw what its alpha hides. Where its picture does not follow the
@@ -229,11 +234,11 @@ def _trust(kept: _Kept) -> float:
     spread = float(np.sqrt((shares @ ours**2) * (shares @ theirs**2)))
     if spread < _MIN_STD**2:
         return 0.0
-    likeness = float(shares @ (ours * theirs)) / spread
+    correlation = float(shares @ (ours * theirs)) / spread
     fullness = min(1.0, enough / (4 * _MIN_PIXELS))
-    # Likeness counts from a half on, and fully from 0.85; a tint counts fully up to half the
+    # The correlation counts from a half on, and fully from 0.85; a tint counts fully up to half the
     # largest shift, and not at all beyond it.
-    return fullness * _fade((likeness - 0.5) / 0.35) * _fade((1.0 - off) / 0.5)
+    return fullness * _fade((correlation - 0.5) / 0.35) * _fade((1.0 - off) / 0.5)
 
 
 def _fade(at: float) -> float:

@@ -69,9 +69,9 @@ def make_patch(
     rows, columns = np.flatnonzero(placed.any(axis=1)), np.flatnonzero(placed.any(axis=0))
     if not rows.size:
         return None
-    place = _reached(alpha, crop_to_frame)
+    place = _part_that_shows(alpha, crop_to_frame)
     drawn = crop.source.image.copy()
-    drawn[place] = _sharpened(_tamed(crop, place), sharpness)
+    drawn[place] = _sharpened(_with_trusted_colours(crop, place), sharpness)
     image = warp(drawn, crop_to_box, width_px=width_px, height_px=height_px, sharp=True)
     y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
     return Patch(
@@ -92,7 +92,7 @@ def _footprint(alpha: AlphaF32, crop_to_frame: Affine, width_px: int, height_px:
     return geometry.round_out(geometry.clip(grown, width_px, height_px))
 
 
-def _reached(alpha: AlphaF32, crop_to_frame: Affine) -> _Place:
+def _part_that_shows(alpha: AlphaF32, crop_to_frame: Affine) -> _Place:
     """Return the part of the crop that can colour a frame's pixel which shows some of it."""
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     # Alpha spreads by two samples where it is resampled, bicubic taps reach two further and
@@ -103,7 +103,7 @@ def _reached(alpha: AlphaF32, crop_to_frame: Affine) -> _Place:
     return slice(y0, y1), slice(x0, x1)
 
 
-def _tamed(crop: TranslatedCrop, place: _Place) -> NDArray[np.float32]:
+def _with_trusted_colours(crop: TranslatedCrop, place: _Place) -> NDArray[np.float32]:
     """Fall back to the source's colours where alpha is nearly 0.
 
     A generator is free to draw anything where its alpha hides it. Resampling mixes neighbours, and

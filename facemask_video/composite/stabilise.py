@@ -69,14 +69,14 @@ class Stabiliser:
     """Blends each person's translated crops with their own past.
 
     The past of a person is dropped as soon as one frame goes by without them, so nothing carries
-    over a gap; a cut ends tracks, and a picture that has changed everywhere gets no past anyway.
+    over a gap; a shot boundary ends tracks, and a picture that has changed everywhere gets no past
+    anyway.
 
     Args:
         temporal: Strength in [0, 1]; 0 returns each crop as it is.
     """
 
     def __init__(self, temporal: float) -> None:
-        """Start without a past."""
         if not 0.0 <= temporal <= 1.0:
             raise ValueError(f"temporal: got {temporal}, expected [0, 1].")
         self._memory = temporal * _MAX_MEMORY

@@ -11,10 +11,13 @@ from facemask_video.core.faces import BlendedFrame, PastedFace, TrackedFace, Tra
 
 
 class MatchColours:
-    """Match each translated crop's colours to its source; holds nothing."""
+    """Match each translated crop's colours to its source; holds nothing.
+
+    Args:
+        mode: ``none``, ``histogram`` or ``mean-std``; see `match_colour`.
+    """
 
     def __init__(self, *, mode: str) -> None:
-        """Take ``none``, ``histogram`` or ``mean-std``."""
         self._mode = mode
 
     def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[TranslatedFrame]:
@@ -32,7 +35,6 @@ class SteadyFaces:
     """
 
     def __init__(self, *, temporal: float) -> None:
-        """See the class."""
         self._temporal = temporal
 
     def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[TranslatedFrame]:
@@ -47,10 +49,12 @@ class BlendFaces:
     """Blend the translated crops into the frame's own planes; holds nothing.
 
     A frame in which no face changes anything is passed on as it is.
+
+    Args:
+        coverage: Part of the crop that may be replaced, in (0, 1].
     """
 
     def __init__(self, *, coverage: float) -> None:
-        """Take the part of the crop that may be replaced, in (0, 1]."""
         self._coverage = coverage
 
     def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[BlendedFrame]:

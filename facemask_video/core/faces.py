@@ -67,7 +67,6 @@ class Detection:
     score: float
 
     def __post_init__(self) -> None:
-        """Check shapes and range."""
         _check_landmarks("Detection", self.landmarks)
         if not 0.0 <= self.score <= 1.0:
             raise ValueError(f"Detection.score: got {self.score}, expected [0, 1].")
@@ -110,7 +109,6 @@ class TrackedFace:
     verdict: Verdict | None = None
 
     def __post_init__(self) -> None:
-        """Check shapes."""
         _check_landmarks("TrackedFace", self.landmarks)
 
 
@@ -123,7 +121,6 @@ class Crop:
     face: TrackedFace
 
     def __post_init__(self) -> None:
-        """Check shapes."""
         height, width = self.image.shape[:2]
         if height != width or self.image.dtype != np.uint8:
             raise ValueError(f"Crop.image: got {self.image.shape}, expected uint8 (S, S, 3).")
@@ -147,7 +144,6 @@ class TranslatedCrop:
     alpha: AlphaF32
 
     def __post_init__(self) -> None:
-        """Check shapes."""
         if self.image.shape != self.source.image.shape:
             raise ValueError(
                 f"TranslatedCrop.image: got {self.image.shape}, expected {self.source.image.shape}."

@@ -36,7 +36,6 @@ class Patch:
     alpha: AlphaF32
 
     def __post_init__(self) -> None:
-        """Refuse a patch whose arrays do not fit its box."""
         edges = (self.box.x0, self.box.y0, self.box.x1, self.box.y1)
         if any(edge != int(edge) for edge in edges):
             raise ValueError(f"Patch.box: got {self.box}, expected whole edges; round_out it.")
@@ -53,7 +52,6 @@ class Patch:
             )
 
     def __repr__(self) -> str:
-        """Name the place, not the pixels."""
         return f"Patch(box={self.box})"
 
 

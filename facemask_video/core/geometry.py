@@ -25,7 +25,6 @@ class Box:
     y1: float
 
     def __post_init__(self) -> None:
-        """Refuse a box that is inside out or not finite."""
         finite = all(math.isfinite(v) for v in (self.x0, self.y0, self.x1, self.y1))
         if not finite or self.x1 < self.x0 or self.y1 < self.y0:
             raise ValueError(f"Box: got {self}, expected finite x0 <= x1 and y0 <= y1.")

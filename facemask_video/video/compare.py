@@ -1,4 +1,4 @@
-"""Hold two files against each other: packets of copied streams, samples of frames."""
+"""Compare two files: packets of copied streams, samples of frames."""
 
 import contextlib
 import hashlib

@@ -30,7 +30,6 @@ class Decoder:
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream, path: Path) -> None:
-        """Set the stream's decoder to use all processors."""
         # The default, SLICE, leaves most codecs on one core.
         stream.codec_context.thread_type = "AUTO"
         stream.codec_context.thread_count = DECODER_THREADS

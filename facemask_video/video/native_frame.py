@@ -31,7 +31,6 @@ class FrameTools:
     """swscale contexts and copying filter graphs, which the frames of one reader share."""
 
     def __init__(self) -> None:
-        """Start without tools; each is made at its first use."""
         self._lock = threading.Lock()
         self._reformatter = VideoReformatter()
         self._copiers: dict[tuple[int, int, str], Graph] = {}
@@ -110,7 +109,6 @@ class NativeFrame:
         orientation: Orientation = UPRIGHT,
         tools: FrameTools | None = None,
     ) -> None:
-        """Wrap a decoded picture whose pixel format is the layout's."""
         self._picture = picture
         self._layout = layout
         self._orientation = orientation
@@ -127,7 +125,6 @@ class NativeFrame:
         self.time_base = time_base
 
     def __repr__(self) -> str:
-        """Name the place in time and the format, not the pixels."""
         return (
             f"NativeFrame(index={self.index}, pts={self.pts}, {self.width_px}x{self.height_px} "
             f"{self._layout.name})"

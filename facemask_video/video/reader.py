@@ -78,7 +78,6 @@ class VideoReader:
         self._closed = False
 
     def __enter__(self) -> Self:
-        """Return the reader itself."""
         return self
 
     def __exit__(
@@ -87,7 +86,6 @@ class VideoReader:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close the file."""
         self.close()
 
     def close(self) -> None:
@@ -131,9 +129,9 @@ class VideoReader:
     def _tick_at(self, time_s: float) -> int:
         """Return the first tick at or after a time on the player's clock."""
         # The microsecond that was meant: 0.4 as a float lies just above two fifths.
-        moment = Fraction(time_s).limit_denominator(1_000_000)
+        instant_s = Fraction(time_s).limit_denominator(1_000_000)
         # Audio priming may lie before 0, where no player's clock begins.
-        ticks = (max(self.info.start_s, Fraction(0)) + moment) / self._time_base
+        ticks = (max(self.info.start_s, Fraction(0)) + instant_s) / self._time_base
         return -((-ticks.numerator) // ticks.denominator)
 
     def __iter__(self) -> Iterator[NativeFrame]:
@@ -171,7 +169,7 @@ class VideoReader:
                 f"{self.path}: no frame lies in the range asked for; the file lasts "
                 f"{float(self.info.duration_s or 0):.3f} s."
             )
-        self._sum_up(complete=first_tick is None and end_tick is None)
+        self._note_faults(complete=first_tick is None and end_tick is None)
 
     def _seek(self, tick: int) -> None:
         try:
@@ -216,7 +214,7 @@ class VideoReader:
             tools=self._tools,
         )
 
-    def _sum_up(self, *, complete: bool) -> None:
+    def _note_faults(self, *, complete: bool) -> None:
         if self._untimed_frames:
             self.notes.append(
                 f"{self._untimed_frames} frames carry no presentation time; they took their "

@@ -140,7 +140,6 @@ class VideoWriter:
         )
 
     def __enter__(self) -> Self:
-        """Return the writer itself."""
         return self
 
     def __exit__(
@@ -149,7 +148,6 @@ class VideoWriter:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Delete what was written unless it was finished."""
         self.discard()
 
     def write(self, frame: Frame) -> None:
