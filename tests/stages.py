@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facemask_video.align.crop import cut_crop
+from facemask_video.align.crop import align_face
 from facemask_video.core.faces import (
     CroppedFrame,
     TranslatedFrame,
@@ -105,7 +105,7 @@ def _frame_of(item: Any) -> ArrayFrame:
 
 def cropped(frame: ArrayFrame, n_faces: int = 1) -> CroppedFrame:
     faces = [tracked_at(60 + 20 * index, 60, 40, track_id=index) for index in range(n_faces)]
-    return CroppedFrame(frame, tuple(cut_crop(frame, face, CROP_PX) for face in faces))
+    return CroppedFrame(frame, tuple(align_face(frame, face, CROP_PX) for face in faces))
 
 
 def translated(frame: ArrayFrame, alpha: float = 1.0) -> TranslatedFrame:

@@ -1,6 +1,6 @@
-"""Cut an aligned crop out of a frame or an image.
+"""The aligned crop of a face, out of a frame or an image.
 
-Training crops and live crops are cut by this file alone, so the two cannot drift apart.
+Training crops and live crops are made by this file alone, so the two cannot drift apart.
 """
 
 import numpy as np
@@ -19,8 +19,8 @@ def frame_to_crop(landmarks: Landmarks, crop_size_px: int) -> Affine:
     return fit_similarity(landmarks, TEMPLATE * crop_size_px, LANDMARK_WEIGHTS)
 
 
-def cut_crop(frame: Frame, face: TrackedFace, crop_size_px: int) -> Crop:
-    """Cut the aligned crop of a face; parts outside the frame repeat its edge.
+def align_face(frame: Frame, face: TrackedFace, crop_size_px: int) -> Crop:
+    """Return the aligned crop of a face; parts outside the frame repeat its edge.
 
     Only the rectangle under the crop is converted to RGB.
     """
@@ -36,10 +36,10 @@ def cut_crop(frame: Frame, face: TrackedFace, crop_size_px: int) -> Crop:
     return Crop(_resample(pixels, region_to_crop, crop_size_px), to_crop, face)
 
 
-def cut_from_image(
+def align_face_in_image(
     image: ImageU8, landmarks: Landmarks, crop_size_px: int
 ) -> tuple[ImageU8, Affine]:
-    """Cut the aligned crop out of a whole RGB image; returns it with ``image_to_crop``."""
+    """Return the aligned crop out of a whole RGB image, and ``image_to_crop``."""
     to_crop = frame_to_crop(landmarks, crop_size_px)
     return _resample(image, to_crop, crop_size_px), to_crop
 

@@ -1,9 +1,9 @@
-"""The stage that cuts the aligned crop of every face."""
+"""The stage that aligns every face."""
 
 import logging
 from collections.abc import Iterable, Iterator
 
-from facemask_video.align.crop import cut_crop
+from facemask_video.align.crop import align_face
 from facemask_video.core.faces import Crop, CroppedFrame, TrackedFace, TrackedFrame
 from facemask_video.core.frame import Frame
 
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class AlignFaces:
-    """Cut the aligned crop of every face; holds nothing.
+    """Take the aligned crop of every face; holds nothing.
 
     Args:
         crop_size_px: Side of the crops.
@@ -23,12 +23,12 @@ class AlignFaces:
     def __call__(self, items: Iterable[TrackedFrame], /) -> Iterator[CroppedFrame]:
         """Yield each frame with its crops; a frame without faces passes on without any."""
         for item in items:
-            crops = (self._cut(item.frame, face) for face in item.faces)
+            crops = (self._align(item.frame, face) for face in item.faces)
             yield CroppedFrame(item.frame, tuple(crop for crop in crops if crop is not None))
 
-    def _cut(self, frame: Frame, face: TrackedFace) -> Crop | None:
+    def _align(self, frame: Frame, face: TrackedFace) -> Crop | None:
         try:
-            return cut_crop(frame, face, self._crop_size_px)
+            return align_face(frame, face, self._crop_size_px)
         except ValueError as exc:
             # Landmarks that all but coincide give no scale; such a face is a false one.
             logger.debug(

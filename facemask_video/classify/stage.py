@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from facemask_video.align.crop import cut_crop
+from facemask_video.align.crop import align_face
 from facemask_video.core.direction import Direction
 from facemask_video.core.faces import Crop, CroppedFrame, TrackId, Verdict
 from facemask_video.core.frame import Frame, ImageU8
@@ -142,7 +142,7 @@ class ClassifyFaces:
         """Return the crop at the classifier's own size, whatever a generator works on."""
         if crop.size_px == self._classifier.crop_size_px:
             return crop.image
-        return cut_crop(frame, crop.face, self._classifier.crop_size_px).image
+        return align_face(frame, crop.face, self._classifier.crop_size_px).image
 
     def _with_verdicts(self, item: CroppedFrame, persons: dict[TrackId, _Person]) -> CroppedFrame:
         return CroppedFrame(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facemask_video.align.crop import cut_from_image
+from facemask_video.align.crop import align_face_in_image
 from facemask_video.config import ExtractConfig
 from facemask_video.core.faces import Crop
 from facemask_video.core.frame import ImageU8
@@ -36,7 +36,7 @@ def crop_picture(path: Path, config: ExtractConfig, detector: Detector) -> list[
     candidates = []
     for face in faces:
         try:
-            image, to_crop = cut_from_image(picture, face.landmarks, config.crop.size_px)
+            image, to_crop = align_face_in_image(picture, face.landmarks, config.crop.size_px)
         except ValueError:
             continue  # landmarks that coincide: a false one
         candidates.append(

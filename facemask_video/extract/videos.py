@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from facemask_video.align.crop import cut_crop
+from facemask_video.align.crop import align_face
 from facemask_video.config import ExtractConfig
 from facemask_video.config.extract import BEST
 from facemask_video.core.faces import TrackedFace, TrackedFrame
@@ -95,7 +95,7 @@ def _candidate(
 ) -> CropCandidate | None:
     frame = item.frame
     try:
-        crop = cut_crop(frame, face, config.crop.size_px)
+        crop = align_face(frame, face, config.crop.size_px)
     except ValueError:
         # Landmarks that all but coincide give no scale; such a face is a false one.
         return None

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facemask_video.align.crop import cut_crop, cut_from_image, frame_to_crop
+from facemask_video.align.crop import align_face, align_face_in_image, frame_to_crop
 from facemask_video.align.similarity import fit_similarity
 from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT, TEMPLATE
 from facemask_video.core import geometry
@@ -121,15 +121,15 @@ def test_crop_of_a_frame_is_the_crop_of_its_picture() -> None:
     picture = smooth_picture()
     landmarks = landmarks_at(similarity(1.4, 9, 120.3, 60.8))
     frame = PictureFrame(picture)
-    crop = cut_crop(frame, face_at(landmarks), CROP_PX)
-    whole, image_to_crop = cut_from_image(picture, landmarks, CROP_PX)
+    crop = align_face(frame, face_at(landmarks), CROP_PX)
+    whole, image_to_crop = align_face_in_image(picture, landmarks, CROP_PX)
     np.testing.assert_allclose(crop.frame_to_crop, image_to_crop)
     assert np.abs(crop.image.astype(int) - whole).max() <= 1
 
 
 def test_crop_reads_only_the_rectangle_under_it() -> None:
     frame = PictureFrame(smooth_picture())
-    cut_crop(frame, face_at(landmarks_at(similarity(1.0, 0, 100.5, 50.5))), CROP_PX)
+    align_face(frame, face_at(landmarks_at(similarity(1.0, 0, 100.5, 50.5))), CROP_PX)
     assert frame.read == [Box(98, 48, 167, 117)]
 
 
@@ -137,7 +137,7 @@ def test_crop_follows_a_face_by_fractions_of_a_pixel() -> None:
     at = np.arange(320, dtype=np.float64) + 0.5
     picture = np.repeat(np.tile(0.5 * at, (240, 1))[:, :, None], 3, axis=2).astype(np.uint8)
     means = [
-        cut_crop(
+        align_face(
             PictureFrame(picture), face_at(landmarks_at(similarity(1.0, 0, x_px, 50))), CROP_PX
         ).image.mean()
         for x_px in (100.0, 100.5, 101.0)
@@ -147,5 +147,5 @@ def test_crop_follows_a_face_by_fractions_of_a_pixel() -> None:
 
 def test_crop_at_the_edge_repeats_it() -> None:
     picture = np.full((60, 60, 3), 90, dtype=np.uint8)
-    crop = cut_crop(PictureFrame(picture), face_at(landmarks_at(similarity(1, 0, -30, -30))), 64)
+    crop = align_face(PictureFrame(picture), face_at(landmarks_at(similarity(1, 0, -30, -30))), 64)
     assert (crop.image == 90).all()

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facemask_video.align.crop import cut_crop
+from facemask_video.align.crop import align_face
 from facemask_video.classify.stage import ClassifyFaces
 from facemask_video.composite.stage import BlendFaces
 from facemask_video.core.direction import Direction
@@ -152,10 +152,10 @@ def test_the_classifier_sees_the_same_crops_whatever_a_generator_works_on(
     classifier = Recorder()
     frames = list(fake_frames(3))
     face = tracked_at(80, 60, 40)
-    crops = [CroppedFrame(f, (cut_crop(f, face, generator_size_px),)) for f in frames]
+    crops = [CroppedFrame(f, (align_face(f, face, generator_size_px),)) for f in frames]
 
     out = list(ClassifyFaces(classifier, direction=None)(crops))
 
     assert [item.crops[0].size_px for item in out] == [generator_size_px] * 3
     for frame, shown in zip(frames, classifier.shown, strict=True):
-        np.testing.assert_array_equal(shown, cut_crop(frame, face, 48).image)
+        np.testing.assert_array_equal(shown, align_face(frame, face, 48).image)

@@ -218,7 +218,7 @@ def test_a_patch_is_that_of_the_whole_crop_though_only_a_part_is_drawn(
     source, image = random.integers(0, 256, (2, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
     crop = translated(image, alpha, source=source, frame_to_crop=frame_to_crop)
     part = pasted(crop)
-    monkeypatch.setattr(room, "_reached", lambda *_: (slice(None), slice(None)))
+    monkeypatch.setattr(room, "_part_that_shows", lambda *_: (slice(None), slice(None)))
     whole = pasted(crop)
     assert part.box == whole.box
     np.testing.assert_array_equal(part.alpha, whole.alpha)

@@ -2,7 +2,7 @@ from typing import Any
 
 import numpy as np
 
-from facemask_video.align.crop import cut_crop
+from facemask_video.align.crop import align_face
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
 from facemask_video.core.faces import (
     BlendedFrame,
@@ -84,7 +84,7 @@ class TestBlendFaces(StageContract):
 
     def test_a_face_outside_the_frame_changes_nothing(self) -> None:
         (frame,) = fake_frames(1)
-        crop = cut_crop(frame, tracked_at(-500, 60, 40), CROP_PX)
+        crop = align_face(frame, tracked_at(-500, 60, 40), CROP_PX)
         alpha = np.ones((CROP_PX, CROP_PX), np.float32)
 
         (out,) = self.make_stage()(

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facemask_video.align.crop import cut_from_image
+from facemask_video.align.crop import align_face_in_image
 from facemask_video.align.template import TEMPLATE
 from facemask_video.config import DetectConfig, ExtractConfig
 from facemask_video.config.extract import CropConfig
@@ -26,7 +26,7 @@ _WIDTH_PX, _HEIGHT_PX = 400, 300
 def _crop(x: float, y: float, side_px: float, track_id: int = 0) -> Crop:
     face = tracked_at(x, y, side_px, track_id=track_id)
     image = np.zeros((_HEIGHT_PX, _WIDTH_PX, 3), np.uint8)
-    crop, to_crop = cut_from_image(image, face.landmarks, 64)
+    crop, to_crop = align_face_in_image(image, face.landmarks, 64)
     return Crop(crop, to_crop, face)
 
 

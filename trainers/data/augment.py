@@ -109,7 +109,7 @@ def _uneven_light(size_px: int, strength: float, rng: np.random.Generator) -> Fl
 def cut_off(
     pictures: Sequence[NDArray[np.float32]], rng: np.random.Generator
 ) -> list[NDArray[np.float32]]:
-    """Let pictures of one face end inside the crop; beyond, their edge is repeated (`cut_crop`).
+    """Let pictures of one face end inside the crop; beyond, their edge is repeated (`align_face`).
 
     Args:
         pictures: Of one size, shape (S, S) or (S, S, 3); all end at the same places.

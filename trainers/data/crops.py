@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.align.crop import cut_from_image
+from facemask_video.align.crop import align_face_in_image
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.core import geometry
 from facemask_video.core.errors import ConfigError
@@ -298,7 +298,7 @@ def face_crop(
     image: ImageU8, face: Detection, crop_size_px: int
 ) -> tuple[ImageU8, NDArray[np.float32]]:
     """Cut one face; returns the crop and its landmarks (5, 2) as fractions of the side."""
-    crop, to_crop = cut_from_image(image, face.landmarks, crop_size_px)
+    crop, to_crop = align_face_in_image(image, face.landmarks, crop_size_px)
     points = geometry.apply(to_crop, face.landmarks) / crop_size_px
     return crop, points.astype(np.float32)
 

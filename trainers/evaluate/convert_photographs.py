@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from facemask_video.align.crop import cut_from_image
+from facemask_video.align.crop import align_face_in_image
 from facemask_video.composite.colour import match_colour
 from facemask_video.composite.paste import make_patch
 from facemask_video.config import CompositeConfig
@@ -39,7 +39,7 @@ def convert_photographs(
         found = main_face(picture, detector)
         if found is None:
             continue
-        image, to_crop = cut_from_image(picture, found.landmarks, translator.crop_size_px)
+        image, to_crop = align_face_in_image(picture, found.landmarks, translator.crop_size_px)
         face = TrackedFace(TrackId(index), found.box, found.landmarks, found.score, observed=True)
         crops[index] = Crop(image, to_crop, face)
     shown = list(photographs)

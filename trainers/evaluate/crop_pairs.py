@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.align.crop import cut_from_image
+from facemask_video.align.crop import align_face_in_image
 from facemask_video.core import geometry
 from facemask_video.core.warp import warp
 from trainers.data.crops import CropSet, resize_crop
@@ -60,9 +60,9 @@ def crop_photo_pairs(photographs: PhotoPairs, size_px: int) -> CropPairs:
     for (true, with_mask, segmentation), points in zip(
         pictures, photographs.masked.landmarks_px, strict=True
     ):
-        cut, to_crop = cut_from_image(true, points, size_px)
+        cut, to_crop = align_face_in_image(true, points, size_px)
         bare.append(cut)
-        masked.append(cut_from_image(with_mask, points, size_px)[0])
+        masked.append(align_face_in_image(with_mask, points, size_px)[0])
         region = segmentation.astype(np.float32)
         warped = warp(region, to_crop, width_px=size_px, height_px=size_px, border="zero")
         hidden.append(dilated(warped > 0.5))

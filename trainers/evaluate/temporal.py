@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.align.crop import cut_crop
+from facemask_video.align.crop import align_face
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8
@@ -92,7 +92,7 @@ def read_clip(source: Path, output: Path, tracks: Path, *, max_frames: int = 0) 
             line = lines.get(frame.index)
             for entry in line.faces if line is not None else ():
                 crops = [
-                    cut_crop(each, entry.face, CROP_SIZE_PX).image for each in (frame, partner)
+                    align_face(each, entry.face, CROP_SIZE_PX).image for each in (frame, partner)
                 ]
                 frame_pair = FramePair(frame.index, entry.face, crops[0], crops[1])
                 found.tracks.setdefault(entry.face.track_id, []).append(frame_pair)
