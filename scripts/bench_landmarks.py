@@ -29,7 +29,7 @@ from facemask_video.detect.cascade import (
     CascadeDetector,
 )
 from facemask_video.detect.mtcnn import MtcnnDetector
-from trainers.data.crops import main_face
+from facemask_video.detect.single_image import find_main_face
 from trainers.data.detector import MIN_FACE_PX, photograph_detector
 from trainers.evaluate.photo_pairs import read_pairs_file
 
@@ -69,7 +69,7 @@ def points_of(
     picture: ImageU8 | None, detector: MtcnnDetector | CascadeDetector
 ) -> NDArray[np.float32] | None:
     """Return the points (5, 2) of a picture's main face; None where there is none."""
-    face = None if picture is None else main_face(picture, detector)
+    face = None if picture is None else find_main_face(picture, detector)
     return None if face is None else face.landmarks
 
 

@@ -11,6 +11,9 @@ from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import ImageU8
 
+PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""Of the files in a folder that are taken for pictures."""
+
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 """Of red, green and blue: ITU-R BT.601-7, section 2.5.1."""
 

@@ -9,12 +9,15 @@ from facemask_video.core import geometry
 from facemask_video.core.faces import Detection, TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import overlap_coefficient
-from facemask_video.detect.detector import Detector
+from facemask_video.detect.detector import Detector, RegionDetector
+from facemask_video.detect.observations import same_face
 from facemask_video.detect.size import detect_size_px, to_frame_px
 
 _BORDERS = (0.2, 0.5)
 # Of the longer side: pictures cropped close to the face are padded, as the detector wants some
 # surround, and more where it then finds nobody.
+_MAIN_FACE_SIDE_PX = 640
+# Longer side at which the main face of a photograph is looked for.
 _SAME_FACE_OVERLAP = 0.4
 # Overlap coefficient of two boxes on one face.
 _SURE_SCORE = 0.95
@@ -41,6 +44,44 @@ def find_in_picture(
     ]
 
 
+def find_main_face(picture: ImageU8, detector: Detector) -> Detection | None:
+    """Return the largest face near the middle, in px of the picture; None where there is none.
+
+    For photographs of one person, such as training sets are made of.
+
+    Args:
+        picture: RGB, shape (height, width, 3).
+        detector: Finds the faces.
+    """
+    # The main face of a large photograph is large too; the detector's time grows with the pixels.
+    scale = min(1.0, _MAIN_FACE_SIDE_PX / max(picture.shape[:2]))
+    shown = picture
+    if scale < 1:
+        shown = np.asarray(
+            cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+    padded, border = _pad(shown, _BORDERS[0])
+    found = detector.detect([padded])[0]
+    if not found:
+        return None
+    height, width = padded.shape[:2]
+
+    def prominence(face: Detection) -> float:
+        x, y = face.box.center
+        off = abs(x / width - 0.5) + abs(y / height - 0.5)
+        return float(face.box.area_px2 * (1 - off))
+
+    best = max(found, key=prominence)
+    if isinstance(detector, RegionDetector):
+        # As in a video: refining places a face better, but may end on another one.
+        refined = detector.refine([padded], [[best.box]])[0][0]
+        best = refined if same_face(refined, best) else best
+    landmarks = (best.landmarks - np.float32(border)) / np.float32(scale)
+    edges = (best.box.x0, best.box.y0, best.box.x1, best.box.y1)
+    box = geometry.Box(*((edge - border) / scale for edge in edges))
+    return Detection(box, landmarks.astype(np.float32), best.score)
+
+
 def choose_faces(
     faces: Sequence[TrackedFace], *, largest: bool, max_faces: int | None
 ) -> list[TrackedFace]:
@@ -58,12 +99,18 @@ def _detect_padded(picture: ImageU8, detector: Detector, min_face_px: float) -> 
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         shown = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
     for share in _BORDERS:
-        border = round(share * max(shown.shape[:2]))
-        padded = cv2.copyMakeBorder(shown, *(border,) * 4, cv2.BORDER_REPLICATE)
-        found = detector.detect([np.asarray(padded, np.uint8)])[0]
+        padded, border = _pad(shown, share)
+        found = detector.detect([padded])[0]
         if found:
             return to_frame_px((_moved(each, -border) for each in found), scale)
     return ()
+
+
+def _pad(picture: ImageU8, share: float) -> tuple[ImageU8, int]:
+    """Repeat a picture's edges by a share of its longer side; returns also that many px."""
+    border = round(share * max(picture.shape[:2]))
+    padded = cv2.copyMakeBorder(picture, *(border,) * 4, cv2.BORDER_REPLICATE)
+    return np.asarray(padded, np.uint8), border
 
 
 def _moved(found: Detection, by_px: float) -> Detection:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.files import sha256_file
+from facemask_video.core.pictures import PICTURE_SUFFIXES
 
-PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 # What a folder's files are taken for videos by; a file that is named itself may be called anything.
-VIDEOS = frozenset(
+VIDEO_SUFFIXES = frozenset(
     f".{suffix}"
     for suffix in (
         *("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
@@ -35,7 +35,7 @@ class Source:
     @property
     def is_picture(self) -> bool:
         """Whether it is a picture, by its name."""
-        return self.path.suffix.lower() in PICTURES
+        return self.path.suffix.lower() in PICTURE_SUFFIXES
 
     def digest(self) -> str:
         """Return the SHA-256 of its bytes, in hex.
@@ -78,6 +78,6 @@ def _files_below(folder: Path, leave_out: Path) -> Iterator[Source]:
         )
         for name in sorted(files):
             path = here / name
-            if name.startswith(".") or path.suffix.lower() not in PICTURES | VIDEOS:
+            if name.startswith(".") or path.suffix.lower() not in PICTURE_SUFFIXES | VIDEO_SUFFIXES:
                 continue
             yield Source(path, f"{own_name}/{path.relative_to(folder).as_posix()}")

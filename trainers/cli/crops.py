@@ -52,17 +52,20 @@ def crops(
     facemask-train crops photos/bare -o bare.npz
     """
     from facemask_video.translate.device import pick_device
-    from trainers.fit.sources import cut_folders, note_skipped
+    from trainers.data.crop_sources import join_crops, read_crops, write_skipped
 
     if output.suffix != ".npz":
         raise click.BadParameter(f"{output}: expected a name that ends in .npz.", param_hint="-o")
     if output.exists() and not overwrite:
         raise click.UsageError(f"{output} exists; pass --overwrite to replace it.")
-    cut, skipped = cut_folders(
-        list(folders), size_px=size_px, device=pick_device(device), on_cut=cutting_line
-    )
+    read = [
+        read_crops(folder, size_px=size_px, device=pick_device(device), on_cut=cutting_line)
+        for folder in folders
+    ]
+    cut = join_crops([crops for crops, _ in read])
+    skipped = [each for _, left_out in read for each in left_out]
     cut.save(output)
-    note_skipped(output.with_suffix(".skipped.txt"), skipped)
+    write_skipped(output.with_suffix(".skipped.txt"), skipped)
     click.echo(f"{output}: {len(cut):,} crops of {size_px} px; {len(skipped):,} pictures left out.")
     for name, reason in skipped:
         click.echo(f"left out: {name}: {reason}", err=True)

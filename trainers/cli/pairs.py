@@ -35,7 +35,7 @@ def pairs(ctx: click.Context, /, place: Path, output: Path, **_settings: object)
     facemask-train pairs photos/bare -o pairs --styles surgical,ffp2 --per-image 2 --jobs 4
     facemask-train pairs A -o generated --with generator
     """
-    from trainers.fit.sources import note_skipped
+    from trainers.data.crop_sources import write_skipped
     from trainers.pairs.make_pairs import make_pairs
 
     config = build(PairsConfig, typed_settings(ctx))
@@ -45,7 +45,7 @@ def pairs(ctx: click.Context, /, place: Path, output: Path, **_settings: object)
         config,
         on_progress=lambda done, total: cutting_line(place.name, done, total),
     )
-    note_skipped(output / "skipped.txt", outcome.skipped)
+    write_skipped(output / "skipped.txt", outcome.skipped)
     styles = Counter(row.style for row in outcome.rows)
     click.echo(
         f"{output}: {len(outcome.rows):,} pairs of {outcome.n_faces:,} faces, {outcome.n_new:,} of "

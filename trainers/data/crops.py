@@ -3,14 +3,12 @@
 The crops are cut by the converter's own align code and found by its own detector.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,20 +19,17 @@ from facemask_video.core.errors import ConfigError
 from facemask_video.core.faces import Detection
 from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import ImageU8
-from facemask_video.core.pictures import try_read_picture
+from facemask_video.core.pictures import PICTURE_SUFFIXES, try_read_picture
 from facemask_video.core.warp import warp
-from facemask_video.detect.detector import Detector, RegionDetector
-from facemask_video.detect.observations import same_face
-
-_DETECT_SIDE_PX = 640
+from facemask_video.detect.detector import Detector
+from facemask_video.detect.single_image import find_main_face
+from facemask_video.extract.splits import hash_fraction
 
 UNKNOWN = 255
 """What a crop's cover is filled with where nobody knows it."""
 
 NEAR_FRAMES = 8
 """Frames of one track that lie further apart show no longer nearly the same."""
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,16 +138,18 @@ class CropSet:
         """Return who is set aside, -1 throughout where nobody said."""
         return np.full(len(self), -1, np.int8) if self.aside is None else self.aside
 
-    def held_out(self, share: float) -> NDArray[np.bool_]:
+    def held_out(self, share: float, *, also: frozenset[str] = frozenset()) -> NDArray[np.bool_]:
         """Tell which crops are set aside for evaluation, by the set's maker or else by name.
 
         Args:
             share: Of those that go by name; 1 takes all, whatever was said.
+            also: Names set aside besides.
         """
         if share >= 1:
             return np.ones(len(self), dtype=bool)
         said = self.aside_or_unknown()
-        return np.where(said < 0, held_out(self.names, share=share), said == 1)
+        named = np.array([name in also for name in self.names], dtype=bool)
+        return named | np.where(said < 0, held_out(self.names, share=share), said == 1)
 
     def most_turned(self) -> NDArray[np.intp]:
         """Return the indices of the fifth of the faces whose nose lies farthest beside the eyes."""
@@ -227,12 +224,10 @@ def _joined_moments(sets: Sequence[CropSet]) -> NDArray[np.int64] | None:
 def held_out(names: Iterable[str], *, share: float = 0.1) -> NDArray[np.bool_]:
     """Tell which names are set aside for evaluation.
 
-    A name's fate depends on its SHA-1 alone, so sets may grow without anything changing sides.
+    By the name's SHA-1, not by the SHA-256 that deals extractions out: so the shipped generators
+    were trained, and by another hash they would be evaluated on faces they have seen.
     """
-    limit = int(share * 2**32)
-    return np.array(
-        [int(hashlib.sha1(name.encode()).hexdigest()[:8], 16) < limit for name in names], dtype=bool
-    )
+    return np.array([hash_fraction(name, algorithm="sha1") < share for name in names], dtype=bool)
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -243,9 +238,11 @@ def list_images(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; name a folder of face pictures.")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    found = sorted(
+        p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()
+    )
     if not found:
-        raise ConfigError(f"{folder}: holds no pictures ({', '.join(sorted(SUFFIXES))}).")
+        raise ConfigError(f"{folder}: holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))}).")
     return found
 
 
@@ -277,7 +274,7 @@ def cut_folder(
     for done, path in enumerate(paths, start=1):
         name = path.relative_to(folder.resolve().parent).as_posix()
         picture = try_read_picture(path)
-        face = None if picture is None else main_face(picture, detector)
+        face = None if picture is None else find_main_face(picture, detector)
         if picture is None:
             skipped.append((name, "unreadable"))
         elif face is None:
@@ -310,38 +307,3 @@ def resize_crop(image: ImageU8, size_px: int) -> ImageU8:
     scale = size_px / image.shape[0]
     to_size = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
     return warp(image, to_size, width_px=size_px, height_px=size_px)
-
-
-def main_face(image: ImageU8, detector: Detector) -> Detection | None:
-    """Return the largest face near the middle, in px of the image.
-
-    Pictures cut close to the face are given a border first: the detector wants some surround.
-    """
-    # The main face of a large photograph is large too; the detector's time grows with the pixels.
-    scale = min(1.0, _DETECT_SIDE_PX / max(image.shape[:2]))
-    shown = image
-    if scale < 1:
-        shown = np.asarray(
-            cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-        )
-    border = round(0.2 * max(shown.shape[:2]))
-    framed = np.asarray(cv2.copyMakeBorder(shown, *(border,) * 4, cv2.BORDER_REPLICATE), np.uint8)
-    found = detector.detect([framed])[0]
-    if not found:
-        return None
-    height, width = framed.shape[:2]
-
-    def prominence(face: Detection) -> float:
-        x, y = face.box.center
-        off = abs(x / width - 0.5) + abs(y / height - 0.5)
-        return float(face.box.area_px2 * (1 - off))
-
-    best = max(found, key=prominence)
-    if isinstance(detector, RegionDetector):
-        # As in a video: a close look places a face better, but may settle on another one.
-        close = detector.refine([framed], [[best.box]])[0][0]
-        best = close if same_face(close, best) else best
-    shifted = (best.landmarks - np.float32(border)) / np.float32(scale)
-    edges = (best.box.x0, best.box.y0, best.box.x1, best.box.y1)
-    box = geometry.Box(*((edge - border) / scale for edge in edges))
-    return Detection(box, shifted.astype(np.float32), best.score)

@@ -9,5 +9,5 @@ MIN_FACE_PX = 40.0
 
 
 def photograph_detector(device: torch.device) -> RegionDetector:
-    """Return what finds the main face of a picture; see `trainers.data.crops.main_face`."""
+    """Build the detector of `find_main_face`."""
     return build_detector(device=device, min_face_px=MIN_FACE_PX)

@@ -16,8 +16,8 @@ from facemask_video.config import CompositeConfig
 from facemask_video.core.faces import Crop, TrackedFace, TrackId, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.detect.detector import Detector
+from facemask_video.detect.single_image import find_main_face
 from facemask_video.translate.stage import CropTranslator
-from trainers.data.crops import main_face
 from trainers.evaluate.baselines import RADIUS_PX
 from trainers.evaluate.photo_pairs import PhotoPairs
 from trainers.evaluate.translate_crops import blend
@@ -36,7 +36,7 @@ def convert_photographs(
     """
     crops: dict[int, Crop] = {}
     for index, picture in enumerate(photographs):
-        found = main_face(picture, detector)
+        found = find_main_face(picture, detector)
         if found is None:
             continue
         image, to_crop = align_face_in_image(picture, found.landmarks, translator.crop_size_px)

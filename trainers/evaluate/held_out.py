@@ -1,17 +1,13 @@
 """Which crops of a source are evaluated: those that training sets aside."""
 
-import logging
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from facemask_video.core.errors import ConfigError
-from trainers.data.crops import CropSet, cut_folder
-from trainers.data.detector import photograph_detector
-from trainers.data.extraction import is_extraction, read_extraction
-
-logger = logging.getLogger(__name__)
+from trainers.data.crop_sources import read_crops, warn_of_skipped
+from trainers.data.crops import CropSet
 
 
 def load_crops(
@@ -28,23 +24,8 @@ def load_crops(
     Raises:
         ConfigError: It holds no face, or smaller crops than are evaluated.
     """
-    if not source.is_dir():
-        crops = CropSet.load(source)
-    else:
-        if is_extraction(source):
-            crops, skipped = read_extraction(source, largest_px=size_px, domain=domain)
-        else:
-            crops, skipped = cut_folder(source, photograph_detector(device), crop_size_px=size_px)
-        if skipped:
-            name, reason = skipped[0]
-            logger.warning(
-                "%s: left out %d of %d pictures, such as %s: %s.",
-                source,
-                len(skipped),
-                len(skipped) + len(crops),
-                name,
-                reason,
-            )
+    crops, skipped = read_crops(source, size_px=size_px, device=device, domain=domain)
+    warn_of_skipped(source, len(crops), skipped)
     if crops.size_px < size_px:
         raise ConfigError(
             f"{source}: crops have {crops.size_px} px, expected at least the generators' "
@@ -67,8 +48,7 @@ def split_held_out(
     Raises:
         ConfigError: Fewer than two are set aside.
     """
-    held_out = crops.held_out(share)
-    held_out |= np.array([name in also for name in crops.names], dtype=bool)
+    held_out = crops.held_out(share, also=also)
     if held_out.sum() < 2:
         raise ConfigError(
             f"{where}: {held_out.sum()} of {len(crops)} faces are set aside for evaluation, "

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pictures import try_read_picture
-from trainers.data.crops import main_face
+from facemask_video.detect.single_image import find_main_face
 from trainers.data.detector import photograph_detector
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def read_photo_pairs(
                 f"{path}: {without} and {with_mask} differ in size "
                 f"({_size(pictures[0])} and {_size(pictures[1])} px); expected exact pairs."
             )
-        face = main_face(pictures[0], detector)
+        face = find_main_face(pictures[0], detector)
         if face is None:
             logger.warning("%s: no face found in %s; the pair is left out.", path, without)
             continue

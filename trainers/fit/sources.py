@@ -1,23 +1,14 @@
 """The crops of a run: cut once from folders of pictures, kept in the run folder, split by name."""
 
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from facemask_video.core.errors import ConfigError
 from trainers.config import DataConfig
-from trainers.data.crops import CropSet, cut_folder
-from trainers.data.detector import photograph_detector
-from trainers.data.extraction import is_extraction, read_extraction
-
-logger = logging.getLogger(__name__)
-
-OnCut = Callable[[str, int, int], None]
-"""Called with the folder's name, pictures done and pictures in all."""
+from trainers.data.crop_sources import OnCut, read_crops, warn_of_skipped, write_skipped
+from trainers.data.crops import CropSet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,56 +54,6 @@ def load_training_crops(
     return TrainingCrops(bare, masked, bare_held_out, masked_held_out)
 
 
-def cut_folders(
-    folders: list[Path],
-    *,
-    size_px: int,
-    device: torch.device,
-    domain: str | None = None,
-    on_cut: OnCut | None = None,
-) -> tuple[CropSet, list[tuple[str, str]]]:
-    """Cut the main face of every picture under some folders.
-
-    A folder made by ``facemask-video extract`` holds crops already; those that it keeps are taken.
-
-    Args:
-        folders: Where the pictures are.
-        size_px: Side of the crops.
-        device: Where the detector runs.
-        domain: Of extracted crops take ``bare`` or ``masked`` ones alone.
-        on_cut: Told how far cutting is.
-
-    Returns:
-        The crops, and (name, reason) for each picture left out.
-    """
-    detector = photograph_detector(device)
-    sets: list[CropSet] = []
-    skipped: list[tuple[str, str]] = []
-    for folder in folders:
-        if is_extraction(folder):
-            crops, left_out = read_extraction(folder, largest_px=size_px, domain=domain)
-            sets.append(crops)
-            skipped += left_out
-            continue
-
-        def on_progress(done: int, total: int, name: str = folder.name) -> None:
-            if on_cut is not None:
-                on_cut(name, done, total)
-
-        crops, left_out = cut_folder(
-            folder, detector, crop_size_px=size_px, on_progress=on_progress
-        )
-        sets.append(crops)
-        skipped += left_out
-    smallest = min(crops.size_px for crops in sets)
-    if any(crops.size_px != smallest for crops in sets):
-        raise ConfigError(
-            f"crops of {smallest} px cannot be put together with larger ones; "
-            f"pass --size {smallest}."
-        )
-    return CropSet.joined(sets), skipped
-
-
 def _load_domain(
     domain: str,
     source: Path | None,
@@ -126,34 +67,21 @@ def _load_domain(
         crops, source = CropSet.load(cached), cached
     elif source is None:
         raise ConfigError(f"data.{domain} is not given; pass --{domain} FOLDER (or crops, .npz).")
-    elif source.is_dir():
-        crops, skipped = cut_folders(
-            [source], size_px=data.load_size_px, device=device, domain=domain, on_cut=on_cut
-        )
-        crops.save(cached)
-        note_skipped(cached.with_suffix(".skipped.txt"), skipped)
-        if skipped:
-            logger.warning(
-                "%s: left out %d of %d pictures; %s lists them with the reason.",
-                source,
-                len(skipped),
-                len(skipped) + len(crops),
-                cached.with_suffix(".skipped.txt"),
-            )
     else:
-        crops = CropSet.load(source)
+        crops, skipped = read_crops(
+            source, size_px=data.load_size_px, device=device, domain=domain, on_cut=on_cut
+        )
+        if source.is_dir():
+            crops.save(cached)
+            listed_in = cached.with_suffix(".skipped.txt")
+            write_skipped(listed_in, skipped)
+            warn_of_skipped(source, len(crops), skipped, listed_in=listed_in)
     if crops.size_px < data.crop_size_px:
         raise ConfigError(
             f"{source}: crops have {crops.size_px} px, expected at least data.crop_size_px, "
             f"{data.crop_size_px}; cut them again with facemask-train crops --size."
         )
     return crops
-
-
-def note_skipped(path: Path, skipped: list[tuple[str, str]]) -> None:
-    """Write the pictures left out, one a line, with the reason."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{name}\t{reason}\n" for name, reason in skipped), encoding="utf-8")
 
 
 def _read_names(path: Path | None) -> frozenset[str]:
@@ -171,8 +99,7 @@ def _split(
     crops: CropSet, share: float, names: frozenset[str], domain: str
 ) -> tuple[CropSet, CropSet]:
     """Return what is trained on and what is set aside."""
-    aside = crops.held_out(share)
-    aside |= np.array([name in names for name in crops.names], dtype=bool)
+    aside = crops.held_out(share, also=names)
     if aside.all():
         remedy = "add pictures"
         if (crops.aside_or_unknown() == 1).all():

@@ -11,8 +11,9 @@ from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pictures import try_read_picture
 from facemask_video.detect.detector import Detector
+from facemask_video.detect.single_image import find_main_face
 from facemask_video.extract.manifest import read_manifest
-from trainers.data.crops import CropSet, face_crop, list_images, main_face, resize_crop
+from trainers.data.crops import CropSet, face_crop, list_images, resize_crop
 from trainers.data.extraction import is_extraction, kept_rows
 
 _DEFAULT_SIZE_PX = 256
@@ -107,7 +108,7 @@ def load_face(
         return UNREADABLE
     points = source.landmarks
     if points is None:
-        found = main_face(image, detector())
+        found = find_main_face(image, detector())
         if found is None:
             return NO_FACE
         image, points = face_crop(image, found, size_px or _DEFAULT_SIZE_PX)

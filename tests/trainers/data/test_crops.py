@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +8,12 @@ import torch
 
 from facemask_video.align.template import TEMPLATE
 from facemask_video.core.errors import ConfigError
-from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
-from facemask_video.core.geometry import Box
 from facemask_video.video import VideoReader
 from tests.trainers.tiny import drawn_crops, tiny_config
-from trainers.data.crops import CropSet, held_out, list_images, main_face
-from trainers.fit.sources import cut_folders, load_training_crops
+from trainers.data.crop_sources import read_crops
+from trainers.data.crops import CropSet, held_out, list_images
+from trainers.fit.sources import load_training_crops
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "astronaut.mp4"
 CPU = torch.device("cpu")
@@ -46,8 +44,8 @@ def folder(tmp_path: Path, face: ImageU8) -> Path:
 def test_faces_are_cut_on_the_template_and_the_rest_is_listed_with_its_reason(folder: Path) -> None:
     seen: list[tuple[str, int, int]] = []
 
-    crops, skipped = cut_folders(
-        [folder], size_px=64, device=CPU, on_cut=lambda *progress: seen.append(progress)
+    crops, skipped = read_crops(
+        folder, size_px=64, device=CPU, on_cut=lambda *progress: seen.append(progress)
     )
 
     assert crops.names == ("bare/deeper/large.jpg", "bare/face.png")
@@ -85,7 +83,7 @@ def test_a_folder_without_any_face_is_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "grey.png"), np.full((80, 80, 3), 128, np.uint8))
 
     with pytest.raises(ConfigError, match="no face found in any of 1 pictures"):
-        cut_folders([tmp_path], size_px=32, device=CPU)
+        read_crops(tmp_path, size_px=32, device=CPU)
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
@@ -194,44 +192,3 @@ def test_neighbours_are_the_nearest_frames_of_the_same_track(tmp_path: Path) -> 
     again = CropSet.load(tmp_path / "crops.npz").take(np.arange(19) > 9)
     assert again.neighbours().tolist() == crops.neighbours().tolist()
     assert CropSet.joined([drawn_crops(1), drawn_crops(1)]).moments is None
-
-
-class _Near:
-    """Sees one face in full, and another place in a close look."""
-
-    def __init__(self, full: Box, close: Box) -> None:
-        self.full, self.close = full, close
-
-    @staticmethod
-    def _face(box: Box) -> Detection:
-        points = np.asarray(TEMPLATE * box.width_px + [box.x0, box.y0], np.float32)
-        return Detection(box, points, 0.9)
-
-    def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
-        return [[self._face(self.full)] for _ in images]
-
-    def refine(
-        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
-    ) -> list[list[Detection]]:
-        assert list(boxes) == [[self.full]]
-        return [[self._face(self.close)] for _ in images]
-
-    def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
-        raise AssertionError("a photograph is looked at as a whole")
-
-
-@pytest.mark.parametrize(
-    ("close", "taken"),
-    [(Box(32, 31, 72, 71), True), (Box(80, 80, 110, 110), False)],
-    ids=["nearby", "another face"],
-)
-def test_a_main_face_is_placed_by_a_close_look_that_sees_the_same_face(
-    close: Box, taken: bool
-) -> None:
-    detector = _Near(Box(30, 30, 70, 70), close)
-
-    # A border of a fifth is put around pictures.
-    found = main_face(np.zeros((100, 100, 3), np.uint8), detector)
-
-    assert found is not None
-    assert found.box.x0 == (close.x0 if taken else 30) - 20

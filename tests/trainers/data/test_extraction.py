@@ -11,9 +11,10 @@ from facemask_video.core.errors import ConfigError, CropsError
 from facemask_video.extract.manifest import ManifestRow, write_manifest
 from tests.extract.rows import make_row
 from tests.trainers.tiny import drawn_crops, tiny_config
+from trainers.data.crop_sources import join_crops, read_crops
 from trainers.data.extraction import is_extraction, read_extraction
 from trainers.evaluate.held_out import load_crops, split_held_out
-from trainers.fit.sources import cut_folders, load_training_crops
+from trainers.fit.sources import load_training_crops
 
 CPU = torch.device("cpu")
 SIZE_PX = 48
@@ -117,9 +118,10 @@ def test_extractions_and_pictures_make_one_set_that_keeps_who_is_aside(extractio
     first = extraction({}, {"split": "val"})
     second = extraction({}, {"split": "test"}, name="B")
 
-    crops, skipped = cut_folders([first, second], size_px=40, device=CPU)
+    read = [read_crops(folder, size_px=40, device=CPU) for folder in (first, second)]
+    crops = join_crops([crops for crops, _ in read])
 
-    assert not skipped
+    assert not any(skipped for _, skipped in read)
     assert crops.held_out(0.0).tolist() == [False, True, False, True]
     assert crops.neighbours().tolist() == [1, 0, 3, 2]
 

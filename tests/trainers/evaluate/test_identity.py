@@ -90,7 +90,8 @@ def test_a_real_embedder_tells_persons_apart(shared_data: Path) -> None:
     import torch
 
     from facemask_video.core.pictures import read_picture
-    from trainers.data.crops import face_crop, main_face
+    from facemask_video.detect.single_image import find_main_face
+    from trainers.data.crops import face_crop
     from trainers.data.detector import photograph_detector
 
     finder = photograph_detector(torch.device("cpu"))
@@ -101,7 +102,7 @@ def test_a_real_embedder_tells_persons_apart(shared_data: Path) -> None:
         points = []
         for name in (pair.first, pair.second):
             picture = read_picture(shared_data / f"lfw/images_deepfunneled/{name}.jpg")
-            face = main_face(picture, finder)
+            face = find_main_face(picture, finder)
             assert face is not None
             image, landmarks = face_crop(picture, face, 128)
             points.append(embed_faces(CropSet(image[None], landmarks[None], (name,)), embedder)[0])
