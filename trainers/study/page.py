@@ -5,12 +5,12 @@ import json
 from importlib import resources
 from pathlib import Path
 
+import jinja2
+
 from trainers.study.config import StudyConfig
 from trainers.study.pictures import check_enough, encoded, list_fake, list_real
 
 FORMAT = "facemask-study/1"
-
-_PLACE = "/*STUDY*/null"
 
 
 def study_page(real: Path, fake: Path, config: StudyConfig) -> str:
@@ -48,7 +48,8 @@ def study_page(real: Path, fake: Path, config: StudyConfig) -> str:
         ],
     }
     plain["study"] = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
-    # Inside <script> the text of a name must not end the element.
-    data = json.dumps(plain).replace("<", "\\u003c")
-    template = resources.files("trainers.study").joinpath("study.html").read_text(encoding="utf-8")
-    return template.replace(_PLACE, data)
+    text = resources.files("trainers.study").joinpath("study.html").read_text(encoding="utf-8")
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+        text
+    )
+    return template.render(study=plain)

@@ -22,6 +22,7 @@ from trainers.evaluate.compare import compare
 from trainers.evaluate.domain_accuracy import load_classifier, measure_domain
 from trainers.evaluate.measurement import Context, Measurement, mean_measurement
 from trainers.evaluate.report import Report
+from trainers.evaluate.report_html import report_page
 from trainers.evaluate.translate_crops import translate_crops
 
 SIZE_PX = 32
@@ -230,6 +231,18 @@ def test_a_small_but_steady_gain_is_told_from_noise() -> None:
     # The same gain on other faces is lost among the faces.
     assert verdict(other) == "within noise"
     assert compare(report_of(better), report_of(before))[0].verdict == "worse"
+
+
+def test_names_are_escaped_in_the_page() -> None:
+    context = Context("<script>alert(1)</script>", "a & b", "", 1)
+    measured = [
+        Measurement("<b>", value, "lower", 9, context, method)
+        for value, method in ((1.0, "ours"), (2.0, "<i>"))
+    ]
+    page = report_page(Report(tuple(measured), notes=("<u>",)))
+    for raw in ("<script", "<b>", "<i>", "<u>", "a & b"):
+        assert raw not in page
+    assert "&lt;script&gt;alert(1)" in page
 
 
 def test_figures_without_noise_get_no_verdict() -> None:

@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 
 from facemask_video.core.errors import ConfigError
 from trainers.cli import main
-from trainers.study.page import FORMAT
+from trainers.study.config import StudyConfig
+from trainers.study.page import FORMAT, study_page
 from trainers.study.pictures import encoded, list_fake, list_real
 from trainers.study.score import Answer, read_answers, scores, to_markdown
 
@@ -71,6 +72,20 @@ def test_the_page_needs_nothing_besides_itself(tmp_path: Path) -> None:
     assert "exists; pass --overwrite" in line_of(
         run(tmp_path / "real", tmp_path / "fake", "-o", page, *options)
     )
+
+
+def test_a_name_cannot_end_the_script_that_holds_it(tmp_path: Path) -> None:
+    hostile = "<!--'& <script>"
+    write(tmp_path / "real", f"{hostile}.png")
+    write(tmp_path / "fake", f"{hostile}.png")
+    config = StudyConfig(trials=1, practice=0, size_px=32, generator="</script>")
+    page = study_page(tmp_path / "real", tmp_path / "fake", config)
+    assert page.count("</script>") == 1
+    assert hostile not in page
+    line = next(line for line in page.splitlines() if line.startswith("const study = "))
+    stored = json.loads(line.removeprefix("const study = ").removesuffix(";"))
+    assert stored["fake"][0]["generator"] == "</script>"
+    assert stored["real"][0]["name"] == f"{hostile}.png"
 
 
 def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
