@@ -93,7 +93,8 @@ class RunConfig:
     checkpoint_every: int = setting(8000, low=1, metavar="N", help="Images between checkpoints")
     keep_checkpoints: int = setting(2, low=1, metavar="N", help="Newest checkpoints kept")
     tensorboard: bool = setting(
-        False, help="Write statistics and previews as TensorBoard's event files too"
+        False,
+        help="Write statistics and previews as TensorBoard's event files too",
     )
     run_dir: Path = setting(Path("runs"), metavar="FOLDER", help="Where run folders are made")
     progress: Literal["auto", "line", "json", "none"] = setting("auto", help="Progress on stderr")

@@ -1,9 +1,12 @@
 """What a run writes down as it goes: statistics, previews, measures."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
+from facemask_video.core.errors import ConfigError
 from facemask_video.core.pictures import write_picture
 from trainers.config import TrainConfig
 from trainers.fit.best import Best, HeldOutDistance
@@ -15,7 +18,9 @@ from trainers.fit.previews import choose_faces, draw_preview
 from trainers.fit.processes import Processes
 from trainers.fit.runs import RunFolder
 from trainers.fit.sources import TrainingCrops
-from trainers.fit.tensorboard import EventWriter
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 OnStats = Callable[[dict[str, float]], None]
 """Told each line of statistics as it is written."""
@@ -55,7 +60,8 @@ class Records:
                 device=device,
                 inception=config.features.inception,
             )
-        self._events = EventWriter(run.events) if config.run.tensorboard and self._writes else None
+        events = config.run.tensorboard and self._writes
+        self._events = _event_writer(run.events) if events else None
 
     def report(self, images_seen: int) -> Reading:
         """Write the means of the losses since the last report.
@@ -78,7 +84,8 @@ class Records:
         write_picture(self._run.previews / f"{images_seen:09d}.png", picture)
         write_picture(self._run.curves, draw_curves(self._run.read_stats()))
         if self._events is not None:
-            self._events.picture("previews", picture, images_seen)
+            self._events.add_image("previews", picture, images_seen, dataformats="HWC")
+            self._events.flush()
 
     def measure(self, images_seen: int) -> None:
         """Measure the averaged generators, and keep them if they are the best so far."""
@@ -99,4 +106,17 @@ class Records:
     def _write(self, line: dict[str, float], images_seen: int) -> None:
         self._run.append_stats(line)
         if self._events is not None:
-            self._events.scalars(line, images_seen)
+            for name in line.keys() - {"images_seen"}:
+                self._events.add_scalar(name, line[name], images_seen)
+            self._events.flush()
+
+
+def _event_writer(folder: Path) -> "SummaryWriter":
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as exc:
+        raise ConfigError(
+            "run.tensorboard: the package tensorboard is not installed; pip install "
+            "'facemask-video[tensorboard]', or leave --tensorboard out."
+        ) from exc
+    return SummaryWriter(str(folder))
