@@ -1,10 +1,11 @@
 """The running average of the generators' weights: what ships."""
 
-import copy
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from facemask_video.translate.networks import Generator
 
@@ -27,12 +28,16 @@ class Averages:
             rampup: Longest half-life as a share of the images seen, so that the average soon
                 leaves the random start; 0 is no limit.
         """
-        self._networks = list(networks)
         self.halflife_images, self.rampup = halflife_images, rampup
-        self.generators: dict[str, Generator] = {
-            name: copy.deepcopy(network).eval().requires_grad_(False)
-            for name, network in self._networks
-        }
+        self._past = 0.0
+        self._averaged: list[tuple[Generator, AveragedModel]] = []
+        self.generators: dict[str, Generator] = {}
+        for name, network in networks:
+            average = AveragedModel(network, avg_fn=self._average, use_buffers=True)
+            # At 0 it would copy the network after the first step, and again after a resume.
+            average.n_averaged.fill_(1)
+            self._averaged.append((network, average))
+            self.generators[name] = cast(Generator, average.module.eval().requires_grad_(False))
 
     def decay(self, images_seen: int, n_images: int) -> float:
         """Return the weight of the past in a step of ``n_images`` that ends at ``images_seen``.
@@ -48,14 +53,13 @@ class Averages:
     @torch.no_grad()
     def update(self, images_seen: int, n_images: int) -> None:
         """Take in the networks after a step."""
-        past = self.decay(images_seen, n_images)
-        for name, network in self._networks:
-            average = self.generators[name].state_dict()
-            for key, value in network.state_dict().items():
-                if value.dtype.is_floating_point:
-                    average[key].lerp_(value, 1 - past)
-                else:
-                    average[key].copy_(value)
+        self._past = self.decay(images_seen, n_images)
+        for network, average in self._averaged:
+            average.update_parameters(network)
+
+    def _average(self, average: Tensor, value: Tensor, _n_averaged: Tensor | int) -> Tensor:
+        # Counts are copied.
+        return torch.lerp(average, value, 1 - self._past) if value.is_floating_point() else value
 
     def state_dict(self) -> dict[str, Any]:
         """Return the averages' weights."""
