@@ -91,13 +91,6 @@ def _check_output(output: Path | None, overwrite: bool) -> None:
 
 
 def _evaluated(config: EvaluateConfig) -> dict[str, str]:
-    try:
-        import torchmetrics  # noqa: F401
-    except ImportError as exc:
-        raise click.ClickException(
-            "torchmetrics is not installed, which measures; pip install 'facemask-video[evaluate]'."
-        ) from exc
-
     from trainers.evaluate.evaluation import evaluate as run_evaluate
     from trainers.evaluate.report import to_markdown
     from trainers.evaluate.report_html import report_page

@@ -1,29 +1,30 @@
 """Measure the averaged generators on faces set aside, and keep the best."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from facemask_video.core.errors import ConfigError
 from facemask_video.core.pixels import to_images
 from facemask_video.translate.networks import Generator
 from trainers.data.crops import CropSet
 from trainers.fit.previews import crops_as_they_are
-from trainers.gan.face_features import OnetFeatures
+
+if TYPE_CHECKING:
+    from trainers.evaluate.distribution import FeatureExtractor
 
 _MOST = 200
 """Faces of each domain; more take longer and hardly change the order of two generators."""
 
 _CHUNK = 16
 
-Describe = Callable[[Tensor], Tensor]
-"""Turns pictures (n, 3, S, S) in [-1, 1] into features (n, d)."""
+_SEED = 0
+"""Of the subsets that the distance is a mean over: the same at every measure."""
 
 
 @dataclass(slots=True)
@@ -59,28 +60,27 @@ class Best:
 class HeldOutDistance:
     """How far translations of faces set aside lie from real faces of their new domain.
 
-    The kernel distance of KID (Binkowski et al., ICLR 2018, section 4). On features of the face
-    detector it is called ``kd``: comparable within a run, not with published figures. On
-    Inception's, whose weights are a download, it is ``kid``.
+    The kernel distance of KID (Binkowski et al., ICLR 2018, section 4), as ``facemask-train
+    evaluate`` has it. On features of the face detector it is called ``kd``: comparable within a
+    run, not with published figures. On Inception's, whose weights are a download, it is ``kid``.
 
     Attributes:
         bare: Bare faces set aside, (n, 3, S, S) in [-1, 1].
         masked: Masked faces set aside.
         device: Where it is measured.
-        describe: Gives the features.
+        extract: Gives the features of images.
         name: Of the distance.
     """
 
     bare: Tensor
     masked: Tensor
     device: torch.device
-    describe: Describe
+    extract: "FeatureExtractor"
     name: str
     _real: dict[str, Tensor] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Describe the real faces once."""
-        self._real = {"mask": self._describe(self.masked), "unmask": self._describe(self.bare)}
+        self._real = {"mask": self._features(self.masked), "unmask": self._features(self.bare)}
 
     @classmethod
     def of(
@@ -95,20 +95,24 @@ class HeldOutDistance:
         """Take the first faces of both sets, and Inception's features where its weights are given.
 
         Raises:
-            WeightsError: Those are not there.
-            ConfigError: The packages that run them are not.
+            WeightsError: Those, or the packages that run them, are not there.
         """
+        # Not at the top: torchmetrics takes seconds to import.
+        from trainers.evaluate.distribution import inception_extractor, onet_extractor
+
         return cls(
             crops_as_they_are(bare, crop_size_px, _MOST),
             crops_as_they_are(masked, crop_size_px, _MOST),
             device,
-            OnetFeatures().to(device).embed if inception is None else _inception(inception, device),
+            onet_extractor(device) if inception is None else inception_extractor(inception, device),
             "kd" if inception is None else "kid",
         )
 
     @torch.no_grad()
     def measure(self, generators: Mapping[str, Generator]) -> dict[str, float]:
         """Return the distance of each direction as ``DIRECTION/NAME``."""
+        from trainers.evaluate.distribution import kernel_distance
+
         found = {}
         for name, generator in generators.items():
             source = self.bare if name == "mask" else self.masked
@@ -116,41 +120,11 @@ class HeldOutDistance:
                 generator(part.to(self.device)).over(part.to(self.device))
                 for part in torch.split(source, _CHUNK)
             ]
-            described = self._describe(torch.cat(outputs))
-            found[f"{name}/{self.name}"] = kernel_distance(self._real[name], described)
+            distance, _ = kernel_distance(
+                self._real[name], self._features(torch.cat(outputs)), seed=_SEED
+            )
+            found[f"{name}/{self.name}"] = distance
         return found
 
-    @torch.no_grad()
-    def _describe(self, pictures: Tensor) -> Tensor:
-        parts = [self.describe(p.to(self.device).float()) for p in torch.split(pictures, _CHUNK)]
-        return torch.cat(parts).double().cpu()
-
-
-def _inception(path: Path, device: torch.device) -> Describe:
-    try:
-        from trainers.evaluate.distribution import inception_extractor
-    except ModuleNotFoundError as exc:
-        raise ConfigError(
-            f"features.inception: {exc.name} is not installed, which runs it; "
-            "pip install 'facemask-video[evaluate,inception]'."
-        ) from exc
-    extract = inception_extractor(path, device)
-    return lambda pictures: extract(np.stack(to_images(pictures)))
-
-
-def kernel_distance(real: Tensor, outputs: Tensor) -> float:
-    """Return the squared maximum mean discrepancy of two sets of features (n, d).
-
-    The kernel is (x . y / d + 1)^3; sets of fewer than two have the biased estimate.
-    """
-
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        return (a @ b.T / a.shape[1] + 1) ** 3
-
-    def within(a: Tensor) -> float:
-        likeness = kernel(a, a)
-        if len(a) < 2:
-            return float(likeness.mean())
-        return float((likeness.sum() - likeness.diagonal().sum()) / (len(a) * (len(a) - 1)))
-
-    return within(real) + within(outputs) - 2 * float(kernel(real, outputs).mean())
+    def _features(self, pictures: Tensor) -> Tensor:
+        return self.extract(np.stack(to_images(pictures)))

@@ -1,5 +1,6 @@
 """What a run writes down as it goes: statistics, previews, measures."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,8 @@ from trainers.fit.previews import choose_faces, draw_preview
 from trainers.fit.processes import Processes
 from trainers.fit.runs import RunFolder
 from trainers.fit.sources import TrainingCrops
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -52,7 +55,14 @@ class Records:
         size_px = config.data.crop_size_px
         self._faces = choose_faces(crops.bare_held_out, crops.masked_held_out, crop_size_px=size_px)
         self._distance: HeldOutDistance | None = None
-        if config.run.measure_every and self._writes:
+        # The distance of one picture from others is not defined.
+        enough = min(len(crops.bare_held_out), len(crops.masked_held_out)) > 1
+        if config.run.measure_every and self._writes and not enough:
+            logger.warning(
+                "nothing is measured: one face of a domain is set aside, and measures want two; "
+                "raise --held-out or add pictures."
+            )
+        if config.run.measure_every and self._writes and enough:
             self._distance = HeldOutDistance.of(
                 crops.bare_held_out,
                 crops.masked_held_out,

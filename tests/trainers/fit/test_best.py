@@ -1,28 +1,15 @@
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from facemask_video.core.errors import ConfigError, WeightsError
+from facemask_video.core.errors import WeightsError
 from facemask_video.translate.networks import GeneratorSpec, Translation, build_generator
 from tests.trainers.tiny import drawn_crops
 from trainers.data.crops import CropSet
-from trainers.fit.best import Best, HeldOutDistance, kernel_distance
+from trainers.fit.best import Best, HeldOutDistance
 
 CPU = torch.device("cpu")
-
-
-def test_the_distance_is_small_within_a_set_and_grows_with_the_difference() -> None:
-    generator = torch.Generator().manual_seed(0)
-    first, second = (torch.randn(200, 16, generator=generator).double() for _ in range(2))
-
-    near = kernel_distance(first, second)
-
-    assert abs(near) < 0.1
-    assert kernel_distance(first, second + 0.5) > near + 0.1
-    assert kernel_distance(first, second + 1.0) > kernel_distance(first, second + 0.5)
-    assert kernel_distance(first[:1], first[:1]) == 0
 
 
 def test_a_generator_that_changes_nothing_measures_as_far_as_the_domains_lie_apart() -> None:
@@ -91,14 +78,3 @@ def test_the_distance_is_kid_where_inception_s_weights_are_given(
     assert measure(grey)["unmask/kid"] > measure(bare)["unmask/kid"]
     with pytest.raises(WeightsError, match="no Inception weights there; fetch pt_inception"):
         HeldOutDistance.of(bare, grey, crop_size_px=48, device=CPU, inception=tmp_path / "none")
-
-
-def test_without_the_packages_that_run_inception_a_run_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "trainers.evaluate.distribution", raising=False)
-    monkeypatch.setitem(sys.modules, "torchmetrics.image.fid", None)
-    crops = drawn_crops(2, size_px=48)
-
-    with pytest.raises(ConfigError, match=r"pip install 'facemask-video\[evaluate,inception\]'"):
-        HeldOutDistance.of(crops, crops, crop_size_px=48, device=CPU, inception=tmp_path / "none")

@@ -1,5 +1,6 @@
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -8,21 +9,25 @@ import pytest
 import torch
 
 from facemask_video.core.errors import ConfigError
-from tests.trainers.tiny import drawn_training_crops, tiny_config
+from tests.trainers.tiny import drawn_crops, drawn_training_crops, tiny_config
 from trainers.fit.curves import draw_curves
 from trainers.fit.ema import Averages
 from trainers.fit.processes import Processes
 from trainers.fit.records import Records
 from trainers.fit.runs import RunFolder
+from trainers.fit.sources import TrainingCrops
 from trainers.gan.method import StepLosses
 
 CPU = torch.device("cpu")
 
 
 def _records(run: RunFolder, **settings: object) -> Records:
+    return _records_of(drawn_training_crops(), run, **settings)
+
+
+def _records_of(crops: TrainingCrops, run: RunFolder, **settings: object) -> Records:
     config = tiny_config(**settings)
     averages = Averages([], halflife_images=0, rampup=0)
-    crops = drawn_training_crops()
     return Records(config, run, crops, averages, device=CPU, processes=Processes(), on_stats=None)
 
 
@@ -58,6 +63,19 @@ def test_without_tensorboard_a_run_says_what_to_install(
 
     with pytest.raises(ConfigError, match=r"pip install 'facemask-video\[tensorboard\]'"):
         _records(RunFolder.create(tmp_path, "tiny"), run__tensorboard=True)
+
+
+def test_where_one_face_is_set_aside_nothing_is_measured_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    crops = replace(drawn_training_crops(), masked_held_out=drawn_crops(1))
+    run = RunFolder.create(tmp_path, "tiny")
+    records = _records_of(crops, run, run__measure_every=8)
+
+    records.measure(8)
+
+    assert "nothing is measured" in caplog.text
+    assert run.read_stats() == []
 
 
 @pytest.mark.parametrize("n_lines", [0, 1, 20])
