@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from facemask_video.extract.finalize import SetReport
-    from facemask_video.pipeline.load import Networks
+    from facemask_video.pipeline.load_networks import Networks
     from facemask_video.pipeline.report import ConversionReport, TrackingReport
     from facemask_video.verify import VerifyReport
 
@@ -61,7 +61,7 @@ _NAMES = {
         "WeightsError",
     ),
     "facemask_video.extract.finalize": ("SetReport",),
-    "facemask_video.pipeline.load": ("Networks",),
+    "facemask_video.pipeline.load_networks": ("Networks",),
     "facemask_video.pipeline.report": ("ConversionReport", "TrackingReport"),
     "facemask_video.verify": ("VerifyReport",),
 }

@@ -35,7 +35,7 @@ from facemask_video.core.errors import ConfigError
 if TYPE_CHECKING:
     from facemask_video.core.frame import ImageU8, VideoInfo
     from facemask_video.extract.finalize import SetReport
-    from facemask_video.pipeline.load import Networks
+    from facemask_video.pipeline.load_networks import Networks
     from facemask_video.pipeline.report import ConversionReport, TrackingReport
     from facemask_video.provenance import Provenance
     from facemask_video.verify import VerifyReport
@@ -141,7 +141,7 @@ def load_networks(**options: object) -> "Networks":
     'other_masked.mp4'
     """
     settings = _settings(GeneratorConfig, None, options, "load_networks")
-    from facemask_video.pipeline.load import load_networks as load
+    from facemask_video.pipeline.load_networks import load_networks as load
 
     return load(settings)
 
@@ -178,7 +178,7 @@ def translate_image(
     settings = _settings(ImageConfig, None, options, "translate_image")
     if networks is not None:
         _check_networks(networks, settings, options, "translate_image")
-    from facemask_video.pipeline.load import load_networks as load
+    from facemask_video.pipeline.load_networks import load_networks as load
     from facemask_video.pipeline.picture import translate_picture
 
     return translate_picture(image, settings, networks or load(settings))

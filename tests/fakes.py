@@ -12,7 +12,7 @@ from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import Crop, Detection, TrackedFace, TrackId, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
-from facemask_video.pipeline.load import Finder, Networks
+from facemask_video.pipeline.load_networks import Finder, Networks
 
 FACE_IN_CROP = 0.55
 """Width of a detector's box, as a fraction of the aligned crop that belongs to it."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from facemask_video.composite.colour import match_colour
+from facemask_video.composite.colour_match import match_colour
 from facemask_video.composite.overlay import overlay
 from facemask_video.composite.paste import make_patch
 from facemask_video.composite.stabilise import Stabiliser

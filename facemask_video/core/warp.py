@@ -5,7 +5,7 @@ pixel). OpenCV puts the origin at the centre of that pixel; the half-pixel shift
 nowhere else.
 """
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ def warp(
     *,
     width_px: int,
     height_px: int,
-    border: str = "replicate",
+    border: Literal["replicate", "zero"] = "replicate",
     sharp: bool = False,
 ) -> NDArray[Sample]:
     """Resample an image under an affine map.

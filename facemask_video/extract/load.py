@@ -9,7 +9,7 @@ from facemask_video.detect.detector import Detector
 from facemask_video.detect.size import SMALLEST_FACE_PX
 from facemask_video.extract.quality_assessor import NetworkAssessor, QualityAssessor
 from facemask_video.extract.videos import LoadFinder
-from facemask_video.pipeline.load import Finder, load_finder
+from facemask_video.pipeline.load_networks import Finder, load_finder
 from facemask_video.translate.device import pick_device
 
 

@@ -11,7 +11,7 @@ from facemask_video.core.faces import TrackedFace, TrackedFrame
 from facemask_video.core.frame import VideoInfo, time_s
 from facemask_video.extract.crops import CropCandidate, make_candidate, pixel_box
 from facemask_video.extract.sampling import BestOfTracks, EveryNth
-from facemask_video.pipeline.load import Finder
+from facemask_video.pipeline.load_networks import Finder
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.report import OnProgress
 from facemask_video.pipeline.timing import StageStack

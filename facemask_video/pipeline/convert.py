@@ -11,7 +11,7 @@ from facemask_video.classify.stage import ClassifyFaces
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
-from facemask_video.pipeline.load import Networks, load_finder, load_networks
+from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.output_layout import COLUMNS, lay_out
 from facemask_video.pipeline.output_paths import check_targets
 from facemask_video.pipeline.plan import expected_frames

@@ -14,7 +14,7 @@ from facemask_video.detect.build import build_detector
 from facemask_video.detect.rotation import QUARTER_TURNS
 from facemask_video.detect.single_image import choose_faces, find_in_picture
 from facemask_video.detect.size import SMALLEST_FACE_PX
-from facemask_video.pipeline.load import Networks
+from facemask_video.pipeline.load_networks import Networks
 from facemask_video.translate.device import pick_device
 from facemask_video.translate.stage import TranslateFaces
 

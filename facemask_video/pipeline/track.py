@@ -8,7 +8,7 @@ from facemask_video.align.stage import AlignFaces
 from facemask_video.classify.stage import ClassifyFaces, FaceClassifier
 from facemask_video.config import TracksConfig
 from facemask_video.core.faces import CroppedFrame, TrackedFrame
-from facemask_video.pipeline.load import Finder, load_finder, load_mask_classifier
+from facemask_video.pipeline.load_networks import Finder, load_finder, load_mask_classifier
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.report import OnProgress, Tally, TrackingReport
 from facemask_video.pipeline.timing import StageStack

@@ -6,7 +6,7 @@ from facemask_video.config import FollowConfig
 from facemask_video.core.faces import TrackedFrame
 from facemask_video.core.frame import Frame
 from facemask_video.detect.stage import DetectFaces
-from facemask_video.pipeline.load import Finder
+from facemask_video.pipeline.load_networks import Finder
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.track import (

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.video.plane_layout import Layout
+from facemask_video.video.plane_layout import ColourModel, PlaneLayout
 
 Floats = NDArray[np.float32]
 
@@ -104,14 +104,14 @@ class Colour:
         full_range: Code values use the whole range.
     """
 
-    model: str
+    model: ColourModel
     bits: int
     matrix: int
     full_range: bool
 
     @classmethod
     def of(
-        cls, layout: Layout, matrix_tag: int, range_tag: int, *, width_px: int, height_px: int
+        cls, layout: PlaneLayout, matrix_tag: int, range_tag: int, *, width_px: int, height_px: int
     ) -> "Colour":
         """Resolve a frame's tags. Untagged RGB and grey are full range, untagged YCbCr limited."""
         untagged_is_full = layout.model != "yuv"

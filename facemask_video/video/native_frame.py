@@ -22,7 +22,7 @@ from facemask_video.core.frame import AlphaF32, Frame, ImageU8, Patch
 from facemask_video.core.geometry import Box
 from facemask_video.video.colour import Colour, Floats
 from facemask_video.video.orientation import UPRIGHT, Orientation
-from facemask_video.video.plane_layout import Layout, Samples, nearest_layout
+from facemask_video.video.plane_layout import PlaneLayout, Samples, nearest_layout
 
 _PLANAR_RGB = nearest_layout("gbrp")
 
@@ -101,7 +101,7 @@ class NativeFrame:
     def __init__(
         self,
         picture: av.VideoFrame,
-        layout: Layout,
+        layout: PlaneLayout,
         *,
         index: int,
         pts: int,
@@ -146,7 +146,7 @@ class NativeFrame:
         return self._picture
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> PlaneLayout:
         """Where the picture's samples lie."""
         return self._layout
 

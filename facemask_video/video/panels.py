@@ -8,11 +8,11 @@ import numpy as np
 from facemask_video.core.frame import AlphaF32, Frame
 from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.orientation import Orientation
-from facemask_video.video.plane_layout import Layout
+from facemask_video.video.plane_layout import PlaneLayout
 
 
 def panel_size(
-    layout: Layout, orientation: Orientation, width_px: int, height_px: int, columns: int
+    layout: PlaneLayout, orientation: Orientation, width_px: int, height_px: int, columns: int
 ) -> tuple[int, int]:
     """Return (width, height) as stored of pictures side by side on display.
 

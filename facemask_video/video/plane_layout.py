@@ -7,7 +7,7 @@ through to the plane. Chroma of a format with subsampling (sx, sy) covers sx x s
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Samples = NDArray[Any]
 """View of one component's samples, uint8 or little-endian uint16."""
+
+ColourModel = Literal["yuv", "gray", "rgb"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PlaneLayout:
     """How a pixel format stores its samples.
 
     Attributes:
@@ -42,7 +44,7 @@ class Layout:
     """
 
     name: str
-    model: str
+    model: ColourModel
     bits: int
     shift: int
     subsample: tuple[int, int]
@@ -104,7 +106,7 @@ _GRAY = re.compile(r"(?:gray|gray8|ya8|gray(9|10|12|14|16)le|ya(16)le)$")
 
 
 @cache
-def layout_of(name: str) -> Layout | None:
+def layout_of(name: str) -> PlaneLayout | None:
     """Return the layout of a pixel format, or None where this room cannot write its samples.
 
     >>> layout_of("yuv420p10le").subsample, layout_of("pal8")
@@ -113,34 +115,36 @@ def layout_of(name: str) -> Layout | None:
     if match := _PLANAR_YUV.match(name):
         planes = tuple(Component(plane, 0, 1) for plane in range(3))
         bits = int(match[3] or 8)
-        return Layout(name, "yuv", bits, 0, _SUBSAMPLES[match[2]], planes, match[1] == "j")
+        return PlaneLayout(name, "yuv", bits, 0, _SUBSAMPLES[match[2]], planes, match[1] == "j")
     if name in _SEMI_PLANAR_8:
         subsample, swapped = _SEMI_PLANAR_8[name]
-        return Layout(name, "yuv", 8, 0, subsample, _interleaved(swapped))
+        return PlaneLayout(name, "yuv", 8, 0, subsample, _interleaved(swapped))
     if match := _SEMI_PLANAR_16.match(name):
         subsample = {"0": (2, 2), "2": (2, 1), "4": (1, 1)}[match[1]]
-        return Layout(name, "yuv", int(match[2]), 16 - int(match[2]), subsample, _interleaved(0))
+        return PlaneLayout(
+            name, "yuv", int(match[2]), 16 - int(match[2]), subsample, _interleaved(0)
+        )
     if name == "nv20le":
-        return Layout(name, "yuv", 10, 0, (2, 1), _interleaved(0))
+        return PlaneLayout(name, "yuv", 10, 0, (2, 1), _interleaved(0))
     if name in _PACKED_YUV:
         luma, blue, red = _PACKED_YUV[name]
         packed = (Component(0, luma, 2), Component(0, blue, 4), Component(0, red, 4))
-        return Layout(name, "yuv", 8, 0, (2, 1), packed)
+        return PlaneLayout(name, "yuv", 8, 0, (2, 1), packed)
     if match := _GRAY.match(name):
         step = 2 if name.startswith("ya") else 1
         bits = int(match[1] or match[2] or 8)
-        return Layout(name, "gray", bits, 0, (1, 1), (Component(0, 0, step),))
+        return PlaneLayout(name, "gray", bits, 0, (1, 1), (Component(0, 0, step),))
     if match := _PLANAR_RGB.match(name):
         # FFmpeg stores planar RGB as G, B, R.
         planes = (Component(2, 0, 1), Component(0, 0, 1), Component(1, 0, 1))
-        return Layout(name, "rgb", int(match[1] or match[2] or 8), 0, (1, 1), planes)
+        return PlaneLayout(name, "rgb", int(match[1] or match[2] or 8), 0, (1, 1), planes)
     if match := _PACKED_RGB.match(name):
         order = match[1]
         if sorted(order.replace("a", "").replace("0", "")) != ["b", "g", "r"]:
             return None
         bits = 16 if match[2] in ("48le", "64le") else 8
         places = tuple(Component(0, order.index(letter), len(order)) for letter in "rgb")
-        return Layout(name, "rgb", bits, 0, (1, 1), places)
+        return PlaneLayout(name, "rgb", bits, 0, (1, 1), places)
     return None
 
 
@@ -157,7 +161,7 @@ _STAND_INS = (
 
 
 @cache
-def nearest_layout(name: str) -> Layout:
+def nearest_layout(name: str) -> PlaneLayout:
     """Return the layout that a frame of a format is read in: its own, or the nearest we can write.
 
     Palette, bit-packed, big-endian, Bayer and float formats have none of their own; FFmpeg's loss

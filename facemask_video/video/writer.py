@@ -22,13 +22,13 @@ from av.video.stream import VideoStream
 from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.frame import Frame
-from facemask_video.video.conversion import converted, range_and_matrix
 from facemask_video.video.encoder import EncoderPlan, configure, plan_encoder
 from facemask_video.video.lost_metadata import losses
 from facemask_video.video.matroska import set_pixel_aspect
 from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.output_clock import OutputClock
 from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
+from facemask_video.video.pixel_format import converted, range_and_matrix
 from facemask_video.video.probe import describe_error, fraction, probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.target import (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from facemask_video.composite.colour import MODES
+from facemask_video.composite.colour_match import MODES
 from facemask_video.config import ConvertConfig, DetectConfig, TrackConfig, VideoConfig, to_json
 from facemask_video.config.settings import build, read_toml, settings_of
 from facemask_video.core.direction import Direction

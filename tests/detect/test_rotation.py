@@ -13,7 +13,7 @@ from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box, iou
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.rotation import QUARTER_TURNS, RotatingDetector
-from facemask_video.pipeline.load import load_finder
+from facemask_video.pipeline.load_networks import load_finder
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.track_source import track_faces
 from facemask_video.video import VideoReader

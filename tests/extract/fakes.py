@@ -10,7 +10,7 @@ from facemask_video.extract.crops import CropCandidate
 from facemask_video.extract.load import Networks
 from facemask_video.extract.mask_coverage import MaskCoverage
 from facemask_video.extract.quality_assessor import Assessment
-from facemask_video.pipeline.load import Finder
+from facemask_video.pipeline.load_networks import Finder
 from tests.fakes import ScriptedDetector, detection_at
 
 WIDTH_PX, HEIGHT_PX = 160, 120

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facemask_video.config import DetectConfig, TracksConfig
 from facemask_video.core.frame import ImageU8
-from facemask_video.pipeline.load import load_finder
+from facemask_video.pipeline.load_networks import load_finder
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.track_source import track_faces
 from facemask_video.video import VideoReader

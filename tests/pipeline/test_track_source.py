@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facemask_video.config import TrackConfig, TracksConfig
-from facemask_video.pipeline.load import Finder
+from facemask_video.pipeline.load_networks import Finder
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.track_source import FRAMES_HELD, track_faces
 from facemask_video.video import VideoReader

@@ -27,7 +27,7 @@ from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 from facemask_video.pipeline.convert import convert
-from facemask_video.pipeline.load import Finder, Networks
+from facemask_video.pipeline.load_networks import Finder, Networks
 from facemask_video.pipeline.report import ConversionReport, TrackingReport
 from facemask_video.pipeline.track import track_video
 from facemask_video.track import Sidecar

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from facemask_video.align.crop import align_face_in_image
-from facemask_video.composite.colour import match_colour
+from facemask_video.composite.colour_match import match_colour
 from facemask_video.composite.paste import make_patch
 from facemask_video.config import CompositeConfig
 from facemask_video.core.faces import Crop, TrackedFace, TrackId, TranslatedCrop

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.composite.alpha import clean, coverage_window
-from facemask_video.composite.colour import match_colour
+from facemask_video.composite.colour_match import match_colour
 from facemask_video.config import CompositeConfig
 from facemask_video.core.faces import Crop, TrackedFace, TrackId, TranslatedCrop
 from facemask_video.core.frame import AlphaF32, ImageU8

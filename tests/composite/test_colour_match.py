@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from facemask_video.composite.colour import (
+from facemask_video.composite.colour_match import (
     KEPT_REGION,
     MAX_SHIFT,
     kept_region,
