@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from facemask_video.config.extract import CurateConfig, ExtractConfig
-from facemask_video.config.persons import DetectConfig, ReplayConfig, SelectConfig, TrackConfig
+from facemask_video.config.faces import DetectConfig, ReplayConfig, SelectConfig, TrackConfig
 from facemask_video.config.result import (
     CompositeConfig,
     NetworksConfig,

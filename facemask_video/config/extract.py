@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal
 
-from facemask_video.config.persons import DetectConfig, SelectConfig, TrackConfig
+from facemask_video.config.faces import DetectConfig, SelectConfig, TrackConfig
+from facemask_video.config.result import DEVICE, PROGRESS, Progress
 from facemask_video.config.settings import Checked, check, section, setting
 from facemask_video.config.video import RangeConfig
 from facemask_video.core.errors import ConfigError
@@ -69,7 +71,7 @@ class CropConfig(Checked):
     size_px: int = setting(
         256, low=16, flags=("--size",), metavar="PX", help="Side of the aligned crops"
     )
-    format: str = setting("png", choices=("png", "jpeg"), help="Of the crops; masks are always PNG")
+    format: Literal["png", "jpeg"] = setting("png", help="Of the crops; masks are always PNG")
     raw: bool = setting(False, help="Also write each face's box as it lies in the frame")
     parts: str = setting(
         "",
@@ -121,7 +123,7 @@ class FilterConfig(Checked):
         low=0,
         high=1,
         help="Least evidence of a face: the detector's score in the frame, and to three tenths "
-        "that of its second look, at the crop",
+        "that of a second detection, in the crop",
     )
     min_inside: float = setting(
         0.65,
@@ -135,12 +137,11 @@ class FilterConfig(Checked):
         low=0,
         help="Most of another face in the crop, against the face itself, by the sides",
     )
-    only: str = setting(
-        "all", choices=("masked", "bare", "all"), help="Keep masked faces, bare ones, or both"
+    only: Literal["masked", "bare", "all"] = setting(
+        "all", help="Keep masked faces, bare ones, or both"
     )
-    worn: str = setting(
+    worn: Literal["right", "any"] = setting(
         "right",
-        choices=("right", "any"),
         help="Keep masked faces only where the mask covers nose and chin, or any",
     )
     dedupe: bool = setting(
@@ -160,15 +161,13 @@ class SplitConfig(Checked):
         metavar="TRAIN,VAL,TEST",
         help="Shares of the splits",
     )
-    split_by: str = setting(
+    split_by: Literal["source", "track"] = setting(
         "source",
-        choices=("source", "track"),
         help="What is never divided: a source, or each person's track in it",
     )
     seed: int = setting(0, low=0, help="Decides what falls into which split")
-    layout: str | None = setting(
+    layout: Literal["none", "cyclegan", "paired"] | None = setting(
         None,
-        choices=("none", "cyclegan", "paired"),
         default_text="as the set is laid out by now",
         help="Also lay the crops out for pytorch-CycleGAN-and-pix2pix: trainA, trainB, testA ... "
         "with bare faces as A and masked ones as B, or train, val, test with the landmark picture "
@@ -209,16 +208,8 @@ class KeepConfig:
 class ExtractRunConfig(Checked):
     """Where the networks run, and what is said meanwhile."""
 
-    device: str = setting(
-        "auto",
-        metavar="auto|cpu|cuda[:i]",
-        help="Where the networks run; auto takes a GPU where there is one",
-    )
-    progress: str = setting(
-        "auto",
-        choices=("auto", "bar", "json", "none"),
-        help="Progress on stderr; auto is a bar on a terminal, json is one object a line",
-    )
+    device: str = setting("auto", **DEVICE)
+    progress: Progress = setting("auto", **PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from facemask_video.config.settings import Checked, check, setting
 from facemask_video.core.errors import ConfigError
 
-_DEVICE = "auto|cpu|cuda[:i]"
-_DEVICE_HELP = "Where the networks run; auto takes a GPU where there is one"
-_PROGRESS = ("auto", "bar", "json", "none")
-_PROGRESS_HELP = "Progress on stderr; auto is a bar on a terminal, json is one object a line"
+Progress = Literal["auto", "bar", "json", "none"]
+
+DEVICE = {
+    "metavar": "auto|cpu|cuda[:i]",
+    "help": "Where the networks run; auto takes a GPU where there is one",
+}
+PROGRESS = {
+    "help": "Progress on stderr; auto is a bar on a terminal, elsewhere a line every ten "
+    "seconds; json is one object a line"
+}
+"""What these settings are in every command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,29 +30,22 @@ class TranslateConfig(Checked):
         default_text="the shipped one for the direction",
         help="Weights file of the generator",
     )
-    quality: str | None = setting(
+    quality: Literal["fast", "standard"] | None = setting(
         None,
-        choices=("fast", "standard"),
         default_text="standard",
         help="Which of the shipped generators to take; not together with --weights",
     )
-    classifier: str = setting(
+    classifier: Literal["auto", "off"] = setting(
         "auto",
-        choices=("auto", "off"),
         flags=("--classifier", "--gate"),
         former_key="gate",
         help="Work only on the faces that the direction is for: unmask on masked ones, mask on "
         "bare ones, decided for a track as a whole, and on those it cannot tell; off works on all",
     )
     batch_size: int = setting(8, low=1, help="Faces translated at once, gathered over frames")
-    device: str = setting(
+    device: str = setting("auto", **DEVICE)
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
         "auto",
-        metavar=_DEVICE,
-        help=_DEVICE_HELP,
-    )
-    precision: str = setting(
-        "auto",
-        choices=("auto", "fp32", "bf16", "fp16"),
         help="Number format of the generator; auto is bf16 where the processor has it",
     )
 
@@ -61,9 +62,8 @@ class TranslateConfig(Checked):
 class CompositeConfig(Checked):
     """How a translated face is put back into its frame."""
 
-    color: str = setting(
+    color: Literal["none", "histogram", "mean-std"] = setting(
         "histogram",
-        choices=("none", "histogram", "mean-std"),
         help="How the colours are matched to the frame, measured where the face is kept",
     )
     temporal: float = setting(
@@ -81,9 +81,8 @@ class CompositeConfig(Checked):
 class OutputConfig(Checked):
     """What is written, and what is said meanwhile."""
 
-    layout: str = setting(
+    layout: Literal["result", "side-by-side", "triple"] = setting(
         "result",
-        choices=("result", "side-by-side", "triple"),
         help="Result alone, source beside result, or source, result and alpha",
     )
     overwrite: bool = setting(
@@ -102,26 +101,21 @@ class OutputConfig(Checked):
         "longer the source: verify fails where the drawing leaves the regions that --tracks-out "
         "names. The metadata says as ever that the faces are synthetic",
     )
-    progress: str = setting(
-        "auto",
-        choices=_PROGRESS,
-        help=_PROGRESS_HELP,
-    )
+    progress: Progress = setting("auto", **PROGRESS)
 
 
 @dataclass(frozen=True, slots=True)
 class NetworksConfig(Checked):
     """Which networks run where there is no generator."""
 
-    classifier: str = setting(
+    classifier: Literal["auto", "off"] = setting(
         "off",
-        choices=("auto", "off"),
         flags=("--classifier", "--gate"),
         former_key="gate",
         help="auto also says of each person whether the face is masked or bare; convert then goes "
         "by that",
     )
-    device: str = setting("auto", metavar=_DEVICE, help=_DEVICE_HELP)
+    device: str = setting("auto", **DEVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +125,4 @@ class TracksOutputConfig(Checked):
     overwrite: bool = setting(
         False, flags=("--overwrite", "-y"), help="Replace the file if it exists already"
     )
-    progress: str = setting("auto", choices=_PROGRESS, help=_PROGRESS_HELP)
+    progress: Progress = setting("auto", **PROGRESS)

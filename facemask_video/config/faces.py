@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from facemask_video.config.settings import Checked, check, setting
 from facemask_video.core.errors import ConfigError
@@ -27,14 +28,13 @@ class DetectConfig(Checked):
         zero_is_auto=True,
         flags=("--detect-every",),
         metavar="auto|N",
-        help="Look for new faces in every N-th frame; auto looks seldom while nothing happens",
+        help="Look for new faces in every N-th frame; auto looks less often while nothing happens",
     )
-    turned: str = setting(
+    turned: Literal["off", "sideways", "any"] = setting(
         "off",
-        choices=("off", "sideways", "any"),
         flags=("--turned",),
-        help="Look also for faces that lie on a side (two more looks) or at any angle (three); "
-        "each looks as long as the first",
+        help="Also detect faces that lie on a side (two more passes of the detector) or at any "
+        "angle (three); each takes as long as the first",
     )
     threshold: float = setting(
         0.8,
@@ -57,8 +57,8 @@ class DetectConfig(Checked):
 class TrackConfig(Checked):
     """How faces are followed through time."""
 
-    smoothing: str = setting(
-        "kalman", choices=("kalman", "ema", "none"), help="How the path of a face is smoothed"
+    smoothing: Literal["kalman", "ema", "none"] = setting(
+        "kalman", help="How the path of a face is smoothed"
     )
     kf_noise: float = setting(
         1e-3,
