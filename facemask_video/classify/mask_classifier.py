@@ -5,7 +5,6 @@ over a track, so that ``unmask`` touches only masked faces and ``mask`` only bar
 """
 
 from collections.abc import Sequence
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from torch.nn import functional
 
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.core.frame import ImageU8
-from facemask_video.core.network_file import read_network_file, write_network_file
+from facemask_video.core.network_file import SHIPPED, read_network_file, write_network_file
 from facemask_video.core.pixels import to_network
 
 FORMAT = "facemask-gate/1"
@@ -91,7 +90,7 @@ class MaskClassifier:
 
 def default_mask_classifier() -> Path:
     """Return the shipped classifier's path."""
-    return Path(str(resources.files("facemask_video") / "weights" / "gate.safetensors"))
+    return SHIPPED / "gate.safetensors"
 
 
 def save_mask_classifier(path: Path, network: MaskClassifierNetwork, *, images_seen: int) -> None:

@@ -5,7 +5,6 @@ the eyes along. This network reads the same kind of crop, was trained on masks d
 landmarks were known (``facemask-train landmarks``), and puts the points where they lie beneath.
 """
 
-from importlib import resources
 from pathlib import Path
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from facemask_video.core.network_file import read_network_file, write_network_file
+from facemask_video.core.network_file import SHIPPED, read_network_file, write_network_file
 
 FORMAT = "facemask-landmarks/1"
 
@@ -86,7 +85,7 @@ class _Layer(nn.Module):
 
 def default_landmarks() -> Path:
     """Return the shipped network's path."""
-    return Path(str(resources.files("facemask_video") / "weights" / "landmarks.safetensors"))
+    return SHIPPED / "landmarks.safetensors"
 
 
 def load_landmarks(path: Path, *, device: torch.device) -> LandmarkNetwork:

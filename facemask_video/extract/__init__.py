@@ -1,1 +1,1 @@
-"""Training crops out of videos and pictures: cut, measured, curated, split and laid out."""
+"""Training crops out of videos and pictures: aligned, measured, curated, split and laid out."""

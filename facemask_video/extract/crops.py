@@ -14,7 +14,7 @@ from facemask_video.core.geometry import Box
 from facemask_video.extract.quality import head_pose, sharpness
 
 # The face as an ellipse in the crop, in eye distances: from the brows to the chin and to the
-# cheekbones. The directions in which the frame may cut it.
+# cheekbones. The directions in which the frame may truncate it.
 _MIDDLE = np.array([0.5, EYE_HEIGHT + 0.7 * EYE_DISTANCE])
 _HALF_AXES = np.array([0.95, 1.1]) * EYE_DISTANCE
 _DIRECTIONS = np.array([[0, 1], [0, -1], [1, 0], [-1, 0]])
@@ -22,7 +22,7 @@ _DIRECTIONS = np.array([[0, 1], [0, -1], [1, 0], [-1, 0]])
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropCandidate:
-    """A face and all that its frame tells of it.
+    """An aligned crop with what its frame says about the face.
 
     Attributes:
         crop: The aligned crop.
@@ -79,7 +79,7 @@ def make_candidate(
     width_px: int,
     height_px: int,
 ) -> CropCandidate:
-    """Put together what a frame tells of one of its ``faces``."""
+    """Measure one of the ``faces`` of a frame, of which ``crop`` was made."""
     return CropCandidate(
         crop=crop,
         raw=raw,
@@ -96,7 +96,7 @@ def make_candidate(
 
 
 def share_inside(crop: Crop, width_px: int, height_px: int) -> float:
-    """Return how far the face reaches before the frame's edge cuts it, in [0, 1].
+    """Return how far the face reaches before the frame's edge truncates it, in [0, 1].
 
     The least share, over the ways down, up, left and right in the crop, of the way from the middle
     of the face to its edge that lies inside the frame. A frame that ends at the lower lip gives
@@ -135,5 +135,5 @@ def largest_neighbour(crop: Crop, faces: Sequence[TrackedFace]) -> float:
 
 
 def pixel_box(box: Box, width_px: int, height_px: int) -> Box:
-    """Return a face's box cut to the frame, with whole edges; it may be empty."""
+    """Return a face's box clipped to the frame and rounded out to px; it may be empty."""
     return geometry.round_out(geometry.clip(box, width_px, height_px))

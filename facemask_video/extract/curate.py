@@ -82,11 +82,11 @@ def curate(
 ) -> list[ManifestRow]:
     """Decide anew which crops are kept and which split each belongs to.
 
-    Of crops that look alike the one in best order stays: the sharper and larger, then by its id.
+    Of near duplicates the sharper and larger one stays, then the one whose id comes first.
     What comes out depends on the rows alone, not on their order or on what was decided before.
 
     Args:
-        rows: Those of a set; ``file`` is None where the picture is gone.
+        rows: Those of a set; ``file`` is None where the picture is missing.
         limits: What is kept.
         splitting: How the set is split.
     """

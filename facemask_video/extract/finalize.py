@@ -22,7 +22,7 @@ class SetReport:
         folder: Of the set.
         rows: Its manifest's.
         splitting: How it is divided.
-        sources: Files looked into by this run, or finished by one before.
+        sources: Files worked through by this run, or finished by one before.
         copies: Files left out because another one has the same bytes.
         failed: Files that could not be read, each as the one line that says why.
     """
@@ -77,7 +77,7 @@ def curate_set(folder: Path, config: CurateConfig) -> SetReport:
 
 
 def locate_pictures(folder: Path, rows: Iterable[ManifestRow]) -> list[ManifestRow]:
-    """Return rows with the file where each crop lies now, None where it is gone."""
+    """Return rows with the file where each crop lies now, None where it is missing."""
     return [replace(row, file=find_picture(folder, row.crop)) for row in rows]
 
 

@@ -24,7 +24,7 @@ from facemask_video.extract.parts import landmark_picture
 
 DOMAINS = {"bare": "A", "masked": "B"}
 
-# What `_flat_name` makes, so that nobody's own files are taken away.
+# What `_flat_name` makes, so that no file of the user's is removed.
 _OUR_NAMES = re.compile(r"[a-z0-9-]+_f\d{6,}-t\d{4,}\.(png|jpg)")
 
 

@@ -1,6 +1,6 @@
 """What extraction has finished: a line a source, so that an interrupted run goes on where it was.
 
-``.extract.jsonl`` in the set's folder. Its first line says how the crops are cut; a further line
+``.extract.jsonl`` in the set's folder. Its first line says how crops are made; a further line
 appears when all pictures of a source are written, and holds its rows. A line that a power cut left
 half written is taken away.
 """
@@ -39,7 +39,7 @@ class Journal:
 
         Raises:
             CropsError: The folder cannot be written, holds other things, is in use, or its crops
-                were cut otherwise.
+                were made otherwise.
         """
         self._path = folder / JOURNAL
         self.rows: dict[str, tuple[ManifestRow, ...]] = {}
@@ -105,7 +105,7 @@ class Journal:
             raise CropsError(f"{self._path}: is damaged ({exc}); name a new folder.") from exc
         if found != json.loads(json.dumps(header)):
             raise CropsError(
-                f"{self._path.parent}: its crops were cut with other options ("
+                f"{self._path.parent}: its crops were made with other options ("
                 f"{_difference(found, header)}); use the same ones, or name a new folder."
             )
 

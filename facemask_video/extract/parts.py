@@ -1,7 +1,7 @@
 """Binary masks of the parts of a face, and the landmark picture on black, from five landmarks.
 
 Everything is drawn in the aligned crop, in eye distances about the landmarks that lie there, so it
-follows the face as far as five points tell. They tell nothing of the jaw, which is the template's.
+follows the face as far as five points can. They say nothing of the jaw, which is the template's.
 """
 
 from collections.abc import Sequence

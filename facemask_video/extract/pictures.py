@@ -56,7 +56,7 @@ def write_pictures(folder: Path, crop: str, candidate: CropCandidate, config: Cr
 
 
 def find_picture(folder: Path, crop: str) -> str | None:
-    """Return where a crop's aligned picture lies, kept or rejected; None where it is gone."""
+    """Return where a crop's aligned picture lies, kept or rejected; None where it is missing."""
     for rejected in (False, True):
         for suffix in SUFFIXES.values():
             file = picture_path(CROPS, crop, suffix, rejected=rejected)
@@ -69,7 +69,7 @@ def move_pictures(folder: Path, row: ManifestRow, *, keep_rejected: bool) -> str
     """Move a crop's pictures to where its row says they belong, or remove them.
 
     Returns:
-        The aligned crop's file from now on; None where it is gone.
+        The aligned crop's file from now on; None where it is missing.
 
     Raises:
         CropsError: A file cannot be moved.

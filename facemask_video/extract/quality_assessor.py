@@ -1,4 +1,4 @@
-"""What networks say of crops: detected again, masked or bare, and whether a mask is worn right."""
+"""What networks say of crops: detected again, masked or bare, and what a mask covers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,14 +55,12 @@ class NetworkAssessor:
     Args:
         device: Where they run.
         crop_size_px: Side of the crops.
+
+    Raises:
+        WeightsError: Weights are missing or damaged.
     """
 
     def __init__(self, device: torch.device, *, crop_size_px: int) -> None:
-        """Load them.
-
-        Raises:
-            WeightsError: One is missing or damaged.
-        """
         self._detector = CascadeDetector(
             device=device,
             threshold=0.0,

@@ -62,10 +62,10 @@ class _Track(Generic[Item]):
 class BestOfTracks(Generic[Item]):
     """Keeps the best observations of each track, spread over its time; offer them in their order.
 
-    A track's time is cut into equal stretches, of which the best observation each is held; where
-    there would be more than ``2 * count``, stretches double. So at most that many are held for a
-    track, however long it is. When it ends, its stretches are dealt out to ``count`` neighbourhoods
-    and the best of each is given out.
+    A track's time is divided into equal stretches, of which the best observation each is held;
+    where there would be more than ``2 * count``, stretches double. So at most that many are held
+    for a track, however long it is. When it ends, its stretches are grouped into ``count``
+    neighbourhoods and the best of each is given out.
 
     Args:
         count: Observations of each track, >= 1.

@@ -52,8 +52,8 @@ class _Figure:
         name: The source, and in a video the frame.
         label: What became of the crop, or how large its face is.
         facts: All that is measured, a line each.
-        file: The crop's own file from the set's folder; None where it is gone.
-        thumbnail: JPEG in base64; None where it is gone.
+        file: The crop's own file from the set's folder; None where it is missing.
+        thumbnail: JPEG in base64; None where it is missing.
     """
 
     name: str
@@ -65,7 +65,7 @@ class _Figure:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """Crops of one fate: its id in the page, its heading, how many there are, and those shown."""
+    """Crops under one heading: its id, its text, how many crops there are, and those shown."""
 
     name: str
     title: str
@@ -94,7 +94,7 @@ def write_sheet(folder: Path, rows: Sequence[ManifestRow], *, most: int = MOST_S
             len(members),
             tuple(_figure(folder, row) for row in members[: max(1, round(share * len(members)))]),
         )
-        for name, title, members in _by_fate(rows)
+        for name, title, members in _under_headings(rows)
     ]
     kept = [row for row in rows if row.kept]
     template = resources.files("facemask_video.extract").joinpath("sheet.html").read_text("utf-8")
@@ -120,7 +120,7 @@ def write_sheet(folder: Path, rows: Sequence[ManifestRow], *, most: int = MOST_S
     return path
 
 
-def _by_fate(rows: Iterable[ManifestRow]) -> list[tuple[str, str, list[ManifestRow]]]:
+def _under_headings(rows: Iterable[ManifestRow]) -> list[tuple[str, str, list[ManifestRow]]]:
     """Sort rows under headings: kept by domain, rejected by the weightiest reason."""
     titles = {
         "bare": "Kept: bare",

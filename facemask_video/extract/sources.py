@@ -1,4 +1,4 @@
-"""What crops are cut from: videos and pictures, named one by one or by folder."""
+"""What crops are made from: videos and pictures, named one by one or by folder."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ VIDEO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to cut crops from.
+    """A file to crop faces from.
 
     Attributes:
         path: The file.
@@ -56,7 +56,7 @@ def find_sources(inputs: Iterable[Path], *, leave_out: Path) -> list[Source]:
 
     Args:
         inputs: Files and folders. A file that is not there is listed all the same.
-        leave_out: A folder never looked into: the set itself.
+        leave_out: A folder never searched: the set itself.
     """
     found: dict[str, Source] = {}
     for given in inputs:

@@ -6,13 +6,13 @@ producing a wrong picture. Tensors are stored in half precision and read into fl
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from importlib import resources
 from pathlib import Path
 
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import WeightsError
 from facemask_video.core.network_file import (
+    SHIPPED,
     NetworkFile,
     read_network_file,
     write_network_file,
@@ -22,10 +22,7 @@ from facemask_video.translate.networks import Generator, GeneratorSpec, build_ge
 
 FORMAT = "facemask-weights/1"
 CAPACITIES = {"fast": "lite", "standard": "standard"}
-"""The size of the generators that serve each ``--quality``, as their files' names tell it."""
-
-SHIPPED = Path(str(resources.files("facemask_video") / "weights"))
-"""Where an installation keeps its weights."""
+"""The size of the generators that serve each ``--quality``, as their files' names say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ from facemask_video.translate.weights import (
     read_card,
     save_generator,
 )
-from trainers.config.run import CAPACITIES
+from trainers.config.run import Capacity
 
 SPEC = GeneratorSpec(ngf=4, n_blocks=1, final_kernel=3)
 CARD = WeightsCard(
@@ -163,4 +163,4 @@ def test_the_qualities_that_can_be_asked_for_are_those_that_have_files() -> None
     [asked] = [named for named in settings_of(TranslateConfig) if named.key == "quality"]
 
     assert set(asked.setting.choices) == set(weights.CAPACITIES)
-    assert set(CAPACITIES) == set(weights.CAPACITIES.values())
+    assert set(get_args(Capacity)) == set(weights.CAPACITIES.values())
