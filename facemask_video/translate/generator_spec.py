@@ -9,7 +9,7 @@ from typing import Literal
 from facemask_video.config.settings import check, setting
 from facemask_video.core.errors import ConfigError
 
-Architecture = Literal["resnet", "unet", "two-stage"]
+Architecture = Literal["resnet", "unet", "two-stage", "styled"]
 Norm = Literal["instance", "batch", "layer", "group", "none", "hybrid"]
 Padding = Literal["zero", "reflect", "cyclegan"]
 Upsampling = Literal["resize", "transpose"]
@@ -21,7 +21,7 @@ class GeneratorSpec:
     """The sizes that make a generator; a size that no network can have is a `ConfigError`.
 
     Attributes:
-        architecture: ``resnet``, ``unet``, or ``two-stage`` (unmask only).
+        architecture: ``resnet``, ``unet``, ``two-stage`` (unmask only) or ``styled`` (mask only).
         ngf: Channels of the first layer (64 standard, 32 lite).
         n_blocks: Residual blocks (6 for 128 px, 9 for 256 px and above); not used by ``unet``.
         n_downsampling: Halvings before the blocks; for ``unet`` the depth.
@@ -32,7 +32,7 @@ class GeneratorSpec:
         skips: Hand the encoder's features to the decoder (``resnet`` only).
         attention: A self-attention layer after the blocks.
         outline_ngf: Channels of the first layer of the network that segments the mask
-            (``two-stage`` only).
+            (``two-stage`` and ``styled``).
         final_kernel: Side of the first and last convolution, odd.
         fold: Pixels of a side folded into channels before the first layer and unfolded after the
             last (Shi et al., CVPR 2016); 2 makes every layer about four times cheaper.
@@ -71,5 +71,7 @@ class GeneratorSpec:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.architecture == "styled" and self.fold not in (2, 4):
+            raise ConfigError(f"fold: got {self.fold}, a styled generator needs 2 or 4.")
         if self.final_kernel % 2 == 0:
             raise ConfigError(f"final_kernel: got {self.final_kernel}, expected an odd number.")

@@ -1,23 +1,34 @@
 """Run a generator on batches of aligned crops."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
 from facemask_video.core.direction import Direction
+from facemask_video.core.errors import ConfigError
 from facemask_video.core.faces import Crop, TranslatedCrop
 from facemask_video.core.pixels import to_alphas, to_images, to_network
 from facemask_video.translate.device import DTYPES
-from facemask_video.translate.networks import Generator
+from facemask_video.translate.networks import Generator, StyledGenerator
+from facemask_video.translate.styles import StylePicker
 from facemask_video.translate.weights import WeightsCard, load_generator
+
+PickStyles = Callable[[StyledGenerator, tuple[str, ...], int], StylePicker]
+"""Given a styled generator, the names of its styles and the side of its crops, chooses styles."""
 
 
 class Translator:
     """A generator on a device; give it crops, it gives translations in the same order."""
 
     def __init__(
-        self, network: Generator, card: WeightsCard, *, device: torch.device, precision: str
+        self,
+        network: Generator,
+        card: WeightsCard,
+        *,
+        device: torch.device,
+        precision: str,
+        styles: StylePicker | None = None,
     ) -> None:
         """Move a loaded network to its device and type.
 
@@ -26,23 +37,53 @@ class Translator:
             card: Its card.
             device: Where it runs.
             precision: ``fp32``, ``bf16`` or ``fp16`` (already resolved, not ``auto``).
+            styles: For a styled generator, which mask each person gets.
+
+        Raises:
+            ValueError: A styled generator came without ``styles``, or another with them.
         """
+        if isinstance(network, StyledGenerator) != (styles is not None):
+            raise ValueError("styles: a styled generator needs them, no other can use any.")
         self.card = card
         self._device = device
         self._dtype = DTYPES[precision]
         self._network = network.to(device, self._dtype).to(memory_format=torch.channels_last)
+        self._styles = None if styles is None else styles.to(device, self._dtype)
 
     @classmethod
     def load(
-        cls, path: Path, *, direction: Direction, device: torch.device, precision: str
+        cls,
+        path: Path,
+        *,
+        direction: Direction,
+        device: torch.device,
+        precision: str,
+        pick_styles: PickStyles | None = None,
     ) -> "Translator":
         """Read weights and prepare them.
 
+        Args:
+            path: The weights file.
+            direction: What it must be made for.
+            device: Where it runs.
+            precision: ``fp32``, ``bf16`` or ``fp16``.
+            pick_styles: Chooses the styles of a styled generator; None takes `DEFAULT_STYLE`.
+
         Raises:
             WeightsError: See `load_generator`.
+            ConfigError: The weights hold no such style, or no styles while some were asked for.
         """
         network, card = load_generator(path, direction=direction)
-        return cls(network, card, device=device, precision=precision)
+        styles = None
+        if isinstance(network, StyledGenerator):
+            pick = pick_styles or (lambda net, names, _: StylePicker.of_name(net, names))
+            styles = pick(network, card.styles, card.crop_size_px)
+        elif pick_styles is not None:
+            raise ConfigError(
+                f"translate.style: {path} holds no styles; leave --style, --style-seed and "
+                "--mask-color out, or take other weights."
+            )
+        return cls(network, card, device=device, precision=precision, styles=styles)
 
     @property
     def crop_size_px(self) -> int:
@@ -67,7 +108,14 @@ class Translator:
                     f"translate: got a crop of {crop.size_px} px, expected {self.crop_size_px}."
                 )
         batch = to_network([crop.image for crop in crops], self._device)
-        painted, alpha = self._network(batch.to(self._dtype))
+        batch = batch.to(self._dtype)
+        if isinstance(self._network, StyledGenerator):
+            assert self._styles is not None
+            rows = self._styles.rows_of([crop.face.track_id.person for crop in crops])
+            painted, alpha = self._network(batch, self._styles.styles[rows])
+            painted = self._styles.dye(painted, rows)
+        else:
+            painted, alpha = self._network(batch)
         images, alphas = to_images(painted), to_alphas(alpha)
         return [
             TranslatedCrop(crop, image, opacity)

@@ -35,6 +35,8 @@ class WeightsCard:
         crop_size_px: Side of the crops it was trained on.
         alignment_id: How those crops were aligned.
         value_range: Of the network's pixels.
+        styles: Names of the styles stored with a styled generator; a name comes again for each
+            further mask of that style.
         images_seen: In training.
         config_sha256: Of the configuration that trained it.
         licence: Of the weights.
@@ -45,6 +47,7 @@ class WeightsCard:
     direction: Direction
     spec: GeneratorSpec
     crop_size_px: int
+    styles: tuple[str, ...] = ()
     images_seen: int = 0
     config_sha256: str = ""
     licence: str = "research use only; see the model card"
@@ -57,6 +60,7 @@ class WeightsCard:
         """Return what safetensors stores: text by name."""
         stored = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "sha256"}
         stored["spec"] = json.dumps(asdict(self.spec), sort_keys=True)
+        stored["styles"] = json.dumps(self.styles)
         return {name: str(value) for name, value in stored.items()}
 
     @classmethod
@@ -72,6 +76,7 @@ class WeightsCard:
                 direction=Direction(card["direction"]),
                 spec=GeneratorSpec(**json.loads(card["spec"])),
                 crop_size_px=int(card["crop_size_px"]),
+                styles=tuple(json.loads(card.get("styles", "[]"))),
                 images_seen=int(card["images_seen"]),
                 config_sha256=card["config_sha256"],
                 licence=card["licence"],
@@ -126,7 +131,7 @@ def load_generator(path: Path, *, direction: Direction) -> tuple[Generator, Weig
     file.require("direction", direction, f"pass --weights for {direction}")
     file.require("alignment_id", ALIGNMENT_ID, "train again with this version")
     file.require("value_range", VALUE_RANGE, "train again with this version")
-    network = build_generator(card.spec)
+    network = build_generator(card.spec, len(card.styles))
     file.load_into(network)
     return network.eval().requires_grad_(False), card
 

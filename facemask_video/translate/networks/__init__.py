@@ -7,22 +7,44 @@ converter share them, so a weights file needs only the sizes that `GeneratorSpec
 Sources: the residual generator with 6 or 9 blocks is that of Johnson et al. 2016 as used by
 CycleGAN (Zhu et al., ICCV 2017, section 4 and appendix 7.2); alpha output after AttentionGAN (Tang
 et al., IJCNN 2019); the two-stage form (segment the mask, then complete the face without seeing
-what lies under it) after the published unmasking networks that work so.
+what lies under it) after the published unmasking networks that work so; the styled form lays a
+mask of a given style on the face (see `style`).
 """
 
 import torch
 
 from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks.one_stage import OneStageGenerator
+from facemask_video.translate.networks.style import Style
+from facemask_video.translate.networks.styled import StyledGenerator
 from facemask_video.translate.networks.translation import Translation
 from facemask_video.translate.networks.two_stage import TwoStageGenerator
 
-__all__ = ["Generator", "GeneratorSpec", "Translation", "TwoStageGenerator", "build_generator"]
+__all__ = [
+    "Generator",
+    "GeneratorSpec",
+    "Style",
+    "StyledGenerator",
+    "Translation",
+    "TwoStageGenerator",
+    "build_generator",
+]
 
-Generator = OneStageGenerator | TwoStageGenerator
+Generator = OneStageGenerator | TwoStageGenerator | StyledGenerator
 
 
-def build_generator(spec: GeneratorSpec) -> Generator:
-    """Build a generator with fresh weights, in channels-last memory."""
-    make = TwoStageGenerator if spec.architecture == "two-stage" else OneStageGenerator
-    return make(spec).to(memory_format=torch.channels_last)
+def build_generator(spec: GeneratorSpec, n_styles: int = 0) -> Generator:
+    """Build a generator with fresh weights, in channels-last memory.
+
+    Args:
+        spec: Its sizes.
+        n_styles: Styles that a styled generator stores; no other has any.
+    """
+    network: Generator
+    if spec.architecture == "styled":
+        network = StyledGenerator(spec, n_styles)
+    elif spec.architecture == "two-stage":
+        network = TwoStageGenerator(spec)
+    else:
+        network = OneStageGenerator(spec)
+    return network.to(memory_format=torch.channels_last)

@@ -1,0 +1,102 @@
+"""Which style the mask of each person has."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from facemask_video.core.errors import ConfigError
+from facemask_video.translate.networks import Style, StyledGenerator
+
+RANDOM = "random"
+DEFAULT_STYLE = "surgical"
+
+# Recolouring cloth by more than this would only enlarge its noise.
+_MAX_GAIN = 6.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StylePicker:
+    """Gives each person a style: one for all frames, the same in every run.
+
+    Attributes:
+        styles: Those to choose among.
+        colours: The mean colour of masks painted in each, linear RGB, shape (n, 3).
+        seed: Another seed gives persons other styles.
+        colour: What masks are dyed to, sRGB in [0, 1]; None leaves them as they are.
+    """
+
+    styles: Style
+    colours: Tensor
+    seed: int = 0
+    colour: tuple[float, float, float] | None = None
+
+    @classmethod
+    def of_name(
+        cls,
+        network: StyledGenerator,
+        names: Sequence[str],
+        name: str = DEFAULT_STYLE,
+        *,
+        seed: int = 0,
+        colour: tuple[float, float, float] | None = None,
+    ) -> "StylePicker":
+        """Choose among the stored styles of a name, or all of them for ``random``.
+
+        Args:
+            network: Its weights hold the styles.
+            names: What they are called, in order.
+            name: The one asked for.
+            seed: See the class.
+            colour: See the class.
+
+        Raises:
+            ConfigError: No style has that name.
+        """
+        rows = [row for row, each in enumerate(names) if name in (each, RANDOM)]
+        if not rows:
+            known = ", ".join([*dict.fromkeys(names), RANDOM])
+            raise ConfigError(
+                f"translate.style: got {name!r}, these weights hold {known}; or name a picture of "
+                "a masked face."
+            )
+        return cls(network.styles[rows], network.colours[rows], seed, colour)
+
+    def rows_of(self, persons: Sequence[int]) -> list[int]:
+        """Return which of the styles each person has; the first n persons have n different ones."""
+        order = sorted(range(len(self.styles)), key=self._place)
+        return [order[person % len(order)] for person in persons]
+
+    def _place(self, row: int) -> str:
+        return hashlib.sha256(f"{self.seed}/{row}".encode()).hexdigest()
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "StylePicker":
+        """Move the styles to where the generator runs."""
+        styles = Style(self.styles.texture.to(device, dtype), self.styles.shape.to(device, dtype))
+        return StylePicker(styles, self.colours.to(device, torch.float32), self.seed, self.colour)
+
+    def dye(self, painted: Tensor, rows: Sequence[int]) -> Tensor:
+        """Dye painted masks, shape (n, 3, S, S) in [-1, 1], keeping light and folds.
+
+        The mask's mean colour becomes the one asked for by a gain a channel, in linear light.
+        """
+        if self.colour is None:
+            return painted
+        wanted = to_linear(torch.tensor(self.colour, device=painted.device))
+        gain = (wanted / self.colours[list(rows)].clamp(min=1e-3)).clamp(0, _MAX_GAIN)
+        linear = to_linear((painted.float().clamp(-1, 1) + 1) / 2) * gain[:, :, None, None]
+        return from_linear(linear.clamp(0, 1)) * 2 - 1
+
+
+def to_linear(image: Tensor) -> Tensor:
+    """Turn sRGB values in [0, 1] into linear light (IEC 61966-2-1)."""
+    return torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
+
+
+def from_linear(image: Tensor) -> Tensor:
+    """Turn linear light in [0, 1] into sRGB values (IEC 61966-2-1)."""
+    return torch.where(
+        image <= 0.0031308, image * 12.92, 1.055 * image.clamp(min=1e-6) ** (1 / 2.4) - 0.055
+    )

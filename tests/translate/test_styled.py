@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from facemask_video.core.direction import Direction
+from facemask_video.core.errors import ConfigError
+from facemask_video.translate.networks import (
+    GeneratorSpec,
+    Style,
+    StyledGenerator,
+    build_generator,
+)
+from facemask_video.translate.networks.style import crop_box, place_in_box, region_box
+from facemask_video.translate.weights import WeightsCard, load_generator, save_generator
+
+SPEC = GeneratorSpec(architecture="styled", ngf=8, n_blocks=1, fold=2, outline_ngf=8)
+SIDE = 64
+
+
+def _generator(n_styles: int = 0, spec: GeneratorSpec = SPEC) -> StyledGenerator:
+    torch.manual_seed(0)
+    network = build_generator(spec, n_styles)
+    assert isinstance(network, StyledGenerator)
+    network.textures.uniform_(-1, 1)
+    network.shapes.uniform_(-1, 1)
+    return network.eval().requires_grad_(False)
+
+
+def _face(seed: int = 0, n: int = 1) -> torch.Tensor:
+    return torch.rand(n, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def _region(top: int = 30, bottom: int = 54, left: int = 16, right: int = 48) -> torch.Tensor:
+    region = torch.zeros(1, 1, SIDE, SIDE)
+    region[:, :, top:bottom, left:right] = 1
+    return region
+
+
+def test_a_box_holds_its_region_and_no_strap() -> None:
+    region = _region()
+    region[:, :, 31, 10:16] = 1
+
+    left, top, right, bottom = ((region_box(region, margin=0)[0] + 1) / 2 * SIDE).tolist()
+
+    assert (top, bottom) == (30, 54)
+    assert 14 <= left <= 16
+    assert right == 48
+
+
+def test_a_texture_laid_into_a_box_is_read_back_out_of_it() -> None:
+    ramp = torch.linspace(-1, 1, 16).expand(1, 1, 16, 16)
+    texture = torch.cat([ramp, ramp.transpose(2, 3)], dim=1)
+    box = torch.tensor([[-0.5, -0.1, 0.5, 0.7]])
+
+    seen = crop_box(place_in_box(texture, box, 256), box, 16)
+
+    assert torch.allclose(seen, texture, atol=0.03)
+
+
+def test_nothing_of_what_is_covered_shows_through_the_paint() -> None:
+    network, region, face = _generator(1), _region(), _face()
+    other = torch.where(region > 0, -face, face)
+    erased = network.erase(region)
+
+    painted = [network.paint(x, region, network.styles, erased) for x in (face, other)]
+
+    assert not torch.equal(face, other)
+    assert torch.equal(*painted)
+
+
+def test_the_paint_follows_the_style_and_the_light_around() -> None:
+    network, region, face = _generator(2), _region(), _face()
+    erased = network.erase(region)
+
+    def paint(image: torch.Tensor, row: int) -> torch.Tensor:
+        return network.paint(image, region, network.styles[[row]], erased)
+
+    assert not torch.allclose(paint(face, 0), paint(face, 1), atol=1e-3)
+    assert not torch.allclose(paint(face, 0), paint(face - 0.5, 0), atol=1e-3)
+
+
+def test_without_a_style_the_first_of_the_stored_ones_is_put_on() -> None:
+    network, faces = _generator(2), _face(n=3)
+
+    default, first = network(faces), network(faces, network.styles[[0, 0, 0]])
+
+    assert torch.equal(default.painted, first.painted)
+    assert torch.equal(default.alpha, first.alpha)
+    assert default.painted.shape == (3, 3, SIDE, SIDE)
+    assert 0 <= float(default.alpha.min()) <= float(default.alpha.max()) <= 1
+
+
+def test_a_style_is_read_from_the_mask_alone() -> None:
+    network, region, face = _generator(), _region(), _face()
+    elsewhere = torch.where(region > 0, face, -face)
+    on_it = torch.where(region > 0, -face, face)
+
+    style, same, other = (network.encoder(x, region) for x in (face, elsewhere, on_it))
+
+    assert torch.equal(style.texture, same.texture)
+    assert not torch.allclose(style.texture, other.texture, atol=1e-3)
+
+
+def test_larger_crops_take_one_more_layer_and_the_same_networks_below_it() -> None:
+    large = _generator(1, GeneratorSpec("styled", ngf=8, n_blocks=1, fold=4, outline_ngf=8))
+    faces = torch.rand(2, 3, 2 * SIDE, 2 * SIDE) * 2 - 1
+
+    assert large(faces).painted.shape == (2, 3, 2 * SIDE, 2 * SIDE)
+    assert large.painting.stem.conv.weight.shape == _generator().painting.stem.conv.weight.shape
+
+
+def test_weights_keep_their_styles_and_names(tmp_path: Path) -> None:
+    network, path = _generator(3), tmp_path / "mask.safetensors"
+    card = WeightsCard(Direction.MASK, SPEC, SIDE, styles=("surgical", "surgical", "black"))
+
+    save_generator(path, network, card)
+    loaded, read = load_generator(path, direction=Direction.MASK)
+
+    assert isinstance(loaded, StyledGenerator)
+    assert read.styles == ("surgical", "surgical", "black")
+    assert isinstance(loaded.styles, Style)
+    assert torch.allclose(loaded.styles.texture, network.styles.texture, atol=1e-3)
+
+
+@pytest.mark.parametrize("fold", [1, 3, 8])
+def test_a_fold_that_no_styled_generator_has_is_refused(fold: int) -> None:
+    with pytest.raises(ConfigError, match="a styled generator needs 2 or 4"):
+        GeneratorSpec(architecture="styled", fold=fold)
