@@ -17,9 +17,10 @@ from facemask_video.config.result import (
     TracksOutputConfig,
     TranslateConfig,
 )
-from facemask_video.config.settings import Checked, as_plain, section, setting
+from facemask_video.config.settings import as_plain, check, section, setting
 from facemask_video.config.video import RangeConfig, VideoConfig
 from facemask_video.core.direction import Direction
+from facemask_video.core.errors import ConfigError
 
 __all__ = [
     "CompositeConfig",
@@ -46,8 +47,8 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class DirectionConfig(Checked):
-    """Whether masks are put on or taken off."""
+class GeneratorConfig:
+    """Whether masks are put on or taken off, and by which networks."""
 
     direction: Direction = setting(
         flags=("--direction", "-d"),
@@ -55,13 +56,21 @@ class DirectionConfig(Checked):
         help="Put masks on (mask, AtoB) or take them off (unmask, BtoA)",
         heading="Direction",
     )
+    translate: TranslateConfig = section(TranslateConfig, "Generator")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.direction is Direction.UNMASK and self.translate.asks_for_style:
+            raise ConfigError(
+                "translate.style: --style, --style-seed and --mask-color choose the mask that is "
+                "put on; leave them out of unmask."
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class ConvertConfig(DirectionConfig):
+class ConvertConfig(GeneratorConfig):
     """Everything that decides what a conversion does, but for the two files."""
 
-    translate: TranslateConfig = section(TranslateConfig, "Generator")
     detect: DetectConfig = section(DetectConfig, "Finding faces")
     track: TrackConfig = section(TrackConfig, "Following faces")
     select: SelectConfig = section(SelectConfig, "Which faces")
@@ -72,19 +81,11 @@ class ConvertConfig(DirectionConfig):
 
 
 @dataclass(frozen=True, slots=True)
-class GeneratorConfig(DirectionConfig):
-    """Which networks translate faces; for calls that load them once."""
-
-    translate: TranslateConfig = section(TranslateConfig, "Generator")
-
-
-@dataclass(frozen=True, slots=True)
-class ImageConfig(DirectionConfig):
+class ImageConfig(GeneratorConfig):
     """Everything that decides how a single picture is translated."""
 
     detect: DetectConfig = section(DetectConfig, "Finding faces")
     select: SelectConfig = section(SelectConfig, "Which faces")
-    translate: TranslateConfig = section(TranslateConfig, "Generator")
     composite: CompositeConfig = section(CompositeConfig, "Blending")
 
 

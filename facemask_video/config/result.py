@@ -1,5 +1,6 @@
 """Settings of the networks, of blending, and of what is written and said."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,19 @@ class TranslateConfig(Checked):
         default_text="standard",
         help="Which of the shipped generators to take; not together with --weights",
     )
+    style: str | None = setting(
+        None,
+        metavar="NAME|random|PICTURE",
+        default_text="surgical",
+        help="Masks put on: surgical, ffp2, cloth, black or patterned; random gives each person "
+        "another; a picture of a masked face lends its mask. One person keeps one mask",
+    )
+    mask_color: str | None = setting(
+        None, metavar="#rrggbb", help="Colour that the masks put on are dyed to"
+    )
+    style_seed: int | None = setting(
+        None, low=0, default_text="0", help="Another number gives persons other masks of the style"
+    )
     classifier: Literal["auto", "off"] = setting(
         "auto",
         flags=("--classifier", "--gate"),
@@ -56,6 +70,32 @@ class TranslateConfig(Checked):
                 f"translate.quality: got {self.quality!r}, which chooses among the shipped "
                 f"generators, beside translate.weights, {self.weights}; give one of the two."
             )
+        if self.mask_color is not None:
+            parse_colour(self.mask_color)
+
+    @property
+    def asks_for_style(self) -> bool:
+        """Whether any option was given that only a styled generator can serve."""
+        return any(x is not None for x in (self.style, self.mask_color, self.style_seed))
+
+
+def parse_colour(text: str) -> tuple[float, float, float]:
+    """Return ``#rrggbb`` as RGB in [0, 1].
+
+    Raises:
+        ConfigError: It is no such colour.
+
+    >>> parse_colour("#ff0033")
+    (1.0, 0.0, 0.2)
+    """
+    match = re.fullmatch(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})", text)
+    if match is None:
+        raise ConfigError(
+            f"translate.mask_color: got {text!r}, expected #rrggbb, such as '#1b6ca8' (in quotes: "
+            "in a shell # begins a comment)."
+        )
+    red, green, blue = (int(digits, 16) / 255 for digits in match.groups())
+    return red, green, blue
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,20 @@ import torch
 
 from facemask_video.classify.mask_classifier import MaskClassifier, default_mask_classifier
 from facemask_video.classify.stage import FaceClassifier
-from facemask_video.config import DetectConfig, TranslationConfig
+from facemask_video.config import DetectConfig, TranslateConfig, TranslationConfig
+from facemask_video.config.result import parse_colour
 from facemask_video.core.frame import VideoInfo
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.mtcnn import CELL_PX
 from facemask_video.detect.rotation import QUARTER_TURNS
 from facemask_video.detect.size import detect_size_px
+from facemask_video.pipeline.style_picture import read_style
 from facemask_video.translate.device import pick_device, pick_precision
+from facemask_video.translate.networks import StyledGenerator
 from facemask_video.translate.stage import CropTranslator
-from facemask_video.translate.translator import Translator
+from facemask_video.translate.styles import DEFAULT_STYLE, StylePicker
+from facemask_video.translate.translator import PickStyles, Translator
 from facemask_video.translate.weights import default_weights
 
 
@@ -70,12 +74,32 @@ def load_networks(config: TranslationConfig) -> Networks:
     precision = pick_precision(config.translate.precision, device)
     path = weights_path(config)
     translator = Translator.load(
-        path, direction=config.direction, device=device, precision=precision
+        path,
+        direction=config.direction,
+        device=device,
+        precision=precision,
+        pick_styles=_style_chooser(config.translate),
     )
     weights = {"path": str(path), **dataclasses.asdict(translator.card)}
     described = {"device": str(device), "precision": precision}
     classifier = load_mask_classifier(config.translate.classifier, device)
     return Networks(None, translator, classifier, weights, described)
+
+
+def _style_chooser(config: TranslateConfig) -> PickStyles | None:
+    """Return what chooses the styles that are asked for; None where none are."""
+    if not config.asks_for_style:
+        return None
+    name, seed = config.style or DEFAULT_STYLE, config.style_seed or 0
+    colour = None if config.mask_color is None else parse_colour(config.mask_color)
+
+    def choose(network: StyledGenerator, names: tuple[str, ...], size_px: int) -> StylePicker:
+        if name not in names and (Path(name).suffix or len(Path(name).parts) > 1):
+            style, own_colour = read_style(Path(name), network, size_px)
+            return StylePicker(style, own_colour, seed, colour)
+        return StylePicker.of_name(network, names, name, seed=seed, colour=colour)
+
+    return choose
 
 
 def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> Finder:
