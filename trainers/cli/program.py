@@ -14,6 +14,7 @@ from trainers.cli.mask_classifier import gate
 from trainers.cli.pairs import pairs
 from trainers.cli.pseudo_labels import covers
 from trainers.cli.study import study
+from trainers.cli.styled_mask import styled_mask
 
 
 class _Program(ClearFailures):
@@ -37,5 +38,7 @@ def main() -> None:
     """
 
 
-for command in (crops, covers, pairs, fit, export, import_pth, gate, landmarks, evaluate, study):
+for command in (
+    crops, covers, pairs, fit, styled_mask, export, import_pth, gate, landmarks, evaluate, study,
+):  # fmt: skip
     main.add_command(command)

@@ -1,0 +1,245 @@
+"""Samples that a styled mask generator learns from."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from trainers.data.augment import cut_cloth
+from trainers.data.crops import CropSet
+from trainers.data.mask_photographs import MaskPhotographs
+from trainers.data.masks import draw_mask
+from trainers.data.styles import named_style
+
+FloatImage = NDArray[np.float32]
+
+_DRAWN_STYLES = ("surgical", "white", "black", "cloth", "patterned", "ffp2")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StyledSample:
+    """One masked face; pictures (3, S, S) in [-1, 1], regions (1, S, S) in [0, 1].
+
+    Attributes:
+        masked: The target.
+        region: Where its mask lies.
+        bare: The same face without it: what tells where a mask is to lie.
+        shown: The target in slightly other light: what the style is read from.
+        other: Another bare face, for which there is no target.
+        is_photograph: Whether the target is one, or was drawn.
+    """
+
+    masked: FloatImage
+    region: FloatImage
+    bare: FloatImage
+    shown: FloatImage
+    other: FloatImage
+    is_photograph: bool
+
+
+class StyledSamples(Dataset[StyledSample]):
+    """Sample number i is always the same.
+
+    Args:
+        photographs: Really masked faces.
+        bare: Bare faces; masks are drawn on some.
+        size_px: Side of the samples.
+        seed: Names the series.
+        count: How many samples there are.
+        drawn_every: Every so many samples one has a drawn mask.
+        first: Number of the first sample: where a resumed training goes on.
+    """
+
+    def __init__(
+        self,
+        photographs: MaskPhotographs,
+        bare: CropSet,
+        *,
+        size_px: int,
+        seed: int,
+        count: int,
+        drawn_every: int = 4,
+        first: int = 0,
+    ) -> None:
+        self.photographs, self.bare = photographs, bare
+        self.size_px, self.seed, self.count = size_px, seed, count
+        self.drawn_every, self.first = drawn_every, first
+
+    def __len__(self) -> int:
+        return self.count - self.first
+
+    def __getitem__(self, number: int) -> StyledSample:
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        cv2.setNumThreads(0)
+        number += self.first
+        rng = np.random.default_rng((self.seed, number))
+        is_photograph = (number + 1) % self.drawn_every != 0
+        masked, region, bare = (self._photograph if is_photograph else self._drawn)(rng)
+        if rng.random() < 0.3:
+            small_px = int(self.size_px * rng.uniform(0.35, 0.9))
+            masked, bare = _lose_detail(masked, small_px), _lose_detail(bare, small_px)
+        masked, bare = relight([masked, bare], rng)
+        gain = (1 + rng.uniform(-0.13, 0.13)) * (1 + rng.uniform(-0.04, 0.04, 3))
+        shown = np.clip(masked * gain.astype(np.float32), 0, 1)
+        other = self._moved(self.bare.images[rng.integers(len(self.bare))], rng)
+        if rng.random() < 0.5:
+            other = _lose_detail(other, int(self.size_px * rng.uniform(0.3, 0.9)))
+        (other,) = relight([other], rng)
+        return StyledSample(
+            masked=_to_planes(masked),
+            region=np.ascontiguousarray(region[None], np.float32),
+            bare=_to_planes(bare),
+            shown=_to_planes(shown),
+            other=_to_planes(other),
+            is_photograph=is_photograph,
+        )
+
+    def _photograph(self, rng: np.random.Generator) -> tuple[FloatImage, FloatImage, FloatImage]:
+        at = int(rng.integers(len(self.photographs)))
+        matrix = jitter_matrix(self.photographs.masked.shape[1], self.size_px, rng)
+        masked, bare, region = (
+            move(_to_float(plane[at]), matrix, self.size_px)
+            for plane in (self.photographs.masked, self.photographs.bare, self.photographs.regions)
+        )
+        if rng.random() < 0.35:
+            masked = dye(masked, region, rng)
+        another = self.photographs.regions[rng.integers(len(self.photographs))]
+        other_region = self._moved(another, rng)
+        return masked, region, hide_traces(bare, region, other_region, rng)
+
+    def _drawn(self, rng: np.random.Generator) -> tuple[FloatImage, FloatImage, FloatImage]:
+        at = int(rng.integers(len(self.bare)))
+        side = self.bare.size_px
+        bare = _to_float(self.bare.images[at])
+        texture = None
+        if rng.random() < 0.35:
+            cloth = self.photographs.masked[rng.integers(len(self.photographs))]
+            texture = cut_cloth(_to_float(cloth), rng)
+        style = named_style(str(rng.choice(_DRAWN_STYLES)), rng)
+        masked, region = draw_mask(bare, self.bare.landmarks[at] * side, style, texture=texture)
+        matrix = jitter_matrix(side, self.size_px, rng)
+        masked, bare, region = (move(p, matrix, self.size_px) for p in (masked, bare, region))
+        if rng.random() < 0.4:
+            bare = hide_traces(bare, region, region, rng)
+        return masked, region, bare
+
+    def _moved(self, plane: NDArray[np.uint8], rng: np.random.Generator) -> FloatImage:
+        matrix = jitter_matrix(plane.shape[0], self.size_px, rng)
+        return move(_to_float(plane), matrix, self.size_px)
+
+
+def jitter_matrix(side: int, size_px: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return a random similarity from a crop of ``side`` px to one of ``size_px``, shape (2, 3)."""
+    turn = np.deg2rad(rng.uniform(-6, 6))
+    zoom = size_px / side * (1 + rng.uniform(-0.07, 0.07))
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    linear = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    linear = linear @ np.diag([mirror, 1.0])
+    middle = size_px / 2 + rng.uniform(-1, 1, 2) * 0.03 * size_px
+    offset = middle - linear @ np.array([side / 2, side / 2])
+    centred = offset + linear @ np.array([0.5, 0.5]) - 0.5
+    return np.concatenate([linear, centred[:, None]], axis=1)
+
+
+def move(plane: FloatImage, matrix: NDArray[np.float64], size_px: int) -> FloatImage:
+    """Warp a picture to (size_px, size_px); what lies beyond it repeats its edge."""
+    return np.asarray(
+        cv2.warpAffine(
+            plane,
+            matrix,
+            (size_px, size_px),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        np.float32,
+    )
+
+
+def relight(pictures: list[FloatImage], rng: np.random.Generator) -> list[FloatImage]:
+    """Change exposure, cast and gamma of several pictures of one scene alike."""
+    gain = (1 + rng.uniform(-0.25, 0.2)) * (1 + rng.uniform(-0.06, 0.06, 3))
+    gamma = np.float32(np.exp(rng.uniform(-0.2, 0.2)))
+    return [
+        np.power(np.clip(picture * gain.astype(np.float32), 0, 1), gamma).astype(np.float32)
+        for picture in pictures
+    ]
+
+
+def dye(masked: FloatImage, region: FloatImage, rng: np.random.Generator) -> FloatImage:
+    """Give cloth another colour, so that the rare ones are learnt too.
+
+    Args:
+        masked: RGB in [0, 1], (S, S, 3).
+        region: Where the mask lies, in [0, 1], (S, S).
+        rng: Chooses the colour.
+    """
+    hsv = cv2.cvtColor(np.ascontiguousarray(masked), cv2.COLOR_RGB2HSV)
+    saturation = hsv[..., 1][region > 0.8]
+    if saturation.size and saturation.mean() > 0.25:
+        hsv[..., 0] = (hsv[..., 0] + rng.uniform(0, 360)) % 360
+        hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.6, 1.1), 0, 1)
+        dyed = np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB), np.float32)
+    else:
+        # White and grey cloth has no hue to turn.
+        dyed = masked * (1 - rng.uniform(0, 0.75, 3)).astype(np.float32)
+    return (masked + region[..., None] * (dyed - masked)).astype(np.float32)
+
+
+def hide_traces(
+    bare: FloatImage, region: FloatImage, other_region: FloatImage, rng: np.random.Generator
+) -> FloatImage:
+    """Change what an unmask generator painted, so that it tells pose and light but not the region.
+
+    Args:
+        bare: RGB in [0, 1], (S, S, 3).
+        region: Where the mask was, in [0, 1], (S, S).
+        other_region: Another mask's, joined to it in most cases.
+        rng: Source of randomness.
+    """
+    side = bare.shape[0]
+    if rng.random() < 0.25:
+        return bare
+    changed_region = region if rng.random() < 0.15 else np.maximum(region, other_region)
+    if rng.random() < 0.5:
+        reach = int(rng.integers(1, max(2, side // 12))) * 2 + 1
+        changed_region = np.asarray(
+            cv2.dilate(changed_region, np.ones((reach, reach), np.uint8)), np.float32
+        )
+    sigma = float(rng.uniform(0.6, side / 40))
+    weight = np.asarray(cv2.GaussianBlur(changed_region, (0, 0), sigma), np.float32)[..., None]
+    changed = bare
+    if rng.random() < 0.5:
+        sigma = float(np.exp(rng.uniform(np.log(0.6), np.log(side / 14))))
+        changed = np.asarray(cv2.GaussianBlur(changed, (0, 0), sigma), np.float32)
+    if rng.random() < 0.3:
+        shift = rng.uniform(-1, 1, 2) * side * 0.04
+        matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
+        changed = move(changed, matrix, side)
+    if rng.random() < 0.5:
+        gain = (1 + rng.uniform(-0.2, 0.2)) * (1 + rng.uniform(-0.08, 0.08, 3))
+        changed = changed * gain.astype(np.float32)
+    if rng.random() < 0.3:
+        cells = int(rng.integers(3, side // 2))
+        rough = rng.normal(0, rng.uniform(0.01, 0.08), (cells, cells)).astype(np.float32)
+        changed = (
+            changed + cv2.resize(rough, (side, side), interpolation=cv2.INTER_CUBIC)[..., None]
+        )
+    return np.clip(bare + weight * (changed - bare), 0, 1).astype(np.float32)
+
+
+def _to_float(image: NDArray[np.uint8]) -> FloatImage:
+    return image.astype(np.float32) / np.float32(255)
+
+
+def _to_planes(image: FloatImage) -> FloatImage:
+    """Turn RGB (S, S, 3) in [0, 1] into (3, S, S) in [-1, 1]."""
+    return np.ascontiguousarray(image.transpose(2, 0, 1) * 2 - 1, np.float32)
+
+
+def _lose_detail(image: FloatImage, small_px: int) -> FloatImage:
+    side = image.shape[0]
+    small = cv2.resize(image, (small_px, small_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -1,0 +1,98 @@
+"""The faces of a styled mask's training: cut, paired with bare ones once, and split by name."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from facemask_video.classify.mask_classifier import MaskClassifier, default_mask_classifier
+from facemask_video.core.direction import Direction
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.files import atomic_write
+from facemask_video.translate.networks import TwoStageGenerator
+from facemask_video.translate.weights import default_weights, load_generator
+from trainers.config import DataConfig
+from trainers.config.faces import TrainingFacesConfig
+from trainers.data.crop_sources import OnCut
+from trainers.data.mask_photographs import MaskPhotographs, pair_photographs
+from trainers.fit.sources import load_training_crops
+from trainers.fit.styled_mask import StyledFaces
+
+_PAIRS = "pairs.npz"
+# So that jitter does not blur.
+_LARGER = 1.25
+
+
+def load_styled_faces(
+    faces: TrainingFacesConfig,
+    folder: Path,
+    *,
+    crop_size_px: int,
+    device: torch.device,
+    on_cut: OnCut | None = None,
+) -> tuple[StyledFaces, MaskPhotographs]:
+    """Load both domains; pairs, which take long to make, are kept in the run folder.
+
+    Args:
+        faces: Where they come from and which are set aside.
+        folder: Run folder.
+        crop_size_px: Side that training works at.
+        device: Where the detector runs.
+        on_cut: Told how far cutting and pairing are.
+
+    Returns:
+        The faces, and all photographs of those to train on.
+
+    Raises:
+        ConfigError: A domain is not given, or holds no face.
+        WeightsError: The shipped unmask generator or classifier is missing.
+    """
+    unmask, card = load_generator(default_weights(Direction.UNMASK), direction=Direction.UNMASK)
+    if not isinstance(unmask, TwoStageGenerator):
+        raise ConfigError("the shipped unmask generator does not segment masks.")
+    data = DataConfig(
+        bare=faces.bare,
+        masked=faces.masked,
+        masked_folders=faces.masked_folders,
+        held_out=faces.held_out,
+        held_out_names=faces.held_out_names,
+        crop_size_px=card.crop_size_px,
+    )
+    crops = load_training_crops(data, folder, device=device, on_cut=on_cut)
+    classifier = MaskClassifier.load(default_mask_classifier(), device=torch.device("cpu"))
+    size_px = round(crop_size_px * _LARGER)
+    photographs = []
+    for part, masked in (("train", crops.masked), ("held-out", crops.masked_held_out)):
+        kept = folder / f"{part}-{_PAIRS}"
+        if kept.is_file():
+            photographs.append(_read(kept))
+            continue
+
+        def on_progress(done: int, total: int, part: str = part) -> None:
+            if on_cut is not None:
+                on_cut(f"masks taken off ({part})", done, total)
+
+        pairs = pair_photographs(
+            masked, unmask, classifier, size_px=size_px, on_progress=on_progress
+        )
+        _write(kept, pairs)
+        photographs.append(pairs)
+    training, held_out = photographs
+    return StyledFaces(training, crops.bare, held_out, crops.bare_held_out), training
+
+
+def _write(path: Path, pairs: MaskPhotographs) -> None:
+    with atomic_write(path) as part, part.open("wb") as file:
+        np.savez(
+            file,
+            masked=pairs.masked,
+            regions=pairs.regions,
+            bare=pairs.bare,
+            names=np.array(pairs.names),
+        )
+
+
+def _read(path: Path) -> MaskPhotographs:
+    with np.load(path, allow_pickle=False) as stored:
+        names = tuple(str(name) for name in stored["names"])
+        return MaskPhotographs(stored["masked"], stored["regions"], stored["bare"], names)
