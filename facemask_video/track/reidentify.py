@@ -26,8 +26,8 @@ def predecessors(
                 gap_s = later.first_seen_s - track.last_seen_s
                 predicted = track.extrapolated_pose(later.first_seen_s)
                 costs[row, column] = cost_matrix([predicted], [later.first_pose], [gap_s])[0, 0]
-    looks = {at: each.appearance for at, each in enumerate(begun) if each.appearance is not None}
-    add_appearance_costs(costs, [track.appearance for track in lost], looks)
+    known = {at: each.appearance for at, each in enumerate(begun) if each.appearance is not None}
+    add_appearance_costs(costs, [track.appearance for track in lost], known)
     found: list[Track | None] = [None] * len(begun)
     for row, column in assign(costs):
         found[column] = lost[row]

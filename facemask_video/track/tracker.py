@@ -156,8 +156,8 @@ class Tracker:
         )
         ambiguous = ambiguous_columns(costs) if describe is not None else []
         if describe is not None and ambiguous:
-            looks = {column: describe(faces[column].detection) for column in ambiguous}
-            add_appearance_costs(costs, [track.appearance for track in waiting], looks)
+            appearances = {column: describe(faces[column].detection) for column in ambiguous}
+            add_appearance_costs(costs, [track.appearance for track in waiting], appearances)
         taken = set()
         for row, column in assign(costs):
             face, track = faces[column], waiting[row]
@@ -165,7 +165,7 @@ class Tracker:
                 face.detection, face.face, self._time_s, occluded=is_occluded(face, in_frame)
             )
             taken.add(column)
-            # Nobody's look is learnt while others may stand in it, nor while there are no others.
+            # No appearance is learnt while others may stand in it, nor while there are no others.
             is_due = not ambiguous and len(waiting) > 1 and self._index >= track.appearance_due
             if describe is not None and is_due:
                 track.learn_appearance(

@@ -32,7 +32,7 @@ def test_tracks_are_chosen_by_number() -> None:
 
 
 def test_any_number_of_a_person_chooses_all_of_theirs() -> None:
-    # As a fresh look has it, and as the file of a conversion in which person 1 put a mask on.
+    # As a fresh run numbers them, and as the file of a conversion in which person 1 put a mask on.
     later = TrackId(1, part=1).number
     for choice in ("track:1", f"track:{later}"):
         assert chosen(choice, [(0, 50), (1, 80)], [(1, 80)]) == [[1], [1]]
