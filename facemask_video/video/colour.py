@@ -10,12 +10,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorTrc
 from numpy.typing import NDArray
 
 from facemask_video.video.plane_layout import ColourModel, PlaneLayout
 
 Floats = NDArray[np.float32]
 
+# Listed, as PyAV's enumeration of matrices lacks half of FFmpeg's.
 MATRIX_NAMES = {
     0: "rgb",
     1: "bt709",
@@ -30,39 +32,10 @@ MATRIX_NAMES = {
     14: "ictcp",
 }
 RANGE_NAMES = {0: "unspecified", 1: "limited", 2: "full"}
-PRIMARIES_NAMES = {
-    1: "bt709",
-    2: "unspecified",
-    4: "bt470m",
-    5: "bt470bg",
-    6: "smpte170m",
-    7: "smpte240m",
-    8: "film",
-    9: "bt2020",
-    10: "smpte428",
-    11: "smpte431",
-    12: "smpte432",
-    22: "ebu3213",
-}
-TRANSFER_NAMES = {
-    1: "bt709",
-    2: "unspecified",
-    4: "gamma22",
-    5: "gamma28",
-    6: "smpte170m",
-    7: "smpte240m",
-    8: "linear",
-    9: "log",
-    10: "log-sqrt",
-    11: "iec61966-2-4",
-    12: "bt1361e",
-    13: "iec61966-2-1",
-    14: "bt2020-10",
-    15: "bt2020-12",
-    16: "smpte2084",
-    17: "smpte428",
-    18: "arib-std-b67",
-}
+PRIMARIES_NAMES = {int(tag): tag.name.lower() for tag in ColorPrimaries}
+TRANSFER_NAMES = {int(tag): tag.name.lower().replace("_", "-") for tag in ColorTrc}
+# FFmpeg's own name.
+TRANSFER_NAMES[12] = "bt1361e"
 
 # Kr and Kb of each matrix tag. Constant-luminance BT.2020 and ICtCp are not linear in R'G'B'; their
 # nearest linear relative stands in, and is undone by the same numbers on the way back.
