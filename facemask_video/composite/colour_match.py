@@ -103,6 +103,7 @@ def transfer_levels(
 ) -> NDArray[np.float64]:
     """Return the monotone map of levels that gives one histogram the shape of another.
 
+    Histogram specification (Gonzalez and Woods, "Digital Image Processing", section 3.3).
     A level goes to where the target has the same share of its weight below (half of a level's own
     weight counting as below it). Levels outside those the histogram holds move with the nearest one
     it does hold.
@@ -138,6 +139,7 @@ def _histogram_curve(
 def _mean_std_curve(
     histogram: NDArray[np.float64], target: NDArray[np.float64]
 ) -> NDArray[np.float64]:
+    """Match mean and deviation (Reinhard et al., "Color Transfer between Images", 2001)."""
     mean, std = _mean_std(histogram)
     target_mean, target_std = _mean_std(target)
     flat = std < _MIN_STD or target_std < _MIN_STD

@@ -115,6 +115,7 @@ def _with_trusted_colours(crop: TranslatedCrop, place: _Place) -> NDArray[np.flo
 
 
 def _sharpened(image: NDArray[np.float32], sharpness: float) -> ImageU8:
+    """Return an image under an unsharp mask that stays within the range of its neighbours."""
     if sharpness > 0:
         blurred = cv2.GaussianBlur(image, (0, 0), _RESAMPLING_SIGMA_PX)
         near = np.ones((3, 3), dtype=np.uint8)

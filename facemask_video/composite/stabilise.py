@@ -66,7 +66,7 @@ class _Past:
 
 
 class Stabiliser:
-    """Blends each person's translated crops with their own past.
+    """Blends each person's translated crops with their own past: a moving average a pixel.
 
     The past of a person is dropped as soon as one frame goes by without them, so nothing carries
     over a gap; a shot boundary ends tracks, and a picture that has changed everywhere gets no past

@@ -4,7 +4,7 @@ from facemask_video.core.frame import VideoInfo
 from facemask_video.video.passthrough import kept_tags
 
 
-def losses(
+def find_lost(
     source: VideoInfo, written: VideoInfo, format_name: str, *, streams_missing: int
 ) -> list[str]:
     """Say what of the source is missing in what was written, a line each.

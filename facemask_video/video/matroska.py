@@ -1,8 +1,9 @@
 """Write a pixel aspect into a finished Matroska or WebM file.
 
-PyAV has no way to give the muxer a stream's pixel aspect, and VP8, VP9 and AV1 store none of their
-own. Matroska keeps it as the size to display. The muxer leaves an empty element before the track
-list, so the list can be made a few bytes longer at its front without moving anything after it.
+PyAV has no way to give the muxer a stream's pixel aspect (PyAV-Org/PyAV issue 764), and VP8, VP9
+and AV1 store none of their own. Matroska keeps it as the size to display. The muxer leaves an empty
+element before the track list, so the list can be made a few bytes longer at its front without
+moving anything after it.
 """
 
 import zlib

@@ -23,7 +23,7 @@ from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.frame import Frame
 from facemask_video.video.encoder import EncoderPlan, configure, plan_encoder
-from facemask_video.video.lost_metadata import losses
+from facemask_video.video.lost_metadata import find_lost
 from facemask_video.video.matroska import set_pixel_aspect
 from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.output_clock import OutputClock
@@ -190,7 +190,7 @@ class VideoWriter:
                     output.mux_one(packet)
                 output.close()
                 self._set_aspect(part)
-            self.notes.extend(self._losses(part))
+            self.notes.extend(self._lost_metadata(part))
             if not self._overwrite and self.path.exists():
                 raise VideoWriteError(
                     f"{self.path}: appeared meanwhile; pass --overwrite to replace it."
@@ -215,7 +215,7 @@ class VideoWriter:
         if self._format in ("matroska", "webm") and aspect not in (None, 1):
             set_pixel_aspect(part, aspect, track=1 + self._stream.index)
 
-    def _losses(self, part: Path) -> list[str]:
+    def _lost_metadata(self, part: Path) -> list[str]:
         """Read the written header back and say what did not come through.
 
         Raises:
@@ -234,7 +234,7 @@ class VideoWriter:
                 f"{self.path}: a {self._format} file did not take {missing} of the streams; "
                 "choose another container (.mkv holds most)."
             )
-        return losses(self._reader.info, written, self._format, streams_missing=missing)
+        return find_lost(self._reader.info, written, self._format, streams_missing=missing)
 
     def discard(self) -> None:
         """Close everything and delete an unfinished part; a second call does nothing."""
