@@ -18,7 +18,7 @@ from facemask_video.cli.track import track
 from facemask_video.cli.verify import verify
 
 _OWN_OPTIONS = ("-h", "--help", "--version")
-_FILE_LIKE = re.compile(r"-[^-].*\.\w{2,5}")
+_FILE_LIKE = re.compile(r"-[^-].*\.[a-z]\w{1,4}", re.IGNORECASE)
 
 
 class _Program(ClearFailures):
@@ -33,8 +33,16 @@ class _Program(ClearFailures):
         return super().parse_args(ctx, args)
 
     def _refuse_what_is_no_file(self, ctx: click.Context, args: list[str]) -> None:
+        # -oDIR.v2 is an option with its value.
+        with_path = tuple(
+            name
+            for parameter in self.commands.get(args[0], convert).params
+            for name in parameter.opts
+            if isinstance(parameter.type, click.Path) and re.fullmatch(r"-\w", name)
+        )
         for word in args[: args.index("--") if "--" in args else None]:
-            if _FILE_LIKE.fullmatch(word) or (word.startswith("-") and Path(word).is_file()):
+            is_like_file = _FILE_LIKE.fullmatch(word) and not word.startswith(with_path)
+            if is_like_file or (word.startswith("-") and Path(word).is_file()):
                 raise click.UsageError(
                     f"{word}: begins with a dash, as options do; write ./{word} for a file.", ctx
                 )

@@ -29,9 +29,9 @@ def verify(config: VerifyConfig, source: Path, output: Path, quiet: bool) -> Non
     if config.json:
         content = {"ok": report.ok, "rows": [dataclasses.asdict(row) for row in report.rows]}
         click.echo(json.dumps(content, indent=2, default=str))
-    elif not quiet:
+    else:
         width = max(len(row.name) for row in report.rows)
-        for row in report.rows:
+        for row in (row for row in report.rows if not quiet or not row.ok):
             verdict = "ok  " if row.ok else "FAIL"
             found = row.found if row.ok else f"expected {row.expected}, found {row.found}"
             click.echo(f"{verdict}  {row.name:<{width}}  {found}")

@@ -103,6 +103,12 @@ def test_what_is_typed_wrongly_is_answered_for_what_it_is(
     assert done.stdout == ""
 
 
+def test_a_folder_that_is_attached_to_its_option_is_no_file(tmp_path: Path) -> None:
+    done = _run("extract", "in.mp4", "-oset.v2", "--config", "none.toml", cwd=tmp_path)
+
+    assert "none.toml: cannot be read" in done.stderr
+
+
 def test_a_file_that_begins_with_a_dash_is_taken_behind_two(tmp_path: Path, sample: Path) -> None:
     (tmp_path / "-dash.mp4").write_bytes(sample.read_bytes())
 
