@@ -85,7 +85,7 @@ def in_tracks(crops: CropSet) -> CropSet:
         points = landmarks[index - 1] * side - 0.5
         landmarks[index] = (points @ move[:, :2].T + move[:, 2] + 0.5) / side
     moments = np.array([(number // 2, 10 + number) for number in range(len(crops))])
-    return replace(crops, images=images, landmarks=landmarks, moments=moments)
+    return replace(crops, images=images, landmarks=landmarks, track_frames=moments)
 
 
 def drawn_training_crops() -> TrainingCrops:

@@ -59,7 +59,7 @@ def crops(
     if output.exists() and not overwrite:
         raise click.UsageError(f"{output} exists; pass --overwrite to replace it.")
     read = [
-        read_crops(folder, size_px=size_px, device=pick_device(device), on_cut=cutting_line)
+        read_crops(folder, size_px=size_px, device=pick_device(device), on_crop=cutting_line)
         for folder in folders
     ]
     cut = join_crops([crops for crops, _ in read])

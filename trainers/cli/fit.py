@@ -156,7 +156,7 @@ def _train_together(
         number = str(dtype).partition(".")[2]
         click.echo(f"{run.path}: {config.method} on {device}, {number}{together}", err=True)
     with processes.first_goes_first():  # it cuts crops, the others read them
-        crops = load_training_crops(config.data, run.crops, device=device, on_cut=cutting_line)
+        crops = load_training_crops(config.data, run.crops, device=device, on_crop=cutting_line)
     if processes.is_first:
         click.echo(
             f"{len(crops.bare):,} bare and {len(crops.masked):,} masked faces to train on; "

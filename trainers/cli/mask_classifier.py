@@ -17,11 +17,11 @@ def gate(output: Path, **options: Any) -> None:
     facemask-train gate --bare bare.npz --masked masked.npz -o gate.safetensors
     """
     from facemask_video.classify.mask_classifier import INPUT_SIZE_PX, save_mask_classifier
-    from trainers.fit.mask_classifier import train_gate
+    from trainers.fit.mask_classifier import train_mask_classifier
 
     run = take_run(options)
     crops = load_crops(options, size_px=INPUT_SIZE_PX, device=run.device)
-    network, accuracy = train_gate(crops, run)
+    network, accuracy = train_mask_classifier(crops, run)
     save_mask_classifier(output, network, images_seen=run.images)
     click.echo(
         f"{output}: tells {accuracy.bare:.1%} of {len(crops.bare_held_out):,} bare and "

@@ -35,7 +35,7 @@ def covers(crops: Path, weights: Path | None, output: Path) -> None:
     from facemask_video.translate.networks import TwoStageGenerator
     from facemask_video.translate.weights import default_weights, load_generator
     from trainers.data.crops import UNKNOWN, CropSet
-    from trainers.data.pseudo_labels import add_covers
+    from trainers.data.pseudo_labels import add_pseudo_labels
 
     path = weights or default_weights(Direction.UNMASK)
     generator, card = load_generator(path, direction=Direction.UNMASK)
@@ -43,9 +43,9 @@ def covers(crops: Path, weights: Path | None, output: Path) -> None:
         raise WeightsError(
             f"{path}: paints in one stage and draws no outline; pass two-stage ones."
         )
-    covered = add_covers(CropSet.load(crops), generator, size_px=card.crop_size_px)
+    covered = add_pseudo_labels(CropSet.load(crops), generator, size_px=card.crop_size_px)
     covered.save(output)
-    n_unknown = int((covered.covers_or_unknown()[:, 0, 0] == UNKNOWN).sum())
+    n_unknown = int((covered.pseudo_labels_or_unknown()[:, 0, 0] == UNKNOWN).sum())
     click.echo(
         f"{output}: {len(covered) - n_unknown:,} of {len(covered):,} masks outlined; "
         f"{n_unknown:,} could not be trusted"

@@ -69,4 +69,4 @@ def load_crops(faces: dict[str, Any], *, size_px: int, device: "torch.device") -
 
     data = DataConfig(**faces, crop_size_px=size_px)
     with TemporaryDirectory() as cache:
-        return load_training_crops(data, Path(cache), device=device, on_cut=cutting_line)
+        return load_training_crops(data, Path(cache), device=device, on_crop=cutting_line)

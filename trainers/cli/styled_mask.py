@@ -102,7 +102,7 @@ def styled_mask(
     side = int(crop_size_px)
     faces, all_photographs = load_styled_faces(
         TrainingFacesConfig(**faces_options), output, crop_size_px=side, device=where,
-        on_cut=cutting_line,
+        on_crop=cutting_line,
     )  # fmt: skip
     run = StyledRun(
         images=images, batch_size=batch_size, crop_size_px=side, seed=seed, device=where,

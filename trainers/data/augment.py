@@ -1,4 +1,4 @@
-"""How one crop becomes many: jitter of place and colour, edges, cloth, wear."""
+"""How one crop becomes many: jitter of place and colour, edges, fabric, degradation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -106,7 +106,7 @@ def _uneven_light(size_px: int, strength: float, rng: np.random.Generator) -> Fl
     return np.asarray(np.exp(np.clip(smooth, -1.5, 0.25)), np.float32)
 
 
-def cut_off(
+def truncate(
     pictures: Sequence[NDArray[np.float32]], rng: np.random.Generator
 ) -> list[NDArray[np.float32]]:
     """Let pictures of one face end inside the crop; beyond, their edge is repeated (`align_face`).
@@ -141,18 +141,18 @@ def cut_off(
     ]
 
 
-def cut_cloth(masked: FloatImage, rng: np.random.Generator) -> FloatImage:
-    """Cut a piece of cloth out of an aligned, really masked face: from where every mask is."""
+def fabric_patch(masked: FloatImage, rng: np.random.Generator) -> FloatImage:
+    """Return a patch of fabric of an aligned, really masked face: from where every mask is."""
     side = masked.shape[0]
     x0, x1 = (int(side * v) for v in (rng.uniform(0.32, 0.42), rng.uniform(0.58, 0.68)))
     y0, y1 = (int(side * v) for v in (rng.uniform(0.54, 0.62), rng.uniform(0.72, 0.84)))
     return masked[y0:y1, x0:x1]
 
 
-def wear(
+def degrade(
     masked: FloatImage, bare: FloatImage, rng: np.random.Generator
 ) -> tuple[FloatImage, FloatImage]:
-    """Age a pair as cameras and codecs do: both lose detail alike, the input alone gets noise."""
+    """Degrade a pair as cameras and codecs do: both lose detail, the input alone gets noise."""
     side = masked.shape[0]
     if rng.random() < 0.6:
         small = max(8, int(side * rng.uniform(min(0.3, _SMALL_FACE_PX / side), 0.9)))

@@ -15,7 +15,7 @@ from trainers.data.samples import TrainingSamples
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moments:
+class FramePairs:
     """Faces of which two neighbouring frames are known; n may be 0.
 
     Attributes:
@@ -29,39 +29,39 @@ class Moments:
     second: Tensor
     to_second: Tensor
 
-    def to(self, device: torch.device, *, non_blocking: bool = False) -> "Moments":
-        """Return the moments on a device."""
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> "FramePairs":
+        """Return the frame_pairs on a device."""
         parts = (self.first, self.second, self.to_second)
-        return Moments(*(part.to(device, non_blocking=non_blocking) for part in parts))
+        return FramePairs(*(part.to(device, non_blocking=non_blocking) for part in parts))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """One step's pictures, in [-1, 1], shape (n, 3, S, S), channels last; covers (n, 1, S, S).
+    """One step's pictures, in [-1, 1], shape (n, 3, S, S), channels last; opacities (n, 1, S, S).
 
     Attributes:
         bare: Bare faces.
         surgical: The same with the mask that ``mask`` learns to draw.
-        surgical_cover: Its opacity.
-        masked: The same faces with masks of every kind; some are left bare, with empty cover.
-        masked_cover: Their opacity.
-        target: What unmasking ``masked`` should give: ``bare`` with the same wear.
+        surgical_alpha: Its opacity.
+        masked: The same faces with masks of every kind; some are left bare, with an opacity of 0.
+        masked_alpha: Their opacity.
+        target: What unmasking ``masked`` should give: ``bare`` with the same degradation.
         real_masked: Other people with real masks.
-        real_cover: Where those lie, as far as it is known; -1 throughout where it is not.
-        bare_moments: Bare faces a moment apart; None where nobody asked for them.
-        masked_moments: Really masked faces a moment apart, alike.
+        real_alpha: Where those lie, as far as it is known; -1 throughout where it is not.
+        bare_frame_pairs: Bare faces a moment apart; None where nobody asked for them.
+        masked_frame_pairs: Really masked faces a moment apart, alike.
     """
 
     bare: Tensor
     surgical: Tensor
-    surgical_cover: Tensor
+    surgical_alpha: Tensor
     masked: Tensor
-    masked_cover: Tensor
+    masked_alpha: Tensor
     target: Tensor
     real_masked: Tensor
-    real_cover: Tensor
-    bare_moments: Moments | None = None
-    masked_moments: Moments | None = None
+    real_alpha: Tensor
+    bare_frame_pairs: FramePairs | None = None
+    masked_frame_pairs: FramePairs | None = None
 
     def __len__(self) -> int:
         return len(self.bare)
@@ -95,7 +95,7 @@ def batches(
         batch_size: Samples a batch.
         n_workers: Processes that prepare them; 0 is none besides.
         part: ``(number, count)``: of each batch yield that one of so many equal parts.
-        pinned: Put them, but for moments, where a GPU can fetch them while it works.
+        pinned: Put them, but for frame_pairs, where a GPU can fetch them while it works.
     """
     number, count = part
     share = batch_size // count
@@ -118,19 +118,19 @@ def batches(
         stacked: dict[str, Any] = {
             name: _channels_first(tensor) for name, tensor in channels_last.items()
         }
-        moments: dict[str, Any] = {
-            f"{name}_moments": _known_moments(
+        frame_pairs: dict[str, Any] = {
+            f"{name}_frame_pairs": _known_pairs(
                 *(stacked.pop(f"{name}_{key}") for key in ("first", "second", "to_second"))
             )
             for name in ("bare", "masked")
             if f"{name}_first" in stacked
         }
-        yield Batch(**stacked, **moments)
+        yield Batch(**stacked, **frame_pairs)
 
 
-def _known_moments(first: Tensor, second: Tensor, to_second: Tensor) -> Moments:
+def _known_pairs(first: Tensor, second: Tensor, to_second: Tensor) -> FramePairs:
     known = ~torch.isnan(to_second[:, 0, 0])
-    return Moments(first[known], second[known], to_second[known])
+    return FramePairs(first[known], second[known], to_second[known])
 
 
 def _stacked(samples: list[dict[str, NDArray[np.float32]]]) -> dict[str, Tensor]:

@@ -8,7 +8,7 @@ import torch
 
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.files import atomic_write
-from trainers.data.crops import CropSet, cut_folder
+from trainers.data.crops import CropSet, crop_folder
 from trainers.data.detector import photograph_detector
 from trainers.data.extraction import is_extraction, read_extraction
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 Skipped = tuple[str, str]
 """Name of a picture that was left out, and the reason."""
 
-OnCut = Callable[[str, int, int], None]
+OnCrop = Callable[[str, int, int], None]
 """Called with the folder's name, pictures done and pictures in all."""
 
 
@@ -27,7 +27,7 @@ def read_crops(
     size_px: int,
     device: torch.device,
     domain: str | None = None,
-    on_cut: OnCut | None = None,
+    on_crop: OnCrop | None = None,
 ) -> tuple[CropSet, list[Skipped]]:
     """Read the crops of a place, or crop the main face of every picture under it.
 
@@ -37,7 +37,7 @@ def read_crops(
         size_px: Side of crops that are made here, and at most that of an extraction's.
         device: Where the detector runs.
         domain: Of extracted crops take ``bare`` or ``masked`` ones alone.
-        on_cut: Called as pictures are cropped.
+        on_crop: Called as pictures are cropped.
 
     Returns:
         The crops, and those left out.
@@ -52,10 +52,10 @@ def read_crops(
         return read_extraction(place, largest_px=size_px, domain=domain)
 
     def on_progress(done: int, total: int) -> None:
-        if on_cut is not None:
-            on_cut(place.name, done, total)
+        if on_crop is not None:
+            on_crop(place.name, done, total)
 
-    return cut_folder(
+    return crop_folder(
         place, photograph_detector(device), crop_size_px=size_px, on_progress=on_progress
     )
 

@@ -1,6 +1,6 @@
-"""Sets of aligned crops: cut from folders of pictures, kept in one file, split by name.
+"""Sets of aligned crops: of folders of pictures, kept in one file, split by name.
 
-The crops are cut by the converter's own align code and found by its own detector.
+Faces are found by the converter's own detector and aligned by its own code.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -26,7 +26,10 @@ from facemask_video.detect.single_image import find_main_face
 from facemask_video.extract.splits import hash_fraction
 
 UNKNOWN = 255
-"""What a crop's cover is filled with where nobody knows it."""
+"""What a crop's pseudo-label is filled with where nobody knows it."""
+
+_STORED_AS = {"pseudo_labels": "covers", "track_frames": "moments", "aside": "aside"}
+"""What a file of crops calls the attributes that it may lack."""
 
 NEAR_FRAMES = 8
 """Frames of one track that lie further apart show no longer nearly the same."""
@@ -40,11 +43,12 @@ class CropSet:
         images: uint8, shape (n, S, S, 3), RGB.
         landmarks: float32, shape (n, 5, 2), as fractions of the side.
         names: Source of each, beginning with its folder's name; what splits go by.
-        covers: Where a mask lies, uint8 (n, S, S), 0 to 254; 255 throughout a crop says that nobody
-            knows. None where nothing is known of any; `trainers.data.pseudo_labels` makes them.
-        moments: Where in a video each was cut, int64 (n, 2): the number of its track, another for
-            every track of the set, and of its frame; -1 in both for a picture that stands alone.
-            None where all do.
+        pseudo_labels: Where a mask lies, uint8 (n, S, S), 0 to 254; 255 throughout a crop says that
+            nobody knows. None where nothing is known of any; `trainers.data.pseudo_labels` makes
+            them.
+        track_frames: Where in a video each was cropped, int64 (n, 2): the number of its track,
+            another for every track of the set, and of its frame; -1 in both for a picture that
+            stands alone. None where all do.
         aside: Whether each was set aside from training by who made the set, int8 (n,): 1 was, 0 was
             not, -1 where nobody said and the name decides. None where nobody said of any.
     """
@@ -52,8 +56,8 @@ class CropSet:
     images: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
     names: tuple[str, ...]
-    covers: NDArray[np.uint8] | None = None
-    moments: NDArray[np.int64] | None = None
+    pseudo_labels: NDArray[np.uint8] | None = None
+    track_frames: NDArray[np.int64] | None = None
     aside: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
@@ -66,8 +70,8 @@ class CropSet:
             self.images[chosen],
             self.landmarks[chosen],
             names,
-            None if self.covers is None else self.covers[chosen],
-            None if self.moments is None else self.moments[chosen],
+            None if self.pseudo_labels is None else self.pseudo_labels[chosen],
+            None if self.track_frames is None else self.track_frames[chosen],
             None if self.aside is None else self.aside[chosen],
         )
 
@@ -106,7 +110,7 @@ class CropSet:
             "names": np.array(self.names),
             "alignment_id": np.array(ALIGNMENT_ID),
         }
-        known = {"covers": self.covers, "moments": self.moments, "aside": self.aside}
+        known = {_STORED_AS[name]: getattr(self, name) for name in _STORED_AS}
         arrays |= {name: array for name, array in known.items() if array is not None}
         # An open file: given a path, numpy adds the suffix .npz to it.
         with atomic_write(path) as part, part.open("wb") as file:
@@ -120,18 +124,18 @@ class CropSet:
             np.concatenate([crops.landmarks for crops in sets]),
             tuple(name for crops in sets for name in crops.names),
             None
-            if all(crops.covers is None for crops in sets)
-            else np.concatenate([crops.covers_or_unknown() for crops in sets]),
-            _joined_moments(sets),
+            if all(crops.pseudo_labels is None for crops in sets)
+            else np.concatenate([crops.pseudo_labels_or_unknown() for crops in sets]),
+            _joined_track_frames(sets),
             None
             if all(crops.aside is None for crops in sets)
             else np.concatenate([crops.aside_or_unknown() for crops in sets]),
         )
 
-    def covers_or_unknown(self) -> NDArray[np.uint8]:
-        """Return the covers, unknown ones where there are none."""
-        if self.covers is not None:
-            return self.covers
+    def pseudo_labels_or_unknown(self) -> NDArray[np.uint8]:
+        """Return the pseudo-labels, unknown ones where there are none."""
+        if self.pseudo_labels is not None:
+            return self.pseudo_labels
         return np.full(self.images.shape[:3], UNKNOWN, np.uint8)
 
     def aside_or_unknown(self) -> NDArray[np.int8]:
@@ -163,10 +167,10 @@ class CropSet:
         A crop that has none, or is more than `NEAR_FRAMES` away from all, has -1.
         """
         found = np.full(len(self), -1, np.int64)
-        if self.moments is None:
+        if self.track_frames is None:
             return found
-        order = np.lexsort((self.moments[:, 1], self.moments[:, 0]))
-        tracks, frames = self.moments[order].T
+        order = np.lexsort((self.track_frames[:, 1], self.track_frames[:, 0]))
+        tracks, frames = self.track_frames[order].T
         gaps = np.where(
             (np.diff(tracks) == 0) & (tracks[1:] >= 0), np.diff(frames), NEAR_FRAMES + 1
         )
@@ -183,7 +187,7 @@ class CropSet:
         """Read what `save` wrote.
 
         Raises:
-            ConfigError: No such file, not a crop set, or cut under another alignment.
+            ConfigError: No such file, not a crop set, or aligned otherwise.
         """
         try:
             with np.load(path, allow_pickle=False) as stored:
@@ -191,13 +195,11 @@ class CropSet:
                 if alignment != ALIGNMENT_ID:
                     raise ConfigError(
                         f"{path}: crops are aligned as {alignment}, this version aligns as "
-                        f"{ALIGNMENT_ID}; cut them again with facemask-train crops."
+                        f"{ALIGNMENT_ID}; crop them again with facemask-train crops."
                     )
                 names = tuple(str(name) for name in stored["names"])
                 known = {
-                    name: stored[name]
-                    for name in ("covers", "moments", "aside")
-                    if name in stored.files
+                    name: stored[key] for name, key in _STORED_AS.items() if key in stored.files
                 }
                 return cls(stored["images"], stored["landmarks"], names, **known)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as exc:
@@ -206,18 +208,18 @@ class CropSet:
             ) from exc
 
 
-def _joined_moments(sets: Sequence[CropSet]) -> NDArray[np.int64] | None:
-    """Put moments together; tracks are renumbered, so that those of two sets stay apart."""
-    if all(crops.moments is None for crops in sets):
+def _joined_track_frames(sets: Sequence[CropSet]) -> NDArray[np.int64] | None:
+    """Join the tracks of sets, renumbered, so that those of two sets stay apart."""
+    if all(crops.track_frames is None for crops in sets):
         return None
     joined, first = [], 0
     for crops in sets:
-        moments = np.full((len(crops), 2), -1, np.int64)
-        if crops.moments is not None:
-            moments[:] = crops.moments
-            moments[moments[:, 0] >= 0, 0] += first
-            first = max(first, int(moments[:, 0].max(initial=-1)) + 1)
-        joined.append(moments)
+        track_frames = np.full((len(crops), 2), -1, np.int64)
+        if crops.track_frames is not None:
+            track_frames[:] = crops.track_frames
+            track_frames[track_frames[:, 0] >= 0, 0] += first
+            first = max(first, int(track_frames[:, 0].max(initial=-1)) + 1)
+        joined.append(track_frames)
     return np.concatenate(joined)
 
 
@@ -246,14 +248,14 @@ def list_images(folder: Path) -> list[Path]:
     return found
 
 
-def cut_folder(
+def crop_folder(
     folder: Path,
     detector: Detector,
     *,
     crop_size_px: int,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[CropSet, list[tuple[str, str]]]:
-    """Cut the main face of every picture under a folder.
+    """Crop the main face of every picture under a folder.
 
     Args:
         folder: Read with all folders below it.
@@ -266,7 +268,7 @@ def cut_folder(
         The crops, and (name, reason) for each picture left out. Names begin with the folder's own.
 
     Raises:
-        ConfigError: Nothing could be cut.
+        ConfigError: No face was found.
     """
     paths = list_images(folder.resolve())
     images, landmarks, names = [], [], []
@@ -294,7 +296,7 @@ def cut_folder(
 def face_crop(
     image: ImageU8, face: Detection, crop_size_px: int
 ) -> tuple[ImageU8, NDArray[np.float32]]:
-    """Cut one face; returns the crop and its landmarks (5, 2) as fractions of the side."""
+    """Crop one face; returns the crop and its landmarks (5, 2) as fractions of the side."""
     crop, to_crop = align_face_in_image(image, face.landmarks, crop_size_px)
     points = geometry.apply(to_crop, face.landmarks) / crop_size_px
     return crop, points.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Crops that ``facemask-video extract`` cut out of videos and pictures, as a set to train on.
+"""Crops that ``facemask-video extract`` made of videos and pictures, as a set to train on.
 
 The manifest decides: rejected crops stay out, and what it puts into ``val`` or ``test`` is set
 aside, so that no person and no source is on both sides.
@@ -27,7 +27,7 @@ def read_extraction(
     Args:
         folder: With its manifest.
         largest_px: Larger crops are reduced to this side.
-        domain: Take ``bare`` or ``masked`` faces alone, as the gate judged them; None takes all.
+        domain: Take ``bare`` or ``masked`` faces alone, by the mask classifier; None takes all.
 
     Returns:
         The crops, and (name, reason) for each left out that the manifest keeps. Names begin with
@@ -40,7 +40,7 @@ def read_extraction(
     rows = read_manifest(folder)
     kept, skipped = kept_rows(folder, rows, domain=domain)
     size_px = min([largest_px, *(row.size_px for row in kept)])
-    images, landmarks, aside, moments, names = [], [], [], [], []
+    images, landmarks, aside, track_frames, names = [], [], [], [], []
     tracks: dict[tuple[str, int], int] = {}
     for row in kept:
         image = None if row.file is None else try_read_picture(folder / row.file)
@@ -54,7 +54,7 @@ def read_extraction(
         # A picture shows one moment: no other crop of it is the same face a little later.
         alone = row.pts is None
         track = tracks.setdefault((row.source_id, row.track), len(tracks))
-        moments.append((-1, -1) if alone else (track, row.frame))
+        track_frames.append((-1, -1) if alone else (track, row.frame))
         names.append(name)
     if not images:
         n_rejected = sum(not row.kept for row in rows)
@@ -67,7 +67,7 @@ def read_extraction(
         np.stack(images),
         np.stack(landmarks),
         tuple(names),
-        moments=np.array(moments, np.int64),
+        track_frames=np.array(track_frames, np.int64),
         aside=np.array(aside, np.int8),
     )
     return crops, skipped

@@ -1,4 +1,4 @@
-"""Samples for the landmark network: faces as the detector cuts them, and where their points lie."""
+"""Samples for the landmark network: faces as the detector crops them, and their points."""
 
 import math
 from dataclasses import replace
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facemask_video.detect.landmarks import CROP_SCALE, INPUT_PX
 from trainers.config import AugmentationConfig
-from trainers.data.augment import cut_cloth, cut_off, vary, wear
+from trainers.data.augment import degrade, fabric_patch, truncate, vary
 from trainers.data.crops import CropSet
 from trainers.data.garments import draw_garment
 from trainers.data.masks import FloatImage, draw_mask
@@ -48,11 +48,11 @@ _BOX_SHIFT, _BOX_SCALE = 0.08, 0.13
 than they err on upright faces: of bent heads they leave the far eye at their edge."""
 
 _COARSE = 0.3
-"""Share of the cuts that come from a small face."""
+"""Share of the crops that come from a small face."""
 
 
 class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.float32]]]):
-    """A cut (3, s, s) in [-1, 1], and its points (5, 2) as parts of s.
+    """A crop (3, s, s) in [-1, 1], and its points (5, 2) as parts of s.
 
     Of the masked faces only the cloth is used; their points are not to be trusted.
     """
@@ -74,14 +74,14 @@ class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.floa
         if rng.random() < _DRAWN:
             cloth = None
             if rng.random() < _REAL_CLOTH:
-                worn = int(rng.integers(len(self.masked)))
-                cloth = cut_cloth(_varied(self.masked, worn, augmentation, rng)[0], rng)
+                masked = int(rng.integers(len(self.masked)))
+                cloth = fabric_patch(_varied(self.masked, masked, augmentation, rng)[0], rng)
             style = random_style(rng, worn_high=_WORN_HIGH, worn_loose=_WORN_LOOSE)
             if rng.random() < _GARMENTS:
                 picture = draw_garment(picture, points, style.color, rng, texture=cloth)
             picture, _ = draw_mask(picture, points, style, texture=cloth)
         if rng.random() < augmentation.cut_off:
-            (picture,) = cut_off((picture,), rng)
+            (picture,) = truncate((picture,), rng)
         if rng.random() < _HALF_HIDDEN:
             before = None
             if rng.random() < 0.4:
@@ -91,13 +91,13 @@ class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.floa
                 before = np.roll(before, VARIED_SIZE_PX // 2, axis=1)
             picture = _hide_side(picture, points, before, rng)
         if rng.random() < augmentation.wear:
-            picture, _ = wear(picture, picture, rng)
-        cut, points = _detected(picture, points, rng)
+            picture, _ = degrade(picture, picture, rng)
+        crop, points = _detected(picture, points, rng)
         if rng.random() < _COARSE:
             small_px = int(rng.integers(14, 44))
-            small = cv2.resize(cut, (small_px, small_px), interpolation=cv2.INTER_AREA)
-            cut = np.asarray(cv2.resize(small, (INPUT_PX, INPUT_PX)), np.float32)
-        return np.ascontiguousarray(cut.transpose(2, 0, 1) * 2 - 1, dtype=np.float32), points
+            small = cv2.resize(crop, (small_px, small_px), interpolation=cv2.INTER_AREA)
+            crop = np.asarray(cv2.resize(small, (INPUT_PX, INPUT_PX)), np.float32)
+        return np.ascontiguousarray(crop.transpose(2, 0, 1) * 2 - 1, dtype=np.float32), points
 
 
 def _varied(
@@ -125,7 +125,7 @@ def _hide_side(
 def _detected(
     picture: FloatImage, points: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[FloatImage, NDArray[np.float32]]:
-    """Cut a face out as the detector would, more or less; returns the points in the cut's sides."""
+    """Crop a face as the detector would, more or less; points come in the crop's sides."""
     across = points[1] - points[0]
     down = np.array([-across[1], across[0]])
     middle = (points[0] + points[1]) / 2 + _BOX_DOWN * down
@@ -134,10 +134,10 @@ def _detected(
     middle = middle + rng.normal(0, _BOX_SHIFT, 2) * 2 * half
     half *= CROP_SCALE
     first = middle - half
-    # Reduced by area first, as the detector's cuts are; what is left of the map is a shift.
+    # Reduced by area first, as the detector's crops are; what is left of the map is a shift.
     scale = INPUT_PX / (2 * half)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     reduced = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=how)
     shift = np.array([[1.0, 0.0, -first[0] * scale], [0.0, 1.0, -first[1] * scale]])
-    cut = cv2.warpAffine(reduced, shift, (INPUT_PX, INPUT_PX), borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(cut, np.float32), np.asarray((points - first) / (2 * half), np.float32)
+    crop = cv2.warpAffine(reduced, shift, (INPUT_PX, INPUT_PX), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(crop, np.float32), np.asarray((points - first) / (2 * half), np.float32)

@@ -2,7 +2,7 @@
 
 A mask is a piece of cloth on a head. Every pixel of the picture is carried back to the place (x, y)
 on that head which it shows (`trainers.data.heads`), and the mask is drawn there as an implicit
-shape: so outline, folds, hem, pattern and light follow the turn of the head together.
+shape: so region, folds, hem, pattern and light follow the turn of the head together.
 
 Convention: pictures are float32 RGB in [0, 1].
 """
@@ -25,11 +25,11 @@ FloatImage = NDArray[np.float32]
 _LOOSE_FROM_RAD = 0.2
 """A head turned less hides its far cheek from nobody."""
 
-_SAILS = 0.5
+_GAPING = 0.5
 """Share of the loose halves that stand up beside the nose; the others are stretched outwards."""
 
 _LIT_THROUGH = 0.4
-"""Share of the loose halves with a light behind them, and of the sails that let the backdrop tint
+"""Share of the loose halves with a light behind them, and of the flaps that let the backdrop tint
 them."""
 
 
@@ -56,7 +56,7 @@ def draw_mask(
     size_px = image.shape[0]
     head = place_head(landmarks, size_px, style.lean)
     rng = np.random.default_rng(style.seed)
-    opacity, across, along = _outline(head, style)
+    opacity, across, along = _mask_region(head, style)
     light = _scene_light(image, head)
     shade = _shade(head, style, across, along, light, rng)[..., None]
     if texture is None:
@@ -68,19 +68,19 @@ def draw_mask(
     strap_color = strap_color * strap_light[..., None]
 
     if style.loose > 0 and abs(head.yaw_rad) > _LOOSE_FROM_RAD:
-        if rng.random() < _SAILS:
-            opacity, fabric = _raise_sail(opacity, fabric, image, head, style, rng)
+        if rng.random() < _GAPING:
+            opacity, fabric = _gape(opacity, fabric, image, head, style, rng)
         else:
             opacity, fabric = _stand_off(opacity, fabric, head, style, rng)
-    cover = np.maximum(opacity, strap)
+    alpha = np.maximum(opacity, strap)
     shadow = _shadow(opacity, strap, style, head)
     picture = image * (1 - shadow[..., None])
     picture = picture * (1 - strap[..., None]) + strap_color * strap[..., None]
     picture = picture * (1 - opacity[..., None]) + fabric * opacity[..., None]
-    return np.clip(picture, 0, 1).astype(np.float32), cover.astype(np.float32)
+    return np.clip(picture, 0, 1).astype(np.float32), alpha.astype(np.float32)
 
 
-def _outline(head: Head, style: MaskStyle) -> tuple[Plane, Plane, Plane]:
+def _mask_region(head: Head, style: MaskStyle) -> tuple[Plane, Plane, Plane]:
     """Return opacity and the fabric's own coordinates: across in [-1, 1], along in [0, 1]."""
     x, y = head.x, head.y
     reach = np.clip(np.abs(x) / style.half_width, 0, 1.5)
@@ -123,7 +123,7 @@ def _stand_off(
     return np.asarray(stretched, np.float32), cloth
 
 
-def _raise_sail(
+def _gape(
     opacity: Plane,
     fabric: FloatImage,
     image: FloatImage,
@@ -131,7 +131,7 @@ def _raise_sail(
     style: MaskStyle,
     rng: np.random.Generator,
 ) -> tuple[Plane, FloatImage]:
-    """Let the half beyond a turned head's nose stand up from it like a sail, before the far cheek.
+    """Let the half beyond a turned head's nose gape: it stands up like a sail before the far cheek.
 
     It hangs between the nose and the strap's corner, which shows beside the face, and is seen from
     its side: plain, folded upright.
@@ -139,11 +139,11 @@ def _raise_sail(
     side, edge = _far_edge(head, style)
     # Turned away with the cheek, it shows a strip of its width.
     out = edge + style.loose * rng.uniform(0.1, 1)
-    corners = _sail_corners(side * head.seen_at(0.0, 0.55), edge, out, rng)
+    corners = _flap_corners(side * head.seen_at(0.0, 0.55), edge, out, rng)
     px = head.pixel(side * corners[:, 0], corners[:, 1])
-    sail = np.zeros(opacity.shape, np.uint8)
-    cv2.fillPoly(sail, [np.round((px - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    share = sail.astype(np.float32) / np.float32(255)
+    flap = np.zeros(opacity.shape, np.uint8)
+    cv2.fillPoly(flap, [np.round((px - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    share = flap.astype(np.float32) / np.float32(255)
     color = fabric[opacity > 0.5].mean(axis=0) if (opacity > 0.5).any() else style.color
     color = np.array(color, np.float32)
     beyond = side * head.seen
@@ -160,10 +160,10 @@ def _raise_sail(
     return np.maximum(opacity, share), np.asarray(joined, np.float32)
 
 
-def _sail_corners(
+def _flap_corners(
     nose: float, edge: float, out: float, rng: np.random.Generator
 ) -> NDArray[np.float64]:
-    """Return the corners (6, 2) of a sail: how far towards the far side, and how far down.
+    """Return the corners (6, 2) of a flap: how far towards the far side, and how far down.
 
     Up its inner edge, which is bowed, from beside the nose to the tip; then out and down.
     """
@@ -206,7 +206,7 @@ class _Light:
 
 
 def _scene_light(image: FloatImage, head: Head) -> _Light:
-    """Read level, tint and direction of the light off the skin that the mask will cover."""
+    """Read level, tint and direction of the light off the skin that the mask will alpha."""
     face = (np.abs(head.x) < 0.8) & (head.y > 0.2) & (head.y < 1.5)
     if int(face.sum()) < 30:
         return _Light(0.9, np.ones(3, np.float32), 0.0, 0.0)

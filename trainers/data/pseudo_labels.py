@@ -1,6 +1,8 @@
-"""Outlines of real masks, for which nobody has drawn the truth: the network's own, cleaned up.
+"""Pseudo-labels: where real masks lie, for which nobody has drawn the truth.
 
-Self-training. An outline network that has seen drawn masks finds most of a real one; its convex
+The network's own segmentation, cleaned up.
+
+Self-training: a network that has seen drawn masks finds most of a real one; its convex
 hull and the colours inside and outside (GrabCut: Rother et al., SIGGRAPH 2004) find the rest. What
 comes out teaches the next round.
 """
@@ -18,34 +20,36 @@ from facemask_video.translate.networks import TwoStageGenerator
 from trainers.data.crops import UNKNOWN, CropSet
 
 _GAMMAS = (0.8, 1.0, 1.25)
-# As fractions of the crop: a cover smaller than this is no mask, and none begins above this line.
+# As fractions of the crop: a smaller region is no mask, and none begins above this line.
 _SMALLEST = 0.035
 _HIGHEST = 0.39
 
 
-def add_covers(crops: CropSet, generator: TwoStageGenerator, *, size_px: int = 128) -> CropSet:
-    """Return the crops with a cover each, unknown where no outline could be trusted.
+def add_pseudo_labels(
+    crops: CropSet, generator: TwoStageGenerator, *, size_px: int = 128
+) -> CropSet:
+    """Return the crops with a pseudo-label each, unknown where no segmentation could be trusted.
 
     Args:
         crops: Really masked faces.
         generator: In evaluation mode.
         size_px: Side at which the network is run.
     """
-    covers = []
+    labels = []
     for image in crops.images:
         small = cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_AREA).astype(np.uint8)
-        cover = clean_outline(small, _mean_outline(small, generator))
-        if cover is None:
-            covers.append(np.full(image.shape[:2], UNKNOWN, np.uint8))
+        label = clean_segmentation(small, _mean_probability(small, generator))
+        if label is None:
+            labels.append(np.full(image.shape[:2], UNKNOWN, np.uint8))
         else:
-            sized = cv2.resize(cover, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-            covers.append(np.asarray(sized, np.uint8))
-    return replace(crops, covers=np.stack(covers))
+            sized = cv2.resize(label, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+            labels.append(np.asarray(sized, np.uint8))
+    return replace(crops, pseudo_labels=np.stack(labels))
 
 
 @torch.inference_mode()
-def _mean_outline(image: ImageU8, generator: TwoStageGenerator) -> AlphaF32:
-    """Average the outline over mirror images and exposures."""
+def _mean_probability(image: ImageU8, generator: TwoStageGenerator) -> AlphaF32:
+    """Average the probability over mirror images and exposures."""
     views = [
         np.round(255 * (picture / 255.0) ** gamma).astype(np.uint8)
         for gamma in _GAMMAS
@@ -57,18 +61,18 @@ def _mean_outline(image: ImageU8, generator: TwoStageGenerator) -> AlphaF32:
     return np.asarray(drawn.mean(axis=0), np.float32)
 
 
-def clean_outline(image: ImageU8, outline: AlphaF32) -> NDArray[np.uint8] | None:
-    """Snap an outline to the picture's colours.
+def clean_segmentation(image: ImageU8, probability: AlphaF32) -> NDArray[np.uint8] | None:
+    """Snap a segmentation to the picture's colours (GrabCut).
 
     Args:
         image: Shape (S, S, 3).
-        outline: Shape (S, S), in [0, 1].
+        probability: Of cloth, shape (S, S), in [0, 1].
 
     Returns:
-        Cover, 0 or 254, shape (S, S); None where there is too little to begin with.
+        Pseudo-label, 0 or 254, shape (S, S); None where there is too little to begin with.
     """
     side = image.shape[0]
-    core = _largest((outline > 0.5).astype(np.uint8))
+    core = _largest((probability > 0.5).astype(np.uint8))
     if int(core.sum()) < _SMALLEST * side**2:
         return None
     contours, _ = cv2.findContours(core, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -77,7 +81,7 @@ def clean_outline(image: ImageU8, outline: AlphaF32) -> NDArray[np.uint8] | None
     labels = np.full(core.shape, cv2.GC_BGD, np.uint8)
     labels[cv2.dilate(hull, np.ones((reach, reach), np.uint8)) > 0] = cv2.GC_PR_BGD
     labels[hull > 0] = cv2.GC_PR_FGD
-    labels[(outline > 0.9) & (core > 0)] = cv2.GC_FGD
+    labels[(probability > 0.9) & (core > 0)] = cv2.GC_FGD
     labels[: int(_HIGHEST * side)] = cv2.GC_BGD
     if not {cv2.GC_FGD, cv2.GC_PR_FGD} & set(np.unique(labels).tolist()):
         return None
@@ -104,7 +108,7 @@ def clean_outline(image: ImageU8, outline: AlphaF32) -> NDArray[np.uint8] | None
 
 
 def _largest(regions: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Keep the region that covers most of where a mouth is."""
+    """Keep the region that labels most of where a mouth is."""
     count, labels = cv2.connectedComponents(np.asarray(regions, np.uint8))
     side = labels.shape[0]
     middle = labels[int(0.54 * side) : int(0.8 * side), int(0.34 * side) : int(0.66 * side)]

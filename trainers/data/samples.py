@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from facemask_video.align.similarity import fit_similarity
 from trainers.config import AugmentationConfig, DataConfig
-from trainers.data.augment import cut_cloth, cut_off, vary, wear
+from trainers.data.augment import degrade, fabric_patch, truncate, vary
 from trainers.data.crops import UNKNOWN, CropSet
 from trainers.data.garments import draw_garment
 from trainers.data.masks import FloatImage, draw_mask
@@ -85,8 +85,8 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
                 ("bare", self.bare, self._neighbours[0], index),
                 ("masked", self.real_masked, self._neighbours[1], self._masked_index(number)),
             ):
-                moments = self._moments(crops, shown, int(near[shown]), number)
-                sample |= {f"{name}_{key}": plane for key, plane in moments.items()}
+                frame_pairs = self._frame_pair(crops, shown, int(near[shown]), number)
+                sample |= {f"{name}_{key}": plane for key, plane in frame_pairs.items()}
         return sample
 
     def _pair(self, number: int, index: int) -> dict[str, NDArray[np.float32]]:
@@ -99,12 +99,12 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         chosen = int(rng.integers(len(self.real_masked)))
         if self.data.serial_batches:
             chosen = number % len(self.real_masked)
-        real, _, real_cover = self._vary(self.real_masked, chosen, rng)
+        real, _, real_alpha = self._vary(self.real_masked, chosen, rng)
         nothing = np.zeros(bare.shape[:2], np.float32)
         if rng.random() < self.data.undrawn:
-            masked, cover = bare, nothing
+            masked, alpha = bare, nothing
         else:
-            cloth = cut_cloth(real, rng) if rng.random() < self.data.real_fabric else None
+            cloth = fabric_patch(real, rng) if rng.random() < self.data.real_fabric else None
             style = random_style(
                 rng,
                 worn_wrong=self.data.worn_wrong,
@@ -115,34 +115,34 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
                 style = SURGICAL
             if self.data.garments > 0 and rng.random() < self.data.garments:
                 bare = draw_garment(bare, landmarks, style.color, rng, texture=cloth)
-            masked, cover = draw_mask(bare, landmarks, style, texture=cloth)
-        surgical, surgical_cover = (
+            masked, alpha = draw_mask(bare, landmarks, style, texture=cloth)
+        surgical, surgical_alpha = (
             draw_mask(bare, landmarks, learnt) if self.draws_for_mask else (bare, nothing)
         )
         if self.augmentation.cut_off > 0 and rng.random() < self.augmentation.cut_off:
-            bare, surgical, surgical_cover, masked, cover = cut_off(
-                (bare, surgical, surgical_cover, masked, cover), rng
+            bare, surgical, surgical_alpha, masked, alpha = truncate(
+                (bare, surgical, surgical_alpha, masked, alpha), rng
             )
-        worn, target = masked, bare
+        degraded, target = masked, bare
         if rng.random() < self.augmentation.wear:
-            worn, target = wear(masked, bare, rng)
+            degraded, target = degrade(masked, bare, rng)
         if self.degrades_bare and rng.random() < self.augmentation.wear:
-            bare, surgical = wear(bare, surgical, rng)
+            bare, surgical = degrade(bare, surgical, rng)
         return {
             "bare": _planes(bare),
             "surgical": _planes(surgical),
-            "surgical_cover": surgical_cover[None],
-            "masked": _planes(worn),
-            "masked_cover": cover[None],
+            "surgical_alpha": surgical_alpha[None],
+            "masked": _planes(degraded),
+            "masked_alpha": alpha[None],
             "target": _planes(target),
             "real_masked": _planes(real),
-            "real_cover": real_cover[None],
+            "real_alpha": real_alpha[None],
         }
 
     def _singles(self, number: int, index: int) -> dict[str, NDArray[np.float32]]:
         """Vary and wear a bare face and a masked one, each by itself; nothing is drawn."""
         bare, _, _ = self._alone(self.bare, index, (self.data.seed, number, 3))
-        real, _, cover = self._alone(
+        real, _, alpha = self._alone(
             self.real_masked, self._masked_index(number), (self.data.seed, number, 4)
         )
         nothing = np.zeros((1, *bare.shape[:2]), np.float32)
@@ -150,12 +150,12 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         return {
             "bare": face,
             "surgical": face,
-            "surgical_cover": nothing,
+            "surgical_alpha": nothing,
             "masked": face,
-            "masked_cover": nothing,
+            "masked_alpha": nothing,
             "target": face,
             "real_masked": _planes(real),
-            "real_cover": cover[None],
+            "real_alpha": alpha[None],
         }
 
     def _masked_index(self, number: int) -> int:
@@ -166,7 +166,7 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
             np.random.default_rng((self.data.seed, number, 5)).integers(len(self.real_masked))
         )
 
-    def _moments(
+    def _frame_pair(
         self, crops: CropSet, index: int, near: int, number: int
     ) -> dict[str, NDArray[np.float32]]:
         """Vary a crop and its neighbour in time alike; not a number where there is none."""
@@ -191,23 +191,24 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
     def _alone(
         self, crops: CropSet, index: int, seed: tuple[int, ...]
     ) -> tuple[FloatImage, NDArray[np.float32], NDArray[np.float32]]:
-        """Vary, cut and wear one crop as a seed says; returns it, its landmarks and its cover."""
+        """Vary, truncate and degrade one crop; returns it, its landmarks and its alpha."""
         rng = np.random.default_rng(seed)
-        face, landmarks, cover = self._vary(crops, index, rng)
+        face, landmarks, alpha = self._vary(crops, index, rng)
         if self.augmentation.cut_off > 0 and rng.random() < self.augmentation.cut_off:
-            face, cover = cut_off((face, cover), rng)
+            face, alpha = truncate((face, alpha), rng)
         if rng.random() < self.augmentation.wear:
-            face, _ = wear(face, face, rng)
-        return face, landmarks, cover
+            face, _ = degrade(face, face, rng)
+        return face, landmarks, alpha
 
     def _vary(
         self, crops: CropSet, index: int, rng: np.random.Generator
     ) -> tuple[FloatImage, NDArray[np.float32], NDArray[np.float32]]:
-        """Vary one crop; its cover goes along, -1 where it is not known."""
-        image, cover = crops.images[index], None if crops.covers is None else crops.covers[index]
-        known = cover is not None and cover.flat[0] != UNKNOWN
-        if cover is not None and known:
-            image = np.dstack([image, cover])
+        """Vary one crop; its alpha goes along, -1 where it is not known."""
+        labels = crops.pseudo_labels
+        image, alpha = crops.images[index], None if labels is None else labels[index]
+        known = alpha is not None and alpha.flat[0] != UNKNOWN
+        if alpha is not None and known:
+            image = np.dstack([image, alpha])
         picture, landmarks = vary(
             image, crops.landmarks[index], self.data.crop_size_px, self.augmentation, rng
         )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from trainers.data.augment import cut_cloth
+from trainers.data.augment import fabric_patch
 from trainers.data.crops import CropSet
 from trainers.data.mask_photographs import MaskPhotographs
 from trainers.data.masks import draw_mask
@@ -117,7 +117,7 @@ class StyledSamples(Dataset[StyledSample]):
         texture = None
         if rng.random() < 0.35:
             cloth = self.photographs.masked[rng.integers(len(self.photographs))]
-            texture = cut_cloth(_to_float(cloth), rng)
+            texture = fabric_patch(_to_float(cloth), rng)
         style = named_style(str(rng.choice(_DRAWN_STYLES)), rng)
         masked, region = draw_mask(bare, self.bare.landmarks[at] * side, style, texture=texture)
         matrix = jitter_matrix(side, self.size_px, rng)

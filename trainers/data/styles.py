@@ -77,7 +77,7 @@ class MaskStyle:
 
 
 SURGICAL = MaskStyle()
-"""The mask that the ``mask`` generator learns to put on: light blue, pleated, correctly worn."""
+"""The mask that the ``mask`` generator learns to put on: light blue, pleated, worn right."""
 
 
 def random_style(
@@ -87,7 +87,7 @@ def random_style(
     worn_high: float = 0.0,
     worn_loose: float = 0.0,
 ) -> MaskStyle:
-    """Draw a style at random, wide enough that an outline learnt from it finds real masks.
+    """Draw a style at random, wide enough that a segmentation learnt from it finds real masks.
 
     Args:
         rng: Source of randomness.
@@ -232,7 +232,7 @@ STYLES: dict[str, Callable[[np.random.Generator], MaskStyle]] = {
 
 
 def named_style(name: str, rng: np.random.Generator) -> MaskStyle:
-    """Draw a correctly worn mask of a named style.
+    """Draw a worn as it should be mask of a named style.
 
     Raises:
         ConfigError: No such style.
@@ -243,11 +243,11 @@ def named_style(name: str, rng: np.random.Generator) -> MaskStyle:
         raise ConfigError(f"style {name!r}: expected one of {', '.join(STYLES)}.") from None
 
 
-def worn_wrong(style: MaskStyle, how: str, rng: np.random.Generator) -> MaskStyle:
+def pull_down(style: MaskStyle, how: str, rng: np.random.Generator) -> MaskStyle:
     """Pull a mask down.
 
     Args:
-        style: The mask, correctly worn.
+        style: The mask, worn as it should be.
         how: One of `WRONG`: the nose is free, or nose and mouth are.
         rng: Source of randomness.
     """

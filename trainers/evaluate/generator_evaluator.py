@@ -116,7 +116,9 @@ class GeneratorEvaluator:
         if real is not None:
             real = resized(real, self._translator.crop_size_px)
             if self._real_or_fake:
-                made = CropSet(outputs, inputs.landmarks, inputs.names, moments=inputs.moments)
+                made = CropSet(
+                    outputs, inputs.landmarks, inputs.names, track_frames=inputs.track_frames
+                )
                 add([self._measure_real_or_fake(real, made, context)])
             for features, names, extract in self._networks.extractors:
                 for method, images in ((OURS, outputs), ("copy", inputs.images)):

@@ -117,10 +117,10 @@ def source_groups(crops: CropSet, same_source: Mapping[str, str] | None = None) 
     names = [(same_source or {}).get(name, name) for name in crops.names]
     paths = [PurePosixPath(*PurePosixPath(name).parts[1:]) for name in names]
     by_folder = len({path.parent for path in paths}) >= _PERSON_FOLDERS
-    if crops.moments is None:
+    if crops.track_frames is None:
         in_video = np.zeros(len(crops), dtype=bool)
     else:
-        in_video = crops.moments[:, 0] >= 0
+        in_video = crops.track_frames[:, 0] >= 0
     return [
         str(path.parent if by_folder or of_video else path.with_suffix(""))
         for path, of_video in zip(paths, in_video, strict=True)

@@ -55,7 +55,7 @@ def _mean_distance(
     network: LandmarkNetwork, samples: LandmarkSamples, device: torch.device
 ) -> float:
     distances = []
-    for cuts, points in DataLoader(samples, batch_size=64):
-        apart = (network(cuts.to(device)).cpu() - points).norm(dim=2).mean(dim=1)
+    for crops, points in DataLoader(samples, batch_size=64):
+        apart = (network(crops.to(device)).cpu() - points).norm(dim=2).mean(dim=1)
         distances.append(apart / (points[:, 0] - points[:, 1]).norm(dim=1))
     return float(torch.cat(distances).mean())

@@ -1,4 +1,4 @@
-"""Train the gate: the small classifier that tells masked faces from bare ones."""
+"""Train the mask classifier, which tells masked faces from bare ones."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from facemask_video.classify.mask_classifier import MaskClassifierNetwork
 from trainers.data.crops import CropSet
-from trainers.data.mask_classifier_samples import GateSamples, gate_picture
+from trainers.data.mask_classifier_samples import MaskClassifierSamples, classifier_input
 from trainers.fit.small_networks import SmallRun, train_small_network
 from trainers.fit.sources import TrainingCrops
 
@@ -16,8 +16,8 @@ _LR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class GateAccuracy:
-    """Share of held-out crops that a gate tells rightly.
+class MaskClassifierAccuracy:
+    """Share of held-out crops that a classifier classes rightly.
 
     Attributes:
         bare: Of the bare ones.
@@ -28,8 +28,10 @@ class GateAccuracy:
     masked: float
 
 
-def train_gate(crops: TrainingCrops, run: SmallRun) -> tuple[MaskClassifierNetwork, GateAccuracy]:
-    """Train a classifier and measure it on the faces set aside.
+def train_mask_classifier(
+    crops: TrainingCrops, run: SmallRun
+) -> tuple[MaskClassifierNetwork, MaskClassifierAccuracy]:
+    """Train a mask classifier and measure it on the faces set aside.
 
     Args:
         crops: Both domains.
@@ -40,12 +42,12 @@ def train_gate(crops: TrainingCrops, run: SmallRun) -> tuple[MaskClassifierNetwo
     """
     network = train_small_network(
         MaskClassifierNetwork,
-        GateSamples(crops.bare, crops.masked, seed=run.seed, count=run.images),
+        MaskClassifierSamples(crops.bare, crops.masked, seed=run.seed, count=run.images),
         functional.binary_cross_entropy_with_logits,
         lr=_LR,
         run=run,
     )
-    return network, GateAccuracy(
+    return network, MaskClassifierAccuracy(
         1 - _masked_share(network, crops.bare_held_out, run.device),
         _masked_share(network, crops.masked_held_out, run.device),
     )
@@ -57,6 +59,6 @@ def _masked_share(network: MaskClassifierNetwork, crops: CropSet, device: torch.
     called = []
     for first in range(0, len(crops), 64):
         chunk = crops.images[first : first + 64]
-        pictures = np.stack([gate_picture(image.astype(np.float32) / 255) for image in chunk])
+        pictures = np.stack([classifier_input(image.astype(np.float32) / 255) for image in chunk])
         called.append(network(torch.from_numpy(pictures).to(device)).cpu() > 0)
     return float(torch.cat(called).float().mean())

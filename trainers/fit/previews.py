@@ -40,7 +40,7 @@ def choose_faces(
 ) -> PreviewFaces:
     """Take the same faces of the same sets every time."""
     rng = np.random.default_rng(seed)
-    shown, drawn, worn = [], [], []
+    shown, drawn, masks = [], [], []
     for index in rng.permutation(len(bare))[:n_faces]:
         face, landmarks = vary(
             bare.images[index], bare.landmarks[index], crop_size_px, _AS_THEY_ARE, rng
@@ -51,8 +51,8 @@ def choose_faces(
         face, _ = vary(
             masked.images[index], masked.landmarks[index], crop_size_px, _AS_THEY_ARE, rng
         )
-        worn.append(face)
-    return PreviewFaces(_stack(shown), _stack(drawn), _stack(worn))
+        masks.append(face)
+    return PreviewFaces(_stack(shown), _stack(drawn), _stack(masks))
 
 
 def crops_as_they_are(crops: CropSet, crop_size_px: int, most: int) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 
 from facemask_video.core.errors import ConfigError
 from trainers.config import DataConfig
-from trainers.data.crop_sources import OnCut, read_crops, warn_of_skipped, write_skipped
+from trainers.data.crop_sources import OnCrop, read_crops, warn_of_skipped, write_skipped
 from trainers.data.crops import CropSet
 
 
@@ -29,7 +29,7 @@ class TrainingCrops:
 
 
 def load_training_crops(
-    data: DataConfig, cache: Path, *, device: torch.device, on_cut: OnCut | None = None
+    data: DataConfig, cache: Path, *, device: torch.device, on_crop: OnCrop | None = None
 ) -> TrainingCrops:
     """Read or cut both domains and split them.
 
@@ -37,13 +37,13 @@ def load_training_crops(
         data: Where they come from.
         cache: Folder where crops cut from folders are kept.
         device: Where the detector runs.
-        on_cut: Told how far cutting is.
+        on_crop: Told how far cutting is.
 
     Raises:
         ConfigError: A domain is not given, holds no face, or its crops are too small.
     """
-    bare = _load_domain("bare", data.bare, data, cache, device, on_cut)
-    masked = _load_domain("masked", data.masked, data, cache, device, on_cut)
+    bare = _load_domain("bare", data.bare, data, cache, device, on_crop)
+    masked = _load_domain("masked", data.masked, data, cache, device, on_crop)
     if data.masked_folders:
         masked = masked.in_folders([name.strip() for name in data.masked_folders.split(",")])
     names = _read_names(data.held_out_names)
@@ -60,7 +60,7 @@ def _load_domain(
     data: DataConfig,
     cache: Path,
     device: torch.device,
-    on_cut: OnCut | None,
+    on_crop: OnCrop | None,
 ) -> CropSet:
     cached = cache / f"{domain}.npz"
     if cached.is_file():
@@ -69,7 +69,7 @@ def _load_domain(
         raise ConfigError(f"data.{domain} is not given; pass --{domain} FOLDER (or crops, .npz).")
     else:
         crops, skipped = read_crops(
-            source, size_px=data.load_size_px, device=device, domain=domain, on_cut=on_cut
+            source, size_px=data.load_size_px, device=device, domain=domain, on_crop=on_crop
         )
         if source.is_dir():
             crops.save(cached)

@@ -13,7 +13,7 @@ from facemask_video.translate.networks import TwoStageGenerator
 from facemask_video.translate.weights import default_weights, load_generator
 from trainers.config import DataConfig
 from trainers.config.faces import TrainingFacesConfig
-from trainers.data.crop_sources import OnCut
+from trainers.data.crop_sources import OnCrop
 from trainers.data.mask_photographs import MaskPhotographs, pair_photographs
 from trainers.fit.sources import load_training_crops
 from trainers.fit.styled_mask import StyledFaces
@@ -29,7 +29,7 @@ def load_styled_faces(
     *,
     crop_size_px: int,
     device: torch.device,
-    on_cut: OnCut | None = None,
+    on_crop: OnCrop | None = None,
 ) -> tuple[StyledFaces, MaskPhotographs]:
     """Load both domains; pairs, which take long to make, are kept in the run folder.
 
@@ -38,7 +38,7 @@ def load_styled_faces(
         folder: Run folder.
         crop_size_px: Side that training works at.
         device: Where the detector runs.
-        on_cut: Told how far cutting and pairing are.
+        on_crop: Told how far cutting and pairing are.
 
     Returns:
         The faces, and all photographs of those to train on.
@@ -58,7 +58,7 @@ def load_styled_faces(
         held_out_names=faces.held_out_names,
         crop_size_px=card.crop_size_px,
     )
-    crops = load_training_crops(data, folder, device=device, on_cut=on_cut)
+    crops = load_training_crops(data, folder, device=device, on_crop=on_crop)
     classifier = MaskClassifier.load(default_mask_classifier(), device=torch.device("cpu"))
     size_px = round(crop_size_px * _LARGER)
     photographs = []
@@ -69,8 +69,8 @@ def load_styled_faces(
             continue
 
         def on_progress(done: int, total: int, part: str = part) -> None:
-            if on_cut is not None:
-                on_cut(f"masks taken off ({part})", done, total)
+            if on_crop is not None:
+                on_crop(f"masks taken off ({part})", done, total)
 
         pairs = pair_photographs(
             masked, unmask, classifier, size_px=size_px, on_progress=on_progress

@@ -147,9 +147,9 @@ class Cut:
     def step(self, batch: Batch, images_seen: int) -> StepLosses:
         """Take one step with every network; returns the losses, detached."""
         opt, name = self.config, self.config.direction
-        source, target, moments = batch.bare, batch.real_masked, batch.bare_moments
+        source, target, pairs = batch.bare, batch.real_masked, batch.bare_frame_pairs
         if name == "unmask":
-            source, target, moments = target, source, batch.masked_moments
+            source, target, pairs = target, source, batch.masked_frame_pairs
         flipped = opt.flip_equivariance and float(torch.rand(())) < 0.5
         shown = source.flip(3) if flipped else source
         loss = WeightedSum()
@@ -165,7 +165,7 @@ class Cut:
             if opt.lambda_gan > 0:
                 scores = self.discriminator.score(fake)
                 loss.add(f"{name}/gan", self.discriminator.generator_loss(scores), opt.lambda_gan)
-            add_extra_losses(loss, name, self.generator, shown, translation, moments, self.extras)
+            add_extra_losses(loss, name, self.generator, shown, translation, pairs, self.extras)
         descend(self.generator_optimizer, loss.total)
         learnt = {}
         if opt.lambda_gan > 0:

@@ -112,11 +112,11 @@ class Cyclegan:
                 of_bare = functional.l1_loss(same_bare.float(), bare)
                 loss.add("mask/identity", of_masked, opt.lambda_identity * opt.lambda_B)
                 loss.add("unmask/identity", of_bare, opt.lambda_identity * opt.lambda_A)
-            for name, generator, image, translation, moments in (
-                ("mask", self.mask, bare, to_masked, batch.bare_moments),
-                ("unmask", self.unmask, masked, to_bare, batch.masked_moments),
+            for name, generator, image, translation, pairs in (
+                ("mask", self.mask, bare, to_masked, batch.bare_frame_pairs),
+                ("unmask", self.unmask, masked, to_bare, batch.masked_frame_pairs),
             ):
-                add_extra_losses(loss, name, generator, image, translation, moments, self.extras)
+                add_extra_losses(loss, name, generator, image, translation, pairs, self.extras)
         descend(self.generator_optimizer, loss.total)
         learnt = {}
         if opt.lambda_gan > 0:

@@ -8,11 +8,11 @@ from torch.nn import functional
 
 from facemask_video.translate.networks import Generator, Translation
 from trainers.config import ExtrasConfig
-from trainers.data.batches import Moments
+from trainers.data.batches import FramePairs
 from trainers.gan.losses import binarity, edge_l1, eye_region, total_variation, weighted_l1
 from trainers.gan.method import WeightedSum
 
-_UNLIKE = 0.1
+_DIFFERENCE_SCALE = 0.1
 """Mean difference of two frames, in units of [-1, 1], at which a third of the loss is left."""
 
 
@@ -22,7 +22,7 @@ def add_extra_losses(
     generator: Generator,
     image: Tensor,
     translation: Translation,
-    moments: Moments | None,
+    frame_pairs: FramePairs | None,
     extras: ExtrasConfig,
 ) -> None:
     """Add the extras of one translation.
@@ -33,7 +33,7 @@ def add_extra_losses(
         generator: What translated.
         image: What it was given.
         translation: What it gave.
-        moments: Neighbouring frames of the same domain.
+        frame_pairs: Neighbouring frames of the same domain.
         extras: The weights.
     """
     result = translation.over(image)
@@ -49,8 +49,8 @@ def add_extra_losses(
             lambda: _equivariance(generator, image, result),
         ),
     }
-    if moments is not None and len(moments.first) > 0:
-        makers["temporal"] = (extras.lambda_temporal, lambda: _temporal(generator, moments))
+    if frame_pairs is not None and len(frame_pairs.first) > 0:
+        makers["temporal"] = (extras.lambda_temporal, lambda: _temporal(generator, frame_pairs))
     for key, (weight, make) in makers.items():
         if weight > 0:
             losses.add(f"{name}/{key}", make(), weight)
@@ -70,17 +70,17 @@ def _equivariance(generator: Generator, image: Tensor, result: Tensor) -> Tensor
     return functional.l1_loss(generator(moved).over(moved).float(), _sample(result, grid))
 
 
-def _temporal(generator: Generator, moments: Moments) -> Tensor:
+def _temporal(generator: Generator, frame_pairs: FramePairs) -> Tensor:
     """L1 between the translations of two frames, brought together, where the frames are alike.
 
     Weighted as in Lai et al., "Learning Blind Video Temporal Consistency", ECCV 2018, section 3.2:
     a face that blinks or speaks may well change in its translation too.
     """
-    first, second = moments.first, moments.second
-    grid = _grid(moments.to_second, first)
+    first, second = frame_pairs.first, frame_pairs.second
+    grid = _grid(frame_pairs.to_second, first)
     apart = (first - _sample(second, grid)).abs().mean(dim=1, keepdim=True)
     one, other = (generator(image).over(image).float() for image in (first, second))
-    return weighted_l1(one, _sample(other, grid), torch.exp(-apart / _UNLIKE))
+    return weighted_l1(one, _sample(other, grid), torch.exp(-apart / _DIFFERENCE_SCALE))
 
 
 def _grid(rows: Tensor, picture: Tensor) -> Tensor:

@@ -114,21 +114,21 @@ def weighted_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     return (error * weight).sum() / weight.sum().clamp(min=1.0)
 
 
-def segmentation_loss(logits: Tensor, cover: Tensor) -> Tensor:
+def segmentation_loss(logits: Tensor, mask: Tensor) -> Tensor:
     """Cross-entropy plus soft Dice between a segmentation's logits and the mask's true opacity."""
     logits = logits.float()
-    entropy = functional.binary_cross_entropy_with_logits(logits, cover)
+    entropy = functional.binary_cross_entropy_with_logits(logits, mask)
     drawn = torch.sigmoid(logits)
-    shared = (drawn * cover).sum(dim=(1, 2, 3))
-    size = drawn.sum(dim=(1, 2, 3)) + cover.sum(dim=(1, 2, 3))
+    shared = (drawn * mask).sum(dim=(1, 2, 3))
+    size = drawn.sum(dim=(1, 2, 3)) + mask.sum(dim=(1, 2, 3))
     # One unit in both keeps an empty picture from counting as a total miss.
     dice = 1 - (2 * shared + 50.0) / (size + 50.0)
     return entropy + dice.mean()
 
 
-def alpha_loss(alpha: Tensor, cover: Tensor) -> Tensor:
+def alpha_loss(alpha: Tensor, mask: Tensor) -> Tensor:
     """Hold a predicted opacity in [0, 1] against the true one."""
-    return segmentation_loss(torch.logit(alpha.float().clamp(1e-4, 1 - 1e-4)), cover)
+    return segmentation_loss(torch.logit(alpha.float().clamp(1e-4, 1 - 1e-4)), mask)
 
 
 def perceptual(features: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:

@@ -76,9 +76,9 @@ class Pix2pix:
         """Take one step with both networks; returns the losses, detached."""
         opt, name = self.config, self.config.direction
         if name == "mask":
-            image, target, moments = batch.bare, batch.surgical, batch.bare_moments
+            image, target, pairs = batch.bare, batch.surgical, batch.bare_frame_pairs
         else:
-            image, target, moments = batch.masked, batch.target, batch.masked_moments
+            image, target, pairs = batch.masked, batch.target, batch.masked_frame_pairs
         loss = WeightedSum()
         with autocast(self.device, self.precision):
             translation = self.generator(image)
@@ -92,7 +92,7 @@ class Pix2pix:
             if opt.lambda_gan > 0:
                 scores = self.discriminator.score(torch.cat([image, fake], dim=1))
                 loss.add(f"{name}/gan", self.discriminator.generator_loss(scores), opt.lambda_gan)
-            add_extra_losses(loss, name, self.generator, image, translation, moments, self.extras)
+            add_extra_losses(loss, name, self.generator, image, translation, pairs, self.extras)
         descend(self.generator_optimizer, loss.total)
         learnt = {}
         if opt.lambda_gan > 0:

@@ -132,14 +132,14 @@ class WarmStart:
         generator, weight = self.unmask, self.config.lambda_outline
         if not isinstance(generator, TwoStageGenerator):
             painted, alpha = generator(batch.masked)
-            loss.add("unmask/segmentation", alpha_loss(alpha, batch.masked_cover), weight)
+            loss.add("unmask/segmentation", alpha_loss(alpha, batch.masked_alpha), weight)
             return painted, alpha
         logits = generator.mask_logits(batch.masked)
-        segmentation = segmentation_loss(logits, batch.masked_cover)
-        known = batch.real_cover.amin(dim=(1, 2, 3)) >= 0
+        segmentation = segmentation_loss(logits, batch.masked_alpha)
+        known = batch.real_alpha.amin(dim=(1, 2, 3)) >= 0
         if bool(known.any()):
             real_logits = generator.mask_logits(batch.real_masked[known])
-            of_real = segmentation_loss(real_logits, batch.real_cover[known])
+            of_real = segmentation_loss(real_logits, batch.real_alpha[known])
             loss.terms["unmask/real_segmentation"] = of_real
             segmentation = segmentation + 0.5 * of_real
         loss.add("unmask/segmentation", segmentation, weight)
@@ -147,7 +147,7 @@ class WarmStart:
         # closed, as they are in a conversion: it should learn about them.
         own = soft_threshold(torch.sigmoid(logits.detach().float()))
         use_own = torch.arange(len(own), device=own.device).view(-1, 1, 1, 1) % 2 == 0
-        used = torch.where(use_own, torch.maximum(own, batch.masked_cover), batch.masked_cover)
+        used = torch.where(use_own, torch.maximum(own, batch.masked_alpha), batch.masked_alpha)
         erased, alpha = generator.erase(_hidden_below(used, self.config.hidden_below))
         return generator.complete(batch.masked, erased), alpha
 
@@ -186,25 +186,25 @@ class WarmStart:
         n_kept = len(batch.bare) // 4
         image = torch.cat([batch.bare[n_kept:], batch.real_masked[:n_kept]])
         target = torch.cat([batch.surgical[n_kept:], batch.real_masked[:n_kept]])
-        cover = torch.cat(
-            [batch.surgical_cover[n_kept:], torch.zeros_like(batch.surgical_cover[:n_kept])]
+        opacity = torch.cat(
+            [batch.surgical_alpha[n_kept:], torch.zeros_like(batch.surgical_alpha[:n_kept])]
         )
         drawn = slice(len(image) - n_kept)
         with autocast(self.device, self.precision):
             translation = self.mask(image)
             result = translation.over(image)
-            loss.add("mask/alpha", alpha_loss(translation.alpha, cover), opt.lambda_outline)
-            under = weighted_l1(translation.painted, target, cover)
-            whole = weighted_l1(result, target, torch.ones_like(cover))
+            loss.add("mask/alpha", alpha_loss(translation.alpha, opacity), opt.lambda_outline)
+            under = weighted_l1(translation.painted, target, opacity)
+            whole = weighted_l1(result, target, torch.ones_like(opacity))
             loss.terms["mask/l1"] = under
             loss.total = loss.total + opt.lambda_l1 * (under + whole)
             eyes = eye_region(image.shape[-1], device=image.device).expand(len(image), -1, -1, -1)
             loss.add("mask/eyes", weighted_l1(result, image, eyes), opt.lambda_l1)
             # Where alpha hides it the painting would be free; kept true, its tint can be compared.
-            keep = weighted_l1(translation.painted, image, 1 - cover)
+            keep = weighted_l1(translation.painted, image, 1 - opacity)
             loss.total = loss.total + opt.lambda_keep * keep
             if with_gan:
-                fakes, region = result[drawn], _around(cover[drawn], 4)
+                fakes, region = result[drawn], _around(opacity[drawn], 4)
                 scores = self.discriminator_masked.score(fakes, region=region)
                 self._add_adversarial(
                     loss, "mask", self.discriminator_masked, scores, target[drawn]

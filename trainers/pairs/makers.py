@@ -9,7 +9,7 @@ import numpy as np
 
 from facemask_video.core.frame import AlphaF32, ImageU8
 from trainers.data.masks import draw_mask
-from trainers.data.styles import WRONG, named_style, worn_wrong
+from trainers.data.styles import WRONG, named_style, pull_down
 from trainers.pairs.faces import Face
 
 
@@ -52,7 +52,7 @@ class DrawnMasks:
             style, worn = named_style(chosen, rng), "right"
             if self._worn == "wrong":
                 worn = WRONG[int(rng.integers(len(WRONG)))]
-                style = worn_wrong(style, worn, rng)
+                style = pull_down(style, worn, rng)
             drawn, cover = draw_mask(picture, face.landmarks, style)
             image = np.rint(drawn * 255).astype(np.uint8)
             yield Masked(image, cover, chosen, worn, asdict(style))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from facemask_video.align.crop import frame_to_crop
 from tests.trainers.tiny import drawn_crops, drawn_training_crops, in_tracks, tiny_config
 from trainers.config import AugmentationConfig, DataConfig
-from trainers.data.augment import cut_off, vary, wear
+from trainers.data.augment import degrade, truncate, vary
 from trainers.data.batches import batches
 from trainers.data.crops import CropSet
 from trainers.data.garments import draw_garment
@@ -59,7 +59,7 @@ def test_samples_from_a_later_number_go_on_where_the_first_ones_would_have() -> 
 
 def test_batches_lie_in_memory_with_their_channels_last() -> None:
     for batch in batches(_samples(), batch_size=4, n_workers=0):
-        for pictures in (batch.masked, batch.target, batch.real_masked, batch.masked_cover):
+        for pictures in (batch.masked, batch.target, batch.real_masked, batch.masked_alpha):
             assert pictures.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -70,8 +70,8 @@ def test_samples_for_unmask_alone_are_the_same_without_the_mask_to_put_on() -> N
     for number in range(6):
         assert not np.array_equal(usual[number]["surgical"], usual[number]["bare"])
         assert np.array_equal(spared[number]["surgical"], spared[number]["bare"])
-        assert spared[number]["surgical_cover"].max() == 0
-        for name in ("bare", "masked", "masked_cover", "target", "real_masked"):
+        assert spared[number]["surgical_alpha"].max() == 0
+        for name in ("bare", "masked", "masked_alpha", "target", "real_masked"):
             assert np.array_equal(spared[number][name], usual[number][name]), name
 
 
@@ -151,7 +151,7 @@ def test_loose_masks_are_drawn_on_turned_heads_where_asked_for() -> None:
         for share in (0.0, 1.0)
     )
     assert any(
-        not np.array_equal(usual[n]["masked_cover"], loose[n]["masked_cover"]) for n in range(6)
+        not np.array_equal(usual[n]["masked_alpha"], loose[n]["masked_alpha"]) for n in range(6)
     )
 
 
@@ -176,7 +176,7 @@ def test_worn_faces_are_as_small_as_those_of_videos_whatever_the_crop(
     monkeypatch.setattr("trainers.data.augment._lose_detail", lose)
     face = np.zeros((size_px, size_px, 3), np.float32)
     for seed in range(300):
-        wear(face, face, np.random.default_rng(seed))
+        degrade(face, face, np.random.default_rng(seed))
     assert least_px <= min(sides) <= least_px + 4
     assert 0.85 * size_px < max(sides) < 0.9 * size_px
 
@@ -208,8 +208,8 @@ def test_what_each_generator_learns_is_chosen_and_changes_nothing_else() -> None
     for offset in range(6):
         before = usual[offset]
         for chosen, changed in (
-            (mask_varied, {"surgical", "surgical_cover"}),
-            (unmask_narrow, {"masked", "masked_cover"}),
+            (mask_varied, {"surgical", "surgical_alpha"}),
+            (unmask_narrow, {"masked", "masked_alpha"}),
         ):
             after = chosen[offset]
             differing = {name for name in before if not np.array_equal(before[name], after[name])}
@@ -237,15 +237,15 @@ def test_serial_samples_keep_the_order_of_the_files() -> None:
         assert np.allclose(masked, MASKED.images[(6 + offset) % 6], atol=0.51)
 
 
-def test_pictures_are_in_range_and_covers_fit() -> None:
+def test_pictures_are_in_range_and_opacities_fit() -> None:
     for number in range(12):
         sample = _samples()[number]
         for name, plane in sample.items():
-            low = 0 if name in ("surgical_cover", "masked_cover") else -1
+            low = 0 if name in ("surgical_alpha", "masked_alpha") else -1
             assert plane.dtype == np.float32
             assert plane.min() >= low - 1e-6, name
             assert plane.max() <= 1 + 1e-6, name
-        bare = sample["masked_cover"] == 0
+        bare = sample["masked_alpha"] == 0
         assert bare.any()
 
 
@@ -256,7 +256,7 @@ def test_without_wear_unmasking_changes_what_lies_under_the_mask_and_its_shadow_
         assert np.array_equal(sample["target"], sample["bare"])
         changed = np.abs(sample["masked"] - sample["target"]).max(axis=0) > 1e-3
         top = np.flatnonzero(changed.any(axis=1))
-        if sample["masked_cover"].max() == 0:
+        if sample["masked_alpha"].max() == 0:
             assert not len(top)
         else:
             assert top[0] > 6
@@ -289,12 +289,12 @@ def test_neighbours_in_time_are_varied_alike_and_lie_where_they_are_said_to() ->
 
     [batch] = batches(samples, batch_size=6, n_workers=0)
 
-    assert batch.bare_moments is not None
-    assert batch.masked_moments is not None
+    assert batch.bare_frame_pairs is not None
+    assert batch.masked_frame_pairs is not None
     # Two of six bare faces stand alone.
-    assert len(batch.bare_moments.first) == 4
-    assert len(batch.masked_moments.first) == 6
-    for moments in (batch.bare_moments, batch.masked_moments):
+    assert len(batch.bare_frame_pairs.first) == 4
+    assert len(batch.masked_frame_pairs.first) == 6
+    for moments in (batch.bare_frame_pairs, batch.masked_frame_pairs):
         first, second = moments.first, moments.second
         grid = torch.nn.functional.affine_grid(
             moments.to_second, list(first.shape), align_corners=False
@@ -306,10 +306,10 @@ def test_neighbours_in_time_are_varied_alike_and_lie_where_they_are_said_to() ->
         apart, together = ((first - other)[inside].abs().mean() for other in (second, back))
         assert float(together) < 0.5 * float(apart)
     usual = next(iter(batches(_samples(), batch_size=4, n_workers=0)))
-    assert usual.bare_moments is None
+    assert usual.bare_frame_pairs is None
 
 
-def test_where_nothing_is_drawn_each_face_is_varied_and_worn_by_itself() -> None:
+def test_where_nothing_is_drawn_each_face_is_varied_and_degraded_by_itself() -> None:
     def samples(augmentation: AugmentationConfig) -> TrainingSamples:
         return _samples(
             size_px=40,
@@ -320,10 +320,10 @@ def test_where_nothing_is_drawn_each_face_is_varied_and_worn_by_itself() -> None
             wanted={"draws_pairs": False},
         )
 
-    still, worn = samples(STILL), samples(replace(STILL, wear=1.0))
+    still, degraded = samples(STILL), samples(replace(STILL, wear=1.0))
     for number in range(8):
-        before, after = still[number], worn[number]
-        assert before["masked_cover"].max() == before["surgical_cover"].max() == 0
+        before, after = still[number], degraded[number]
+        assert before["masked_alpha"].max() == before["surgical_alpha"].max() == 0
         assert np.array_equal(before["masked"], before["bare"])
         for name in ("bare", "real_masked"):
             assert not np.array_equal(before[name], after[name])
@@ -331,8 +331,8 @@ def test_where_nothing_is_drawn_each_face_is_varied_and_worn_by_itself() -> None
     assert len(shown) == 8
 
 
-def test_drawing_learns_from_worn_faces_where_it_is_all_that_is_learnt() -> None:
-    usual, worn = (
+def test_drawing_learns_from_degraded_faces_where_it_is_all_that_is_learnt() -> None:
+    usual, degraded = (
         _samples(
             size_px=40,
             seed=3,
@@ -346,7 +346,7 @@ def test_drawing_learns_from_worn_faces_where_it_is_all_that_is_learnt() -> None
 
     differing = set()
     for number in range(6):
-        before, after = usual[number], worn[number]
+        before, after = usual[number], degraded[number]
         differing |= {name for name in before if not np.array_equal(before[name], after[name])}
     assert differing == {"bare", "surgical"}
 
@@ -362,7 +362,7 @@ def test_masks_worn_wrong_are_drawn_on_request() -> None:
             undrawn=0.0,
             worn_wrong=worn_wrong,
         )
-        return sum(float(samples[number]["masked_cover"].mean()) for number in range(12))
+        return sum(float(samples[number]["masked_alpha"].mean()) for number in range(12))
 
     assert covered(1.0) < 0.95 * covered(0.0)
 
@@ -420,7 +420,7 @@ def test_wear_takes_detail_from_both_and_adds_noise_to_the_input_alone() -> None
     face = crops.images[0].astype(np.float32) / 255
     rng = np.random.default_rng(0)
 
-    pairs = [wear(face, face, rng) for _ in range(12)]
+    pairs = [degrade(face, face, rng) for _ in range(12)]
 
     assert any(not np.array_equal(bare, face) for _, bare in pairs)
     assert any(not np.array_equal(masked, bare) for masked, bare in pairs)
@@ -432,16 +432,18 @@ def test_wear_takes_detail_from_both_and_adds_noise_to_the_input_alone() -> None
 def test_a_cut_face_ends_at_the_same_places_in_every_picture_and_repeats_its_edge() -> None:
     rng = np.random.default_rng(0)
     picture = rng.random((64, 64, 3), dtype=np.float32)
-    cover = rng.random((64, 64), dtype=np.float32)
+    alpha = rng.random((64, 64), dtype=np.float32)
 
-    cuts = [cut_off((picture, picture[..., 0], cover), np.random.default_rng(i)) for i in range(20)]
+    truncated = [
+        truncate((picture, picture[..., 0], alpha), np.random.default_rng(i)) for i in range(20)
+    ]
 
-    for cut, channel, cut_cover in cuts:
-        assert np.allclose(cut[..., 0], channel, atol=1e-6)
-        kept = np.isclose(cut, picture, atol=1e-3).all(axis=2)
+    for picture_inside, channel, alpha_inside in truncated:
+        assert np.allclose(picture_inside[..., 0], channel, atol=1e-6)
+        kept = np.isclose(picture_inside, picture, atol=1e-3).all(axis=2)
         assert kept[27:37, 27:37].all(), "the middle of the face stays"
-        assert np.isclose(cut_cover, cover, atol=0.02)[kept].mean() > 0.99
-    ended = [~np.isclose(cut, picture, atol=1e-3).all(axis=2) for cut, _, _ in cuts]
+        assert np.isclose(alpha_inside, alpha, atol=0.02)[kept].mean() > 0.99
+    ended = [~np.isclose(inside, picture, atol=1e-3).all(axis=2) for inside, _, _ in truncated]
     assert sum(bool(e.any()) for e in ended) > 15
     assert sum(bool(e[-1, 32]) for e in ended) > 10, "most of them below the chin"
 
@@ -454,4 +456,4 @@ def test_the_share_of_cut_samples_is_the_one_asked_for() -> None:
 
     assert sum(changed) >= 6
     assert cut[0]["bare"].min() >= -1
-    assert cut[0]["masked_cover"].max() <= 1
+    assert cut[0]["masked_alpha"].max() <= 1

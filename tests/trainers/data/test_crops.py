@@ -45,7 +45,7 @@ def test_faces_are_cut_on_the_template_and_the_rest_is_listed_with_its_reason(fo
     seen: list[tuple[str, int, int]] = []
 
     crops, skipped = read_crops(
-        folder, size_px=64, device=CPU, on_cut=lambda *progress: seen.append(progress)
+        folder, size_px=64, device=CPU, on_crop=lambda *progress: seen.append(progress)
     )
 
     assert crops.names == ("bare/deeper/large.jpg", "bare/face.png")
@@ -177,18 +177,18 @@ def test_a_domain_that_is_not_given_and_crops_too_small_are_refused(tmp_path: Pa
 
 def test_neighbours_are_the_nearest_frames_of_the_same_track(tmp_path: Path) -> None:
     moments = [(0, 4), (1, 5), (0, 7), (-1, -1), (0, 5), (1, 60), (-1, -1), (2, 0), (0, 90)]
-    crops = replace(drawn_crops(len(moments)), moments=np.array(moments))
+    crops = replace(drawn_crops(len(moments)), track_frames=np.array(moments))
 
     assert crops.neighbours().tolist() == [4, -1, 4, -1, 0, -1, -1, -1, -1]
     assert drawn_crops(3).neighbours().tolist() == [-1, -1, -1]
 
     joined = CropSet.joined([crops, drawn_crops(1), crops])
-    assert joined.moments is not None
+    assert joined.track_frames is not None
     tracks = [track for track, _ in moments]
-    assert joined.moments[:, 0].tolist() == [
+    assert joined.track_frames[:, 0].tolist() == [
         *tracks, -1, *(track if track < 0 else track + 3 for track in tracks)
     ]  # fmt: skip
     joined.save(tmp_path / "crops.npz")
     again = CropSet.load(tmp_path / "crops.npz").take(np.arange(19) > 9)
     assert again.neighbours().tolist() == crops.neighbours().tolist()
-    assert CropSet.joined([drawn_crops(1), drawn_crops(1)]).moments is None
+    assert CropSet.joined([drawn_crops(1), drawn_crops(1)]).track_frames is None

@@ -63,8 +63,8 @@ def test_the_kept_crops_of_a_domain_are_taken_with_their_track_and_moment(extrac
     )
     assert skipped == [("A/clip-0123456789/f000001-t0000", "masked, not bare")]
     assert crops.size_px == 40
-    assert crops.moments is not None
-    assert crops.moments.tolist() == [[0, 0], [1, 3], [-1, -1]]
+    assert crops.track_frames is not None
+    assert crops.track_frames.tolist() == [[0, 0], [1, 3], [-1, -1]]
     drawn = drawn_crops(5, size_px=SIZE_PX)
     assert np.allclose(crops.landmarks, drawn.landmarks[[0, 3, 4]], atol=1e-6)
     assert len(read_extraction(folder, largest_px=40)[0]) == 4

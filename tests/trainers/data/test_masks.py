@@ -19,19 +19,19 @@ def _random(seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def test_cover_is_whole_on_the_mask_and_nothing_above_the_eyes() -> None:
-    _, cover = draw_mask(SKIN, POINTS, SURGICAL)
+    _, alpha = draw_mask(SKIN, POINTS, SURGICAL)
     mouth = POINTS[3:].mean(axis=0).round().astype(int)
     eye_row = int(POINTS[:2, 1].min())
 
-    assert cover.dtype == np.float32
-    assert cover[mouth[1], mouth[0]] == 1
-    assert not cover[:eye_row].any()
-    assert 0.1 < cover.mean() < 0.5
+    assert alpha.dtype == np.float32
+    assert alpha[mouth[1], mouth[0]] == 1
+    assert not alpha[:eye_row].any()
+    assert 0.1 < alpha.mean() < 0.5
 
 
 def test_only_cover_and_its_shadow_change_the_picture() -> None:
-    picture, cover = draw_mask(SKIN, POINTS, replace(SURGICAL, shadow=0.0))
-    outside = cover == 0
+    picture, alpha = draw_mask(SKIN, POINTS, replace(SURGICAL, shadow=0.0))
+    outside = alpha == 0
 
     assert np.array_equal(picture[outside], SKIN[outside])
 
@@ -50,13 +50,13 @@ def test_the_same_style_draws_the_same_mask() -> None:
 
 @pytest.mark.parametrize("seed", range(25))
 def test_every_style_gives_a_picture_in_range(seed: int) -> None:
-    picture, cover = _random(seed)
+    picture, alpha = _random(seed)
 
-    for plane in (picture, cover):
+    for plane in (picture, alpha):
         assert np.isfinite(plane).all()
         assert plane.min() >= 0
         assert plane.max() <= 1
-    assert cover.max() > 0.9
+    assert alpha.max() > 0.9
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -64,10 +64,10 @@ def test_every_style_gives_a_picture_in_range(seed: int) -> None:
 def test_every_shape_and_pattern_is_drawn(shape: str, pattern: str) -> None:
     style = replace(SURGICAL, shape=shape, pattern=pattern, second_color=(0.9, 0.1, 0.1), seed=3)
 
-    picture, cover = draw_mask(SKIN, POINTS, style)
+    picture, alpha = draw_mask(SKIN, POINTS, style)
 
     assert np.isfinite(picture).all()
-    assert cover.mean() > 0.1
+    assert alpha.mean() > 0.1
 
 
 @pytest.mark.parametrize(
@@ -87,10 +87,10 @@ def test_every_shape_and_pattern_is_drawn(shape: str, pattern: str) -> None:
 )
 def test_extreme_landmarks_give_no_nan(points: NDArray[np.floating]) -> None:
     for style in (SURGICAL, random_style(np.random.default_rng(0))):
-        picture, cover = draw_mask(SKIN, points.astype(np.float32), style)
+        picture, alpha = draw_mask(SKIN, points.astype(np.float32), style)
 
         assert np.isfinite(picture).all()
-        assert np.isfinite(cover).all()
+        assert np.isfinite(alpha).all()
 
 
 def test_a_turned_head_shows_more_of_the_mask_on_its_near_cheek() -> None:
@@ -99,8 +99,8 @@ def test_a_turned_head_shows_more_of_the_mask_on_its_near_cheek() -> None:
     for offset in (-0.08, 0.0, 0.08):
         points = POINTS.copy()
         points[2, 0] += offset * SIZE_PX
-        _, cover = draw_mask(SKIN, points, replace(SURGICAL, straps="none"))
-        near_share[offset] = float(cover[:, middle:].sum() / cover.sum())
+        _, alpha = draw_mask(SKIN, points, replace(SURGICAL, straps="none"))
+        near_share[offset] = float(alpha[:, middle:].sum() / alpha.sum())
 
     assert near_share[-0.08] > 0.55
     assert math.isclose(near_share[0.0], 0.5, abs_tol=0.02)
@@ -118,10 +118,10 @@ def test_a_mask_turns_with_the_head() -> None:
         replace(SURGICAL, straps="none"),
     )
 
-    def center(cover: NDArray[np.float32]) -> NDArray[np.float64]:
-        rows, columns = np.indices(cover.shape) + 0.5
-        moments = np.array([(cover * columns).sum(), (cover * rows).sum()])
-        return np.asarray(moments / cover.sum())
+    def center(alpha: NDArray[np.float32]) -> NDArray[np.float64]:
+        rows, columns = np.indices(alpha.shape) + 0.5
+        moments = np.array([(alpha * columns).sum(), (alpha * rows).sum()])
+        return np.asarray(moments / alpha.sum())
 
     expected = turn @ (center(upright) - middle) + middle
     assert np.allclose(center(turned), expected, atol=1.5)
@@ -132,10 +132,10 @@ def test_masks_worn_wrong_leave_the_nose_free() -> None:
     rng = np.random.default_rng(0)
 
     def nose_covered(worn_wrong: float) -> float:
-        covers = [
+        alphas = [
             draw_mask(SKIN, POINTS, random_style(rng, worn_wrong=worn_wrong))[1] for _ in range(12)
         ]
-        return float(np.mean([cover[nose[1] + 2, nose[0]] for cover in covers]))
+        return float(np.mean([alpha[nose[1] + 2, nose[0]] for alpha in alphas]))
 
     assert nose_covered(0.0) > 0.9
     assert nose_covered(1.0) < 0.3
@@ -146,10 +146,10 @@ def test_masks_worn_high_reach_the_eyes() -> None:
 
     def lid_covered(worn_high: float) -> float:
         below = np.int_([POINTS[0, 0], POINTS[0, 1] + 0.2 * (POINTS[1, 0] - POINTS[0, 0])])
-        covers = [
+        alphas = [
             draw_mask(SKIN, POINTS, random_style(rng, worn_high=worn_high))[1] for _ in range(24)
         ]
-        return float(np.mean([cover[below[1], below[0]] > 0.5 for cover in covers]))
+        return float(np.mean([alpha[below[1], below[0]] > 0.5 for alpha in alphas]))
 
     assert lid_covered(0.0) == 0.0
     assert 0.2 < lid_covered(1.0) < 0.9
@@ -162,8 +162,8 @@ def test_a_loose_mask_stands_off_the_far_cheek_of_a_turned_head() -> None:
     _, on_cheek = draw_mask(SKIN, turned, close)
     _, off_cheek = draw_mask(SKIN, turned, loose)
 
-    def edge(cover: NDArray[np.float32], end: int) -> int:
-        return int(np.flatnonzero(cover.max(axis=0) > 0.5)[end])
+    def edge(alpha: NDArray[np.float32], end: int) -> int:
+        return int(np.flatnonzero(alpha.max(axis=0) > 0.5)[end])
 
     eye_distance = POINTS[1, 0] - POINTS[0, 0]
     assert 0.2 < (edge(off_cheek, -1) - edge(on_cheek, -1)) / eye_distance < 0.5
@@ -171,7 +171,7 @@ def test_a_loose_mask_stands_off_the_far_cheek_of_a_turned_head() -> None:
     assert (off_cheek >= on_cheek - 0.01)[:, : SIZE_PX // 2].all()
     assert off_cheek[: int(POINTS[:2, 1].mean() - 0.5 * eye_distance)].max() == 0
     assert np.array_equal(draw_mask(SKIN, POINTS, loose)[1], draw_mask(SKIN, POINTS, close)[1])
-    # The cloth is stretched with its outline: the far edge of a picture of cloth is still its edge.
+    # The cloth is stretched with its region: the far edge of a picture of cloth is still its edge.
     cloth = np.zeros((8, 8, 3), np.float32)
     cloth[:, 6:, 0] = 0.9
     drawn, _ = draw_mask(SKIN, turned, loose, texture=cloth)
@@ -182,7 +182,7 @@ def test_a_loose_mask_stands_off_the_far_cheek_of_a_turned_head() -> None:
     assert (end - middle) - reds[0] > 1.15 * (edge(on_cheek, -1) - 1 - middle) * 0.25
 
 
-def test_half_of_the_loose_masks_stand_up_like_a_sail_beside_the_nose() -> None:
+def test_half_of_the_loose_masks_stand_up_beside_the_nose() -> None:
     turned = POINTS.copy()
     turned[2, 0] += 0.08 * SIZE_PX
     eyes, eye_distance = POINTS[:2].mean(axis=0), POINTS[1, 0] - POINTS[0, 0]
@@ -190,13 +190,13 @@ def test_half_of_the_loose_masks_stand_up_like_a_sail_beside_the_nose() -> None:
     _, on_cheek = draw_mask(SKIN, turned, close)
     highest, areas = [], []
     for seed in range(12):
-        drawn, cover = draw_mask(SKIN, turned, replace(close, loose=0.4, seed=seed))
-        added = (cover > 0.5) & (on_cheek < 0.5)
+        drawn, alpha = draw_mask(SKIN, turned, replace(close, loose=0.4, seed=seed))
+        added = (alpha > 0.5) & (on_cheek < 0.5)
         assert added[:, int(turned[2, 0]) :].sum() > 0.9 * added.sum() > 0  # on the far side alone
         assert np.isfinite(drawn).all()
         highest.append((np.flatnonzero(added.any(axis=1))[0] - eyes[1]) / eye_distance)
         areas.append(int(added.sum()))
-    # A sail rises to the far eye, or a little over it; a stretched edge seldom does.
+    # A gaping half rises to the far eye, or a little over it; a stretched edge seldom does.
     assert -0.5 < min(highest) < 0.1
     assert max(highest) - min(highest) > 0.2
     # Seen from its edge it is a strip.
@@ -216,10 +216,10 @@ def test_real_cloth_is_laid_over_the_mask() -> None:
     cloth[:, :4] = (1.0, 0.0, 0.0)
     cloth[:, 4:] = (0.0, 0.0, 1.0)
 
-    picture, cover = draw_mask(SKIN, POINTS, SURGICAL, texture=cloth)
+    picture, alpha = draw_mask(SKIN, POINTS, SURGICAL, texture=cloth)
 
     row = int(POINTS[3:, 1].mean())
     left, right = picture[row, SIZE_PX // 2 - 10], picture[row, SIZE_PX // 2 + 10]
-    assert cover[row, SIZE_PX // 2] == 1
+    assert alpha[row, SIZE_PX // 2] == 1
     assert left[0] > left[2]
     assert right[2] > right[0]

@@ -8,7 +8,7 @@ from facemask_video.translate.networks import GeneratorSpec, TwoStageGenerator, 
 from facemask_video.translate.weights import WeightsCard, save_generator
 from trainers.cli import main
 from trainers.data.crops import UNKNOWN, CropSet
-from trainers.data.pseudo_labels import add_covers, clean_outline
+from trainers.data.pseudo_labels import add_pseudo_labels, clean_segmentation
 
 
 def _masked_picture() -> tuple[np.ndarray, np.ndarray]:
@@ -23,22 +23,22 @@ def _masked_picture() -> tuple[np.ndarray, np.ndarray]:
 
 def test_cover_grows_to_the_edge_of_the_cloth_that_the_network_found_in_part() -> None:
     picture, truth = _masked_picture()
-    outline = np.zeros((64, 64), np.float32)
-    outline[34:54, 16:48] = 1.0
+    probability = np.zeros((64, 64), np.float32)
+    probability[34:54, 16:48] = 1.0
 
-    cover = clean_outline(picture, outline)
+    label = clean_segmentation(picture, probability)
 
-    assert cover is not None
-    found = cover > 127
+    assert label is not None
+    found = label > 127
     assert (found & truth).sum() / (found | truth).sum() > 0.95
 
 
 def test_no_cover_where_the_network_found_next_to_nothing() -> None:
     picture, _ = _masked_picture()
-    outline = np.zeros((64, 64), np.float32)
-    outline[40:44, 30:34] = 1.0
+    probability = np.zeros((64, 64), np.float32)
+    probability[40:44, 30:34] = 1.0
 
-    assert clean_outline(picture, outline) is None
+    assert clean_segmentation(picture, probability) is None
 
 
 def test_untrusted_covers_are_marked_unknown_and_survive_a_file(tmp_path) -> None:
@@ -53,15 +53,15 @@ def test_untrusted_covers_are_marked_unknown_and_survive_a_file(tmp_path) -> Non
     generator.outline.head.weight.data.zero_()
     generator.outline.head.bias.data.fill_(-9.0)
 
-    covered = add_covers(crops, generator, size_px=64)
+    covered = add_pseudo_labels(crops, generator, size_px=64)
     covered.save(tmp_path / "crops.npz")
     stored = CropSet.load(tmp_path / "crops.npz")
 
-    assert stored.covers is not None
-    assert (stored.covers == UNKNOWN).all()
+    assert stored.pseudo_labels is not None
+    assert (stored.pseudo_labels == UNKNOWN).all()
 
 
-def test_the_command_outlines_a_crop_set(tmp_path) -> None:
+def test_the_command_labels_a_crop_set(tmp_path) -> None:
     picture, _ = _masked_picture()
     crops = CropSet(picture[None], np.zeros((1, 5, 2), np.float32), ("masked/a.png",))
     crops.save(tmp_path / "crops.npz")
@@ -73,4 +73,4 @@ def test_the_command_outlines_a_crop_set(tmp_path) -> None:
     done = CliRunner().invoke(main, [*command, str(tmp_path / "covered.npz")])
 
     assert done.exit_code == 0, done.output
-    assert CropSet.load(tmp_path / "covered.npz").covers is not None
+    assert CropSet.load(tmp_path / "covered.npz").pseudo_labels is not None

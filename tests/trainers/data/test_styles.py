@@ -6,7 +6,7 @@ import pytest
 from facemask_video.align.template import TEMPLATE
 from facemask_video.core.errors import ConfigError
 from trainers.data.masks import draw_mask
-from trainers.data.styles import STYLES, SURGICAL, WRONG, MaskStyle, named_style, worn_wrong
+from trainers.data.styles import STYLES, SURGICAL, WRONG, MaskStyle, named_style, pull_down
 
 SIZE_PX = 96
 SKIN = np.full((SIZE_PX, SIZE_PX, 3), (0.8, 0.62, 0.52), np.float32)
@@ -35,14 +35,14 @@ def test_masks_worn_wrong_leave_free_what_their_name_says(name: str) -> None:
     rng = np.random.default_rng(1)
     for _ in range(5):
         style = named_style(name, rng)
-        under_nose, under_mouth = (worn_wrong(style, how, rng) for how in WRONG)
+        under_nose, under_mouth = (pull_down(style, how, rng) for how in WRONG)
 
         assert _covered(under_nose, NOSE) == _covered(under_mouth, NOSE) == 0
         assert _covered(under_nose, MOUTH) == 1
         assert _covered(under_mouth, MOUTH) == 0
         assert _covered(under_mouth, CHIN) == 1
     with pytest.raises(ValueError, match="expected one of under-nose, under-mouth"):
-        worn_wrong(SURGICAL, "upside-down", rng)
+        pull_down(SURGICAL, "upside-down", rng)
 
 
 def test_a_style_that_nobody_knows_is_refused() -> None:
@@ -58,8 +58,8 @@ def test_a_leaning_mask_follows_the_mouth_and_loops_reach_behind_the_cheek() -> 
     leaning = draw_mask(SKIN, aslant, dataclasses.replace(loops, lean=1.0))[1]
     row = round(float(MOUTH[1]))
 
-    def middle(cover: np.ndarray) -> float:
-        return float(np.flatnonzero(cover[row] > 0.9).mean())
+    def middle(alpha: np.ndarray) -> float:
+        return float(np.flatnonzero(alpha[row] > 0.9).mean())
 
     assert middle(leaning) - middle(upright) == pytest.approx(0.08 * SIZE_PX, abs=1.0)
     bare = draw_mask(SKIN, POINTS, dataclasses.replace(loops, straps="none"))[1]

@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_answers_and_leaves_the_generator_alone() -
 def crops_named(*names: str, in_video: bool = False) -> CropSet:
     crops = drawn_crops(len(names), size_px=16)
     moments = np.array([[0, n] for n in range(len(names))]) if in_video else None
-    return replace(crops, names=names, moments=moments)
+    return replace(crops, names=names, track_frames=moments)
 
 
 def test_sources_are_videos_folders_of_people_or_single_pictures() -> None:

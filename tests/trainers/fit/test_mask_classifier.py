@@ -11,10 +11,10 @@ from trainers.cli import main
 from trainers.config import AugmentationConfig
 from trainers.data.augment import vary
 from trainers.data.crops import CropSet
-from trainers.data.mask_classifier_samples import GateSamples
+from trainers.data.mask_classifier_samples import MaskClassifierSamples
 from trainers.data.masks import draw_mask
 from trainers.data.styles import SURGICAL
-from trainers.fit.mask_classifier import train_gate
+from trainers.fit.mask_classifier import train_mask_classifier
 from trainers.fit.small_networks import SmallRun
 from trainers.fit.sources import TrainingCrops
 
@@ -33,12 +33,12 @@ def _masked(n_crops: int, *, seed: int, size_px: int = 40) -> CropSet:
 
 
 def test_samples_are_half_masked_and_the_same_by_number() -> None:
-    samples = GateSamples(drawn_crops(4), _masked(4, seed=1), seed=3, count=20)
+    samples = MaskClassifierSamples(drawn_crops(4), _masked(4, seed=1), seed=3, count=20)
 
     labels = [float(samples[number][1]) for number in range(20)]
 
     assert labels == [0.0, 1.0] * 10
-    again = GateSamples(drawn_crops(4), _masked(4, seed=1), seed=3, count=8)
+    again = MaskClassifierSamples(drawn_crops(4), _masked(4, seed=1), seed=3, count=8)
     assert np.array_equal(again[7][0], samples[7][0])
     assert again[7][0].shape == (3, INPUT_SIZE_PX, INPUT_SIZE_PX)
     assert again[7][0].min() >= -1 - 1e-6
@@ -51,7 +51,7 @@ def test_a_gate_learns_to_tell_drawn_masks_from_bare_faces() -> None:
     )
     losses: list[float] = []
 
-    _, accuracy = train_gate(
+    _, accuracy = train_mask_classifier(
         crops, SmallRun(960, 24, seed=0, device=CPU, on_stats=lambda _, loss: losses.append(loss))
     )
 

@@ -67,7 +67,7 @@ def test_a_share_of_the_faces_is_hidden_from_the_mask_down_to_the_edge(
 
     method.step(batch, 0)
 
-    covered = batch.masked_cover.amax(dim=2) > 0.9
+    covered = batch.masked_alpha.amax(dim=2) > 0.9
     at_the_edge = hidden[0][:, :, -1] > 0.9
     n_others = len(covered) // 2
     assert bool(at_the_edge[n_others:][covered[n_others:]].all())
