@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: runs of the program in a process of its own."""
+"""What a person at a terminal sees: completion, answers to slips, and progress."""
 
 import os
 import pty
@@ -9,112 +9,103 @@ import time
 from pathlib import Path
 
 import pytest
+from click.shell_completion import BashComplete
 
-_PROGRAM = "from facemask_video.cli.main import main; main(prog_name='facemask-video')"
+from facemask_video.cli.main import main
+from facemask_video.cli.progress import show_progress
+from tests.cli.conftest import Run
 
 
-def _run(
-    *arguments: object, cwd: Path, env: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", _PROGRAM, *map(str, arguments)],
+def test_bash_completes_the_short_form(tmp_path: Path) -> None:
+    program = "from facemask_video.cli.main import main; main(prog_name='facemask-video')"
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "_FACEMASK_VIDEO_COMPLETE": "bash_complete",
+        "COMP_WORDS": "facemask-video in.mp4 --dir",
+        "COMP_CWORD": "2",
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
         capture_output=True,
         text=True,
         check=False,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), **(env or {})},
+        cwd=tmp_path,
+        env=env,
     )
 
-
-def _completed(words: str, cwd: Path) -> list[str]:
-    """Return what bash offers after the words, the last of which is not finished."""
-    env = {
-        "_FACEMASK_VIDEO_COMPLETE": "bash_complete",
-        "COMP_WORDS": words,
-        "COMP_CWORD": str(words.count(" ")),
-    }
-    return [line.partition(",")[2] for line in _run(cwd=cwd, env=env).stdout.splitlines()]
+    assert done.stdout == "plain,--direction\n"
 
 
 @pytest.mark.parametrize(
     ("words", "offered"),
     [
-        ("facemask-video in.mp4 --dir", ["--direction"]),
-        ("facemask-video convert in.mp4 --dir", ["--direction"]),
-        ("facemask-video --dir", ["--direction"]),
-        ("facemask-video in.mp4 -d ", ["mask", "unmask"]),
-        ("facemask-video in.mp4 --layout si", ["side-by-side"]),
-        ("facemask-video insp", ["inspect", "insp"]),
-        ("facemask-video doctor --js", ["--json"]),
+        ("in.mp4 --dir", ["plain --direction"]),
+        ("convert in.mp4 --dir", ["plain --direction"]),
+        ("--dir", ["plain --direction"]),
+        ("in.mp4 -d ", ["plain mask", "plain unmask"]),
+        ("in.mp4 --layout si", ["plain side-by-side"]),
+        ("in.mp4 ou", ["file ou"]),
+        ("insp", ["plain inspect", "file insp"]),
+        ("doctor --js", ["plain --json"]),
     ],
 )
-def test_the_shell_completes_the_short_form_and_the_long_one(
-    tmp_path: Path, words: str, offered: list[str]
-) -> None:
-    assert _completed(words, tmp_path) == offered
+def test_commands_options_values_and_files_are_completed(words: str, offered: list[str]) -> None:
+    *before, incomplete = words.split(" ")
+    complete = BashComplete(main, {}, "facemask-video", "_FACEMASK_VIDEO_COMPLETE")
+
+    found = complete.get_completions(before, incomplete)
+
+    assert [f"{item.type} {item.value}" for item in found] == offered
 
 
-def test_the_shell_completes_files_in_the_place_of_a_command(tmp_path: Path) -> None:
-    env = {
-        "_FACEMASK_VIDEO_COMPLETE": "bash_complete",
-        "COMP_WORDS": "facemask-video cl",
-        "COMP_CWORD": "1",
-    }
-
-    assert "file,cl" in _run(cwd=tmp_path, env=env).stdout.splitlines()
-
-
-def test_completion_is_documented(tmp_path: Path) -> None:
-    assert "_FACEMASK_VIDEO_COMPLETE=bash_source" in _run("--help", cwd=tmp_path).stdout
+def test_completion_is_documented(run: Run) -> None:
+    assert "_FACEMASK_VIDEO_COMPLETE=bash_source" in run("--help").stdout
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["convert", "--help"]])
-def test_help_says_that_unmask_invents(tmp_path: Path, arguments: list[str]) -> None:
-    assert "invented" in _run(*arguments, cwd=tmp_path).stdout
+def test_help_says_that_unmask_invents(run: Run, arguments: list[str]) -> None:
+    assert "invented" in run(*arguments).stdout
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("typed", "message"),
     [
-        (["-dash.mp4", "-d", "mask"], "-dash.mp4: begins with a dash"),
-        (["in.mp4", "-out.mkv", "-d", "mask"], "write ./-out.mkv for a file"),
-        (["inspect", "-dash.mp4"], "write ./-dash.mp4 for a file"),
-        (
-            ["inspekt", "out.mp4"],
-            "inspekt: is neither a command nor a file; did you mean 'inspect'",
-        ),
-        (["web"], "web: is neither a command nor a file; commands are convert, track"),
-        (["in.mp4", "-d", "mask", "-ss", "10"], "-ss is an option of ffmpeg; give --start"),
-        (["in.mp4", "-d", "mask", "-to", "10"], "-to is an option of ffmpeg; give --end"),
-        (["in.mp4", "-d", "mask", "-t", "10"], "give --end, which is a time of the input"),
-        (["-i", "in.mp4", "out.mp4", "-d", "mask"], "give the input's name alone"),
-        (["in.mp4", "-direction", "mask"], "Did you mean --direction?"),
+        ("-dash.mp4 -d mask", "-dash.mp4: begins with a dash"),
+        ("in.mp4 -out.mkv -d mask", "write ./-out.mkv for a file"),
+        ("inspect -dash.mp4", "write ./-dash.mp4 for a file"),
+        ("extract in.mp4 -oset.v2 --config none.toml", "none.toml: cannot be read"),
+        ("inspekt out.mp4", "inspekt: is neither a command nor a file; did you mean 'inspect'"),
+        ("web", "web: is neither a command nor a file; commands are convert, track"),
+        ("in.mp4 -d mask -ss 10", "-ss is an option of ffmpeg; give --start"),
+        ("in.mp4 -d mask -to 10", "-to is an option of ffmpeg; give --end"),
+        ("in.mp4 -d mask -t 10", "give --end, which is a time of the input"),
+        ("-i in.mp4 out.mp4 -d mask", "give the input's name alone"),
+        ("in.mp4 -direction mask", "Did you mean --direction?"),
     ],
 )
 def test_what_is_typed_wrongly_is_answered_for_what_it_is(
-    tmp_path: Path, arguments: list[str], message: str
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, message: str
 ) -> None:
-    (tmp_path / "-dash.mp4").touch()
+    monkeypatch.chdir(tmp_path)
+    Path("-dash.mp4").touch()
 
-    done = _run(*arguments, cwd=tmp_path)
+    result = run(*typed.split())
 
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stdout == ""
-
-
-def test_a_folder_that_is_attached_to_its_option_is_no_file(tmp_path: Path) -> None:
-    done = _run("extract", "in.mp4", "-oset.v2", "--config", "none.toml", cwd=tmp_path)
-
-    assert "none.toml: cannot be read" in done.stderr
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stdout == ""
 
 
-def test_a_file_that_begins_with_a_dash_is_taken_behind_two(tmp_path: Path, sample: Path) -> None:
-    (tmp_path / "-dash.mp4").write_bytes(sample.read_bytes())
+def test_a_file_that_begins_with_a_dash_is_taken_behind_two(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-dash.mp4").write_bytes(sample.read_bytes())
 
-    for named in (["./-dash.mp4"], ["--", "-dash.mp4"]):
-        done = _run("inspect", *named, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
+    assert run("inspect", "./-dash.mp4").exit_code == 0
+    assert run("inspect", "--", "-dash.mp4").exit_code == 0
 
 
 def test_a_terminal_shows_loading_and_then_the_frames(tmp_path: Path) -> None:
@@ -155,8 +146,6 @@ def test_a_terminal_shows_loading_and_then_the_frames(tmp_path: Path) -> None:
 def test_a_log_gets_a_line_every_ten_seconds(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facemask_video.cli.progress import show_progress
-
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
 
@@ -174,8 +163,6 @@ def test_a_log_gets_a_line_every_ten_seconds(
 def test_quiet_gives_a_log_nothing(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from facemask_video.cli.progress import show_progress
-
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     with show_progress("auto", quiet=True) as on_progress:

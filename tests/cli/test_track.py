@@ -28,8 +28,8 @@ def test_tracking_needs_no_generator_and_writes_a_line_a_frame(
     assert "translated" not in lines[0]["faces"][0]
 
 
-def test_the_gate_judges_when_asked(run: Run, sample: Path, tmp_path: Path) -> None:
-    _, *lines = _tracked(run, sample, tmp_path / "t.jsonl", "--end", "0.2", "--gate", "auto")
+def test_the_classifier_decides_when_asked(run: Run, sample: Path, tmp_path: Path) -> None:
+    _, *lines = _tracked(run, sample, tmp_path / "t.jsonl", "--end", "0.2", "--classifier", "auto")
 
     assert {face["domain"] for line in lines for face in line["faces"]} == {"bare"}
     assert all(face["domain_score"] > 0.5 for line in lines for face in line["faces"])
