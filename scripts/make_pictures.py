@@ -1,57 +1,109 @@
 #!/usr/bin/env python3
-"""Make the picture at the top of the README out of the samples and the shipped weights.
+"""Make a picture of clips before and after: source, mask put on, and that mask taken off again.
 
-Usage: .venv/bin/python scripts/make_pictures.py
+Usage: .venv/bin/python scripts/make_pictures.py CLIP@SECONDS... -o PICTURE.jpg
 
-Converts both samples and lays frames side by side: bare and masked above, masked and bare below.
+One column a clip, cut around its largest face at that time. The one in the README:
+
+    scripts/make_pictures.py samples/astronaut.mp4@1.2 intel_asl_brother.mkv@0 \
+        intel_asl_thanks.mkv@0 intel_head_pose_female.gif@0.66 -o samples/before_after.jpg
+
+The clips of Intel are those of github.com/intel-iot-devkit/sample-videos (CC BY 4.0).
 """
 
+import argparse
+import json
 import tempfile
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from facemask_video import ConvertConfig, Direction
+from facemask_video import Networks, convert_video, load_networks
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
-from facemask_video.pipeline.convert import convert
 from facemask_video.video import VideoReader
 
-SAMPLES = Path(__file__).parents[1] / "samples"
-_FRAMES = (20, 75)
-_WIDTH_PX = 400
+_TILE_PX = 320
+_FACE_SHARE = 0.42
+"""Height of the face in a tile; a face keeps some shoulders and background."""
+_LABELS = ("source", "--direction mask", "that one, --direction unmask: the lower face is invented")
 
 
-def frames_of(path: Path) -> list[ImageU8]:
-    """Return the chosen frames of a clip."""
-    chosen = []
+def read_frame(path: Path, time_s: float) -> tuple[int, ImageU8]:
+    """Return index and picture of the first frame at or after a time, (H, W, 3) RGB uint8."""
     with VideoReader(path) as reader:
         for frame in reader:
-            if frame.index in _FRAMES:
-                whole = Box(0, 0, frame.width_px, frame.height_px)
-                chosen.append(frame.read_region(whole))
-    return chosen
+            if float(frame.pts * frame.time_base) >= time_s - 1e-3:
+                return frame.index, frame.read_region(Box(0, 0, frame.width_px, frame.height_px))
+    raise SystemExit(f"{path}: ends before {time_s} s.")
+
+
+def largest_box(tracks: Path, index: int) -> Box:
+    """Return the largest face that a tracks file has in a frame."""
+    for line in tracks.read_text(encoding="utf-8").splitlines()[1:]:
+        record = json.loads(line)
+        if record["frame"] == index and record["faces"]:
+            boxes = [Box(*face["box"]) for face in record["faces"]]
+            return max(boxes, key=lambda box: box.y1 - box.y0)
+    raise SystemExit(f"{tracks}: no face in frame {index}.")
+
+
+def cut_tile(picture: ImageU8, face: Box) -> ImageU8:
+    """Cut a square around a face and bring it to the size of a tile."""
+    side = min((face.y1 - face.y0) / _FACE_SHARE, *picture.shape[:2])
+    x0 = np.clip((face.x0 + face.x1 - side) / 2, 0, picture.shape[1] - side)
+    y0 = np.clip((face.y0 + face.y1 - side) / 2, 0, picture.shape[0] - side)
+    square = picture[round(y0) : round(y0 + side), round(x0) : round(x0 + side)]
+    return cv2.resize(square, (_TILE_PX, _TILE_PX), interpolation=cv2.INTER_LANCZOS4)
+
+
+def make_column(
+    clip: Path, time_s: float, networks: dict[str, Networks], folder: Path
+) -> list[ImageU8]:
+    """Convert a clip to and fro; return the three tiles of its column."""
+    masked, bare, tracks = folder / "masked.mkv", folder / "bare.mkv", folder / "tracks.jsonl"
+    chain = (("mask", clip, masked, tracks), ("unmask", masked, bare, None))
+    for direction, source, target, tracks_out in chain:
+        convert_video(
+            source,
+            target,
+            networks=networks[direction],
+            direction=direction,
+            encoder="ffv1",
+            tracks_out=tracks_out,
+            overwrite=True,
+        )
+    index, _ = read_frame(clip, time_s)
+    face = largest_box(tracks, index)
+    return [cut_tile(read_frame(path, time_s)[1], face) for path in (clip, masked, bare)]
+
+
+def make_label(text: str, width_px: int) -> ImageU8:
+    """Write a line of text on white."""
+    strip = np.full((30, width_px, 3), 255, np.uint8)
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    return cv2.putText(strip, text, (6, 21), font, 0.6, (30, 30, 30), 1, cv2.LINE_AA)
 
 
 def main() -> None:
-    """Write samples/before_after.jpg."""
-    rows = []
+    """Convert the clips and write the picture."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clips", nargs="+", metavar="CLIP@SECONDS")
+    parser.add_argument("-o", "--output", required=True, type=Path)
+    arguments = parser.parse_args()
+    networks = {direction: load_networks(direction=direction) for direction in ("mask", "unmask")}
+    columns = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, direction in (
-            ("astronaut.mp4", Direction.MASK),
-            ("astronaut_masked.mp4", Direction.UNMASK),
-        ):
-            result = Path(folder) / name
-            convert(SAMPLES / name, result, ConvertConfig(direction))
-            pairs = zip(frames_of(SAMPLES / name), frames_of(result), strict=True)
-            rows.append(np.hstack([picture for pair in pairs for picture in pair]))
+        for clip in arguments.clips:
+            path, _, time_s = clip.rpartition("@")
+            columns.append(make_column(Path(path), float(time_s), networks, Path(folder)))
+    rows = []
+    for text, tiles in zip(_LABELS, zip(*columns, strict=True), strict=True):
+        rows += [make_label(text, _TILE_PX * len(tiles)), np.hstack(tiles)]
     sheet = np.vstack(rows)
-    height_px = round(sheet.shape[0] * 4 * _WIDTH_PX / sheet.shape[1])
-    sheet = cv2.resize(sheet, (4 * _WIDTH_PX, height_px), interpolation=cv2.INTER_AREA)
-    target = SAMPLES / "before_after.jpg"
-    cv2.imwrite(str(target), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
-    print(target)
+    cv2.imwrite(str(arguments.output), sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    print(f"{arguments.output}: {arguments.output.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":
