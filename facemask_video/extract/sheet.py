@@ -8,7 +8,6 @@ import base64
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import cv2
@@ -18,6 +17,7 @@ from facemask_video.config.extract import SPLITS
 from facemask_video.core.errors import CropsError
 from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pages import render_page
 from facemask_video.core.pictures import write_picture
 from facemask_video.extract.curate import REASONS
 from facemask_video.extract.manifest import THUMBS, ManifestRow, picture_path
@@ -84,8 +84,6 @@ def write_sheet(folder: Path, rows: Sequence[ManifestRow], *, most: int = MOST_S
     Raises:
         CropsError: It cannot be written.
     """
-    import jinja2  # not needed for anything else in this package
-
     share = min(1.0, most / max(1, len(rows)))
     sections = [
         _Section(
@@ -97,11 +95,9 @@ def write_sheet(folder: Path, rows: Sequence[ManifestRow], *, most: int = MOST_S
         for name, title, members in _under_headings(rows)
     ]
     kept = [row for row in rows if row.kept]
-    template = resources.files("facemask_video.extract").joinpath("sheet.html").read_text("utf-8")
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        template
-    )
-    text = page.render(
+    text = render_page(
+        "facemask_video.extract",
+        "sheet.html",
         n_kept=len(kept),
         n_rows=len(rows),
         n_sources=len({row.source_sha256 for row in rows}),

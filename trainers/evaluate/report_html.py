@@ -3,12 +3,11 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 
-import jinja2
 import numpy as np
 
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.pages import render_page
 from facemask_video.core.pictures import encode_picture
 from trainers.evaluate.compare import Difference, comparison_table
 from trainers.evaluate.measurement import Measurement
@@ -93,11 +92,14 @@ def _render(
     notes: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
 ) -> str:
-    text = resources.files("trainers.evaluate").joinpath("report.html").read_text("utf-8")
-    template = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-    ).from_string(text)
-    return template.render(title=title, sections=sections, notes=notes, files=files or {})
+    return render_page(
+        "trainers.evaluate",
+        "report.html",
+        title=title,
+        sections=sections,
+        notes=notes,
+        files=files or {},
+    )
 
 
 def _plot(measurements: Sequence[Measurement]) -> _Plot:

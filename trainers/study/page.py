@@ -2,11 +2,9 @@
 
 import hashlib
 import json
-from importlib import resources
 from pathlib import Path
 
-import jinja2
-
+from facemask_video.core.pages import render_page
 from trainers.study.config import StudyConfig
 from trainers.study.pictures import check_enough, encoded, list_fake, list_real
 
@@ -48,8 +46,4 @@ def study_page(real: Path, fake: Path, config: StudyConfig) -> str:
         ],
     }
     plain["study"] = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
-    text = resources.files("trainers.study").joinpath("study.html").read_text(encoding="utf-8")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        text
-    )
-    return template.render(study=plain)
+    return render_page("trainers.study", "study.html", study=plain)
