@@ -78,7 +78,7 @@ def load_networks(config: TranslationConfig) -> Networks:
         direction=config.direction,
         device=device,
         precision=precision,
-        pick_styles=_style_chooser(config.translate),
+        pick_styles=style_chooser(config.translate),
     )
     weights = {"path": str(path), **dataclasses.asdict(translator.card)}
     described = {"device": str(device), "precision": precision}
@@ -86,7 +86,7 @@ def load_networks(config: TranslationConfig) -> Networks:
     return Networks(None, translator, classifier, weights, described)
 
 
-def _style_chooser(config: TranslateConfig) -> PickStyles | None:
+def style_chooser(config: TranslateConfig) -> PickStyles | None:
     """Return what chooses the styles that are asked for; None where none are."""
     if not config.asks_for_style:
         return None

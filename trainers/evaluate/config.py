@@ -71,6 +71,12 @@ class WeightsConfig:
         choices=("both", "mask", "unmask"),
         help="Which of them to judge",
     )
+    style: str | None = setting(
+        None,
+        metavar="NAME|random|PICTURE",
+        default_text="surgical",
+        help="Masks put on, as of facemask-video; random gives each face another",
+    )
     classifier: Path | None = setting(
         None,
         metavar="FILE",

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 
 from facemask_video.classify.mask_classifier import default_mask_classifier
+from facemask_video.config import TranslateConfig
 from facemask_video.config.settings import as_plain
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.files import sha256_file
+from facemask_video.pipeline.load_networks import style_chooser
 from facemask_video.translate.device import pick_device, pick_precision
 from facemask_video.translate.stage import CropTranslator
 from facemask_video.translate.translator import Translator
@@ -59,7 +61,13 @@ def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> 
         precision = pick_precision(config.run.precision, device)
         translators: dict[Direction, CropTranslator] = {
             direction: Translator.load(
-                files[direction], direction=direction, device=device, precision=precision
+                files[direction],
+                direction=direction,
+                device=device,
+                precision=precision,
+                pick_styles=style_chooser(TranslateConfig(style=config.weights.style))
+                if direction is Direction.MASK
+                else None,
             )
             for direction in Direction
             if direction in files

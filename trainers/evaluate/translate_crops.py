@@ -35,7 +35,8 @@ def translate_with_alpha(
     alphas: list[AlphaF32] = []
     for start in range(0, len(crops), batch_size):
         batch = [
-            as_crop(crops.images[index], crops.landmarks[index] * crops.size_px)
+            # Each a person of its own, who may wear another mask.
+            as_crop(crops.images[index], crops.landmarks[index] * crops.size_px, person=index)
             for index in range(start, min(start + batch_size, len(crops)))
         ]
         for crop in translator.translate(batch):
@@ -45,10 +46,10 @@ def translate_with_alpha(
     return np.stack(outputs), np.stack(alphas)
 
 
-def as_crop(image: ImageU8, landmarks: NDArray[np.float32]) -> Crop:
+def as_crop(image: ImageU8, landmarks: NDArray[np.float32], *, person: int = 0) -> Crop:
     """Return an aligned face, landmarks in its px, as if it had been cut out of a frame."""
     points = landmarks.astype(np.float32)
-    face = TrackedFace(TrackId(0), bounding_box(points), points, 1.0, observed=True)
+    face = TrackedFace(TrackId(person), bounding_box(points), points, 1.0, observed=True)
     return Crop(np.ascontiguousarray(image), _IDENTITY, face)
 
 
