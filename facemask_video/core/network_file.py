@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from facemask_video.core.errors import ConfigError, WeightsError
@@ -115,4 +115,5 @@ def write_network_file(path: Path, network: nn.Module, card: dict[str, str]) -> 
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
         raise WeightsError(f"{path}: not written, a weight is not a finite half-precision number.")
     with atomic_write(path) as part:
-        save_file(tensors, str(part), metadata=card)
+        # Not by safetensors' own save_file, whose files nobody but their owner may read.
+        part.write_bytes(save(tensors, metadata=card))

@@ -90,3 +90,11 @@ def test_a_file_is_read_with_its_card_hash_and_tensors(tmp_path: Path) -> None:
     assert torch.equal(file.tensors["weight"], network.weight.half().float())
     path.write_bytes(path.read_bytes().replace(b"linear/1", b"linear/2"))
     assert read_network_file(path, if_missing="").sha256 != file.sha256
+
+
+def test_a_file_is_written_with_the_rights_that_others_have(tmp_path: Path) -> None:
+    path, ordinary = tmp_path / "network.safetensors", tmp_path / "ordinary"
+    write_network_file(path, nn.Linear(2, 1), {"format": "linear/1"})
+    ordinary.touch()
+
+    assert path.stat().st_mode == ordinary.stat().st_mode
