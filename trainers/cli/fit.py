@@ -1,6 +1,7 @@
 """``facemask-train fit``: train generators from a configuration."""
 
 import json
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -99,9 +100,11 @@ def fit(
     if outcome is None:
         return
     if outcome.stopped_by:
+        # The line of progress, which renews itself, is not ended yet.
+        line_end = "\n" if config.run.progress == "auto" and sys.stderr.isatty() else ""
         click.echo(
-            f"Stopped by {outcome.stopped_by} after {outcome.images_seen:,} images; go on with "
-            f"facemask-train fit --resume {run.path}",
+            f"{line_end}Stopped by {outcome.stopped_by} after {outcome.images_seen:,} images; "
+            f"go on with facemask-train fit --resume {run.path}",
             err=True,
         )
         ctx.exit(INTERRUPTED)

@@ -30,19 +30,24 @@ def on_stats(mode: str, images: int) -> Callable[[dict[str, float]], None]:
 
 
 def progress_line(stats: dict[str, float], images: int) -> str:
-    """Describe a line of statistics in words.
+    """Describe a line of statistics in words, losses grouped by direction.
 
-    >>> progress_line({"images_seen": 800, "images_per_s": 10.0, "mask/l1": 0.25}, 4400)
-    '800/4,400 images  18 %  10.0 images/s  0:06:00 left  mask/l1 0.250'
+    >>> losses = {"mask/l1": 0.25, "mask/gan": 0.5, "unmask/l1": 0.125}
+    >>> line = progress_line({"images_seen": 800, "images_per_s": 10.0, **losses}, 4400)
+    >>> line.partition("  mask:")[0]
+    '800/4,400 images  18 %  10.0 images/s  0:06:00 left'
+    >>> line.partition(" left  ")[2]
+    'mask: l1 0.250 gan 0.500  unmask: l1 0.125'
     """
     seen, rate = int(stats["images_seen"]), stats["images_per_s"]
     left_s = round(max(0, images - seen) / max(rate, 1e-9))
     hours, rest = divmod(left_s, 3600)
-    losses = "  ".join(
-        f"{name} {value:.3f}"
-        for name, value in stats.items()
-        if name not in ("images_seen", "images_per_s")
-    )
+    groups: dict[str, str] = {}
+    for name, value in stats.items():
+        group, _, loss = name.rpartition("/")
+        if group:
+            groups[group] = groups.get(group, f"{group}:") + f" {loss} {value:.3f}"
+    losses = "  ".join(groups.values())
     return (
         f"{seen:,}/{images:,} images  {100 * seen // images} %  {rate:.1f} images/s  "
         f"{hours}:{rest // 60:02d}:{rest % 60:02d} left  {losses}"

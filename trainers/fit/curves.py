@@ -1,4 +1,4 @@
-"""The losses of a run as one picture: a panel each, images seen to the right."""
+"""The losses of a run as one picture: a panel each in groups, images seen to the right."""
 
 import math
 from collections.abc import Sequence
@@ -10,25 +10,38 @@ from facemask_video.core.frame import ImageU8
 
 _PANEL_PX = (320, 180)
 _MARGIN_PX = 24
+_CAPTION_PX = 20
 _INK, _LINE, _FRAME = (40, 40, 40), (30, 90, 200), (200, 200, 200)
 _NOT_CURVES = ("images_seen",)
 
 
 def draw_curves(lines: Sequence[dict[str, float]], *, n_columns: int = 4) -> ImageU8:
-    """Draw every statistic of a run against the images seen.
+    """Draw every statistic of a run against the images seen, those of a direction together.
 
     Args:
         lines: Statistics in order, each with ``images_seen``.
         n_columns: Panels beside each other.
     """
-    names = sorted({name for line in lines for name in line} - set(_NOT_CURVES))
-    panels = [_panel(name, lines) for name in names] or [_blank()]
-    while len(panels) % n_columns:
-        panels.append(_blank())
-    rows = [
-        np.hstack(panels[first : first + n_columns]) for first in range(0, len(panels), n_columns)
-    ]
+    groups: dict[str, list[ImageU8]] = {}
+    for name in sorted({name for line in lines for name in line} - set(_NOT_CURVES)):
+        group, _, _ = name.rpartition("/")
+        groups.setdefault(group or "run", []).append(_panel(name, lines))
+    rows = []
+    for group, panels in (groups or {"run": [_blank()]}).items():
+        panels += [_blank()] * (-len(panels) % n_columns)
+        rows.append(caption(group, n_columns * _PANEL_PX[0]))
+        rows += [
+            np.hstack(panels[first : first + n_columns])
+            for first in range(0, len(panels), n_columns)
+        ]
     return np.asarray(np.vstack(rows), np.uint8)
+
+
+def caption(text: str, width_px: int) -> ImageU8:
+    """Return a strip, (20, width_px, 3), that says what lies below it; too long a text is cut."""
+    strip = np.full((_CAPTION_PX, width_px, 3), 235, np.uint8)
+    _write(strip, text, (6, _CAPTION_PX - 6))
+    return strip
 
 
 def _blank() -> ImageU8:

@@ -16,6 +16,7 @@ from trainers.data.augment import vary
 from trainers.data.crops import CropSet
 from trainers.data.masks import draw_mask
 from trainers.data.styles import random_style
+from trainers.fit.curves import caption
 
 _AS_THEY_ARE = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
 
@@ -68,25 +69,29 @@ def crops_as_they_are(crops: CropSet, crop_size_px: int, most: int) -> Tensor:
 
 @torch.no_grad()
 def draw_preview(generators: Mapping[str, Generator], faces: PreviewFaces) -> ImageU8:
-    """Show what generators do: a row of inputs, below it the results, at last ``unmask``'s alpha.
+    """Show what generators do, in rows with captions: inputs, results, at last ``unmask``'s alpha.
 
     Args:
         generators: By direction, in evaluation mode; one may be missing.
         faces: What they are given.
     """
-    rows = []
+    rows: dict[str, Tensor] = {}
     if "mask" in generators:
-        rows += [faces.bare, _run(generators["mask"], faces.bare)[0]]
+        rows["bare faces"] = faces.bare
+        rows["mask: masks put on"], _ = _run(generators["mask"], faces.bare)
     if "unmask" in generators:
-        rows += [faces.drawn, _run(generators["unmask"], faces.drawn)[0]]
+        rows["faces in drawn masks"] = faces.drawn
+        rows["unmask: drawn masks taken off"], _ = _run(generators["unmask"], faces.drawn)
+        rows["faces in real masks"] = faces.masked
         bared, alpha = _run(generators["unmask"], faces.masked)
-        rows += [faces.masked, bared, alpha.expand(-1, 3, -1, -1) * 2 - 1]
-    n_columns = max(len(row) for row in rows)
+        rows["unmask: real masks taken off"] = bared
+        rows["unmask: alpha of real masks"] = alpha.expand(-1, 3, -1, -1) * 2 - 1
+    n_columns = max(len(row) for row in rows.values())
     pictures = []
-    for row in rows:
+    for title, row in rows.items():
         images = to_images(row)
         images += [np.zeros_like(images[0])] * (n_columns - len(images))
-        pictures.append(np.hstack(images))
+        pictures += [caption(title, n_columns * images[0].shape[1]), np.hstack(images)]
     return np.asarray(np.vstack(pictures), np.uint8)
 
 

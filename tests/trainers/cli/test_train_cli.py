@@ -159,6 +159,6 @@ def test_progress_is_lines_objects_or_nothing(capsys: pytest.CaptureFixture[str]
 
     line, as_json, auto, cut = capsys.readouterr().err.splitlines()
     assert line == auto
-    assert "8/16 images  50 %  2.0 images/s  0:00:04 left  mask/l1 0.500" in line
+    assert "8/16 images  50 %  2.0 images/s  0:00:04 left  mask: l1 0.500" in line
     assert json.loads(as_json) == {**stats, "images": 16}
     assert cut == "bare: 20 pictures looked at"

@@ -97,10 +97,10 @@ def test_a_run_leaves_options_statistics_previews_checkpoints_and_weights(tmp_pa
     assert {"mask/l1", "unmask/segmentation", "images_per_s"} <= lines[-1].keys()
     pictures = sorted(run.previews.iterdir())
     assert [path.stem for path in pictures] == ["000000016", "000000024"]
-    # Seven rows of three held-out faces of 32 px.
+    # Seven rows of three held-out faces of 32 px, each below a caption.
     picture = cv2.imread(str(pictures[-1]))
     assert picture is not None
-    assert picture.shape == (7 * 32, 3 * 32, 3)
+    assert picture.shape == (7 * (20 + 32), 3 * 32, 3)
     assert [path.stem for path in sorted(run.checkpoints.iterdir())] == ["000000016", "000000024"]
     assert cv2.imread(str(run.curves)) is not None
     [events] = run.events.iterdir()

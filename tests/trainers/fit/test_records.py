@@ -79,14 +79,21 @@ def test_where_one_face_is_set_aside_nothing_is_measured_and_that_is_said(
 
 
 @pytest.mark.parametrize("n_lines", [0, 1, 20])
-def test_curves_have_a_panel_for_each_loss(n_lines: int) -> None:
+def test_curves_have_a_panel_for_each_loss_below_the_direction_s_name(n_lines: int) -> None:
     lines = [
-        {"images_seen": 8.0 * step, "mask/l1": 1 / (step + 1), "unmask/l1": float("nan")}
+        {
+            "images_seen": 8.0 * step,
+            "mask/l1": 1 / (step + 1),
+            "mask/gan": 1.0,
+            "mask/eyes": 0.5,
+            "unmask/l1": float("nan"),
+        }
         for step in range(n_lines)
     ]
 
     picture = draw_curves(lines, n_columns=2)
 
-    assert picture.shape == (180, 640, 3)
-    inked = (picture[:, :320] != 255).any(axis=2)
+    # Three losses of mask on two rows, one of unmask, each group with a caption of 20 px.
+    assert picture.shape == ((20 + 2 * 180 + 20 + 180, 640, 3) if n_lines else (200, 640, 3))
+    inked = (picture[20:200, :320] != 255).any(axis=2)
     assert inked.any() == (n_lines > 0)
