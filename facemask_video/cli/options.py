@@ -99,7 +99,7 @@ class SectionedCommand(click.Command):
             if row is not None:
                 rows.setdefault(self._heading_of(parameter), []).append(row)
         for heading in sorted(rows, key=lambda heading: heading == _OTHER):
-            with formatter.section(heading):
+            with formatter.section(heading if len(rows) > 1 else "Options"):
                 formatter.write_dl(rows[heading])
 
     def _heading_of(self, parameter: click.Parameter) -> str:
@@ -174,7 +174,12 @@ class AutoParam(click.IntRange):
 
 
 def configured_command(
-    config: type, *, shipped: Kind | None = None, epilog: str | None = None
+    config: type,
+    *,
+    name: str | None = None,
+    shipped: Kind | None = None,
+    file_argument: bool = False,
+    epilog: str | None = None,
 ) -> Callable[[Function], click.Command]:
     """Make a command of a function that takes a configuration.
 
@@ -189,17 +194,17 @@ def configured_command(
 
     Args:
         config: Frozen dataclass of settings and sections.
+        name: Of the command, where it is not the function's.
         shipped: Which of the shipped configurations ``--config`` takes by name.
+        file_argument: Whether the file may also be given as the command's argument.
         epilog: Ends the help.
     """
 
     def decorate(function: Function) -> click.Command:
         @click.pass_context
         def run(ctx: click.Context, /, config_file: Path | None, **given: Any) -> Any:
-            from_file = {}
-            if config_file is not None:
-                file = find_config(config_file, shipped) if shipped else config_file
-                from_file = read_toml(file, config)
+            argument = given.pop("config_argument") if file_argument else None
+            from_file = settings_of_file(config, config_file, argument, shipped=shipped)
             settings = {o.name for o in ctx.command.params if isinstance(o, SettingOption)}
             own = {name: value for name, value in given.items() if name not in settings}
             return function(config=build(config, from_file, typed_settings(ctx)), **own)
@@ -207,22 +212,61 @@ def configured_command(
         def shared() -> None:
             """Carry the options that all have, to be shown after the command's own."""
 
-        names = ", ".join(shipped_configs(shipped)) if shipped else ""
-        or_shipped = f", or from a shipped one ({names})" if names else ""
-        click.option(
-            "--config",
-            "config_file",
-            metavar="FILE.toml",
-            type=click.Path(path_type=Path),
-            help=f"Read settings from a TOML file{or_shipped}; what is typed wins over it.",
-        )(verbosity_options(shared))
+        config_option(shipped, file_argument=file_argument)(verbosity_options(shared))
         wrapped: Any = functools.wraps(function)(run)
         own = getattr(function, "__click_params__", [])
         wrapped.__click_params__ = [*cast(Any, shared).__click_params__, *own]
-        command = click.command(cls=SectionedCommand, epilog=epilog)
+        command = click.command(name, cls=SectionedCommand, epilog=epilog)
         return command(setting_options(config)(wrapped))
 
     return decorate
+
+
+def config_option(
+    shipped: Kind | None = None, *, file_argument: bool = False
+) -> Callable[[Function], Function]:
+    """Give a command ``--config FILE.toml``, which it gets as ``config_file``.
+
+    Args:
+        shipped: Which of the shipped configurations it takes by name.
+        file_argument: Add an optional argument ``config_argument`` for the same.
+    """
+    names = ", ".join(shipped_configs(shipped)) if shipped else ""
+    or_shipped = f", or from a shipped one ({names})" if names else ""
+    option = click.option(
+        "--config",
+        "config_file",
+        metavar="FILE.toml",
+        type=click.Path(path_type=Path),
+        help=f"Read settings from a TOML file{or_shipped}; what is typed wins over it.",
+    )
+
+    def decorate(function: Function) -> Function:
+        if file_argument:
+            path = click.Path(path_type=Path)
+            argument = click.argument(
+                "config_argument", metavar="[CONFIG]", required=False, type=path
+            )
+            function = argument(function)
+        return option(function)
+
+    return decorate
+
+
+def settings_of_file(
+    config: type, option: Path | None, argument: Path | None = None, *, shipped: Kind | None = None
+) -> dict[str, object]:
+    """Read the file that was named by `config_option`; nothing where there is none.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds what the configuration does not accept.
+    """
+    if option is not None and argument is not None:
+        raise click.UsageError(f"got {argument} and --config {option}; name one of them.")
+    named = option or argument
+    if named is None:
+        return {}
+    return read_toml(find_config(named, shipped) if shipped else named, config)
 
 
 def setting_options(config: type) -> Callable[[Function], Function]:

@@ -1,10 +1,12 @@
 """``facemask-train crops``: cut aligned faces out of folders of pictures."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from facemask_video.config.settings import settings_of
+from facemask_video.cli.options import configured_command
+from facemask_video.config.settings import check, setting, settings_of
 from trainers.cli.progress import cutting_line
 from trainers.config import DataConfig
 
@@ -13,7 +15,24 @@ _LOAD_SIZE_PX = next(
 )
 
 
-@click.command()
+@dataclass(frozen=True, slots=True)
+class CropsConfig:
+    """How crops are made."""
+
+    size_px: int = setting(
+        _LOAD_SIZE_PX,
+        low=16,
+        flags=("--size",),
+        metavar="PX",
+        help="Side of the crops; a quarter more than training's, so that jitter does not blur",
+    )
+    device: str = setting("auto", help="Where the detector runs: auto, cpu, cuda or cuda:N")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@configured_command(CropsConfig)
 @click.argument(
     "folders",
     metavar="FOLDER...",
@@ -29,19 +48,9 @@ _LOAD_SIZE_PX = next(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the crops are written.",
 )
-@click.option(
-    "--size",
-    "size_px",
-    metavar="PX",
-    type=click.IntRange(min=16),
-    default=_LOAD_SIZE_PX,
-    show_default=True,
-    help="Side of the crops; a quarter more than training's, so that jitter does not blur.",
-)
-@click.option("--device", default="auto", show_default=True, help="Where the detector runs.")
 @click.option("--overwrite", "-y", is_flag=True, help="Replace the file if it exists.")
 def crops(
-    folders: tuple[Path, ...], output: Path, size_px: int, device: str, overwrite: bool
+    config: CropsConfig, folders: tuple[Path, ...], output: Path, overwrite: bool, quiet: bool
 ) -> None:
     """Cut the main face of every picture under each FOLDER into one file.
 
@@ -58,14 +67,19 @@ def crops(
         raise click.BadParameter(f"{output}: expected a name that ends in .npz.", param_hint="-o")
     if output.exists() and not overwrite:
         raise click.UsageError(f"{output} exists; pass --overwrite to replace it.")
+    device = pick_device(config.device)
     read = [
-        read_crops(folder, size_px=size_px, device=pick_device(device), on_crop=cutting_line)
+        read_crops(folder, size_px=config.size_px, device=device, on_crop=cutting_line)
         for folder in folders
     ]
     cut = join_crops([crops for crops, _ in read])
     skipped = [each for _, left_out in read for each in left_out]
     cut.save(output)
     write_skipped(output.with_suffix(".skipped.txt"), skipped)
-    click.echo(f"{output}: {len(cut):,} crops of {size_px} px; {len(skipped):,} pictures left out.")
+    if quiet:
+        return
+    click.echo(
+        f"{output}: {len(cut):,} crops of {config.size_px} px; {len(skipped):,} pictures left out."
+    )
     for name, reason in skipped:
         click.echo(f"left out: {name}: {reason}", err=True)

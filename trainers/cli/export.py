@@ -1,14 +1,34 @@
 """``facemask-train export``: write a run's generators for the converter."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import click
 
+from facemask_video.cli.options import configured_command
+from facemask_video.config.settings import check, setting
 from trainers.config.run import Capacity
 
 
-@click.command()
+@dataclass(frozen=True, slots=True)
+class ExportConfig:
+    """What is written."""
+
+    capacity: Capacity | None = setting(
+        None,
+        default_text="the run's own",
+        help="Goes into the files' names, DIRECTION-CAPACITY.safetensors",
+    )
+    onnx: bool = setting(
+        False,
+        help="Write each as ONNX too, checked against torch on crops that the run set aside",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@configured_command(ExportConfig)
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -18,18 +38,7 @@ from trainers.config.run import Capacity
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the files are written.",
 )
-@click.option(
-    "--capacity",
-    type=click.Choice(get_args(Capacity)),
-    show_default="the run's own",
-    help="Goes into the files' names, DIRECTION-CAPACITY.safetensors.",
-)
-@click.option(
-    "--onnx",
-    is_flag=True,
-    help="Write each as ONNX too, checked against torch on crops of the run that were set aside.",
-)
-def export(run: Path, output: Path, capacity: str | None, onnx: bool) -> None:
+def export(config: ExportConfig, run: Path, output: Path, quiet: bool) -> None:
     """Write the averaged generators of a RUN folder's newest checkpoint.
 
     Each becomes one safetensors file in half precision, with a card that says what it is for.
@@ -40,5 +49,6 @@ def export(run: Path, output: Path, capacity: str | None, onnx: bool) -> None:
     from trainers.fit.export import export_run
     from trainers.fit.runs import RunFolder
 
-    for path in export_run(RunFolder.open(run), output, capacity=capacity, onnx=onnx):
-        click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    for path in export_run(RunFolder.open(run), output, capacity=config.capacity, onnx=config.onnx):
+        if not quiet:
+            click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from facemask_video.cli.failures import INTERRUPTED
-from facemask_video.cli.options import SectionedCommand, setting_option, typed_settings
-from facemask_video.config.settings import as_plain, build, read_tables, read_toml, settings_of
-from facemask_video.config.shipped import find_config
+from facemask_video.cli.options import (
+    SectionedCommand,
+    config_option,
+    setting_option,
+    settings_of_file,
+    typed_settings,
+)
+from facemask_video.config.settings import as_plain, build, read_tables, settings_of
 from facemask_video.core.errors import ConfigError
 from trainers.cli.progress import cutting_line, on_stats
 from trainers.config import TrainConfig
@@ -51,7 +56,7 @@ def _flags(function: Function) -> Function:
 
 
 @click.command(cls=FitCommand)
-@click.argument("config_file", metavar="[CONFIG]", required=False, type=click.Path(path_type=Path))
+@config_option("train", file_argument=True)
 @_flags
 @click.option(
     "--set",
@@ -69,6 +74,7 @@ def fit(
     ctx: click.Context,
     /,
     config_file: Path | None,
+    config_argument: Path | None,
     assignments: tuple[str, ...],
     resume: Path | None,
     dry_run: bool,
@@ -89,8 +95,7 @@ def fit(
 
     run = None if resume is None else RunFolder.open(resume)
     layers: list[Mapping[str, object]] = [] if run is None else [read_config(run)]
-    if config_file is not None:
-        layers.append(read_toml(find_config(config_file, "train"), TrainConfig))
+    layers.append(settings_of_file(TrainConfig, config_file, config_argument, shipped="train"))
     layers += [_assigned(assignments), typed_settings(ctx)]
     config = build(TrainConfig, *(_absolute(layer) for layer in layers))
     if dry_run:

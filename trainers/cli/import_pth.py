@@ -1,31 +1,44 @@
 """``facemask-train import``: take over a generator of pytorch-CycleGAN-and-pix2pix."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
-from facemask_video.cli.options import DIRECTION
+from facemask_video.cli.options import configured_command
+from facemask_video.config.settings import check, setting
+from facemask_video.core.direction import Direction
 
 
-@click.command("import")
+@dataclass(frozen=True, slots=True)
+class ImportConfig:
+    """What the generator is."""
+
+    direction: Direction = setting(
+        flags=("-d", "--direction"),
+        metavar="mask|unmask",
+        help="What the generator does; AtoB and BtoA are understood",
+    )
+    crop_size_px: int = setting(
+        256,
+        low=16,
+        flags=("--crop-size",),
+        metavar="PX",
+        help="Side of the pictures it was trained on",
+    )
+    licence: str = setting("unknown", help="Of the weights; goes into their card")
+
+    def __post_init__(self) -> None:
+        check(self)
+
+
+@configured_command(ImportConfig, name="import")
 @click.argument("source", metavar="FILE.pth", type=click.Path(path_type=Path))
-@click.option(
-    "-d", "--direction", type=DIRECTION, required=True, metavar="mask|unmask",
-    help="What the generator does; AtoB and BtoA are understood.",
-)  # fmt: skip
-@click.option(
-    "--crop-size", "crop_size_px", type=click.IntRange(min=16), default=256, show_default=True,
-    metavar="PX", help="Side of the pictures it was trained on.",
-)  # fmt: skip
-@click.option(
-    "--licence", default="unknown", show_default=True, help="Of the weights; goes into their card."
-)
 @click.option(
     "-o", "--output", required=True, metavar="FILE.safetensors", type=click.Path(path_type=Path),
     help="Where the weights are written.",
 )  # fmt: skip
-def import_pth(source: Path, direction: Any, crop_size_px: int, licence: str, output: Path) -> None:
+def import_pth(config: ImportConfig, source: Path, output: Path, quiet: bool) -> None:
     """Write latest_net_G_A.pth, or G_B, of pytorch-CycleGAN-and-pix2pix as a weights file.
 
     The faces it was trained on should be aligned as `facemask-train crops` aligns them: the file
@@ -39,10 +52,14 @@ def import_pth(source: Path, direction: Any, crop_size_px: int, licence: str, ou
 
     network = read_pth(source)
     card = WeightsCard(
-        direction=direction, spec=network.spec, crop_size_px=crop_size_px, licence=licence
+        direction=config.direction,
+        spec=network.spec,
+        crop_size_px=config.crop_size_px,
+        licence=config.licence,
     )
     save_generator(output, network, card)
-    click.echo(
-        f"{output}: {network.spec.n_blocks} blocks, ngf {network.spec.ngf}, "
-        f"{network.spec.norm} norm"
-    )
+    if not quiet:
+        click.echo(
+            f"{output}: {network.spec.n_blocks} blocks, ngf {network.spec.ngf}, "
+            f"{network.spec.norm} norm"
+        )

@@ -1,29 +1,39 @@
-"""``facemask-train gate``: train the classifier that tells masked faces from bare ones."""
+"""``facemask-train mask-classifier``: train the network that tells masked faces from bare ones."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from trainers.cli.small_networks import load_crops, small_network_options, take_run
+from facemask_video.cli.options import configured_command
+from trainers.cli.small_networks import load_crops, small_run
+from trainers.config.small_networks import SmallNetworkConfig
 
 
-@click.command()
-@small_network_options(images=40_000, batch_size=64)
-def gate(output: Path, **options: Any) -> None:
-    """Train the gate, by which the converter leaves faces alone that need no translation.
+@configured_command(SmallNetworkConfig)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where the weights are written.",
+)
+def mask_classifier(config: SmallNetworkConfig, output: Path, quiet: bool) -> None:
+    """Train the classifier by which the converter leaves faces alone that need no translation.
 
     \b
-    facemask-train gate --bare bare.npz --masked masked.npz -o gate.safetensors
+    facemask-train mask-classifier --bare bare.npz --masked masked.npz -o classifier.safetensors
     """
     from facemask_video.classify.mask_classifier import INPUT_SIZE_PX, save_mask_classifier
     from trainers.fit.mask_classifier import train_mask_classifier
 
-    run = take_run(options)
-    crops = load_crops(options, size_px=INPUT_SIZE_PX, device=run.device)
+    run = small_run(config, quiet=quiet)
+    crops = load_crops(config, size_px=INPUT_SIZE_PX, device=run.device)
     network, accuracy = train_mask_classifier(crops, run)
     save_mask_classifier(output, network, images_seen=run.images)
-    click.echo(
-        f"{output}: tells {accuracy.bare:.1%} of {len(crops.bare_held_out):,} bare and "
-        f"{accuracy.masked:.1%} of {len(crops.masked_held_out):,} masked faces set aside"
-    )
+    if not quiet:
+        click.echo(
+            f"{output}: classifies {accuracy.bare:.1%} of {len(crops.bare_held_out):,} bare and "
+            f"{accuracy.masked:.1%} of {len(crops.masked_held_out):,} masked faces set aside "
+            "correctly"
+        )

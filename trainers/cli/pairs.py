@@ -2,17 +2,20 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from facemask_video.cli.failures import SOME_FAILED
-from facemask_video.cli.options import setting_options, typed_settings
-from facemask_video.config.settings import build
+from facemask_video.cli.options import configured_command
 from trainers.cli.progress import cutting_line
 from trainers.pairs.config import PairsConfig
 
+if TYPE_CHECKING:
+    from trainers.pairs.make_pairs import Outcome
 
-@click.command()
+
+@configured_command(PairsConfig)
 @click.argument("place", metavar="DIR|NPZ", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "-o",
@@ -22,9 +25,7 @@ from trainers.pairs.config import PairsConfig
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the set; one that an interrupted run left is gone on with.",
 )
-@setting_options(PairsConfig)
-@click.pass_context
-def pairs(ctx: click.Context, /, place: Path, output: Path, **_settings: object) -> None:
+def pairs(config: PairsConfig, place: Path, output: Path, quiet: bool) -> None:
     """Write masked and unmasked pictures of the same faces, and where the masks lie.
 
     DIR holds pictures of bare faces, or is what facemask-video extract made; crops in an .npz file
@@ -38,7 +39,6 @@ def pairs(ctx: click.Context, /, place: Path, output: Path, **_settings: object)
     from trainers.data.crop_sources import write_skipped
     from trainers.pairs.make_pairs import make_pairs
 
-    config = build(PairsConfig, typed_settings(ctx))
     outcome = make_pairs(
         place,
         output,
@@ -46,6 +46,13 @@ def pairs(ctx: click.Context, /, place: Path, output: Path, **_settings: object)
         on_progress=lambda done, total: cutting_line(place.name, done, total),
     )
     write_skipped(output / "skipped.txt", outcome.skipped)
+    if not quiet:
+        _say(outcome, output)
+    if outcome.n_unreadable:
+        click.get_current_context().exit(SOME_FAILED)
+
+
+def _say(outcome: "Outcome", output: Path) -> None:
     styles = Counter(row.style for row in outcome.rows)
     click.echo(
         f"{output}: {len(outcome.rows):,} pairs of {outcome.n_faces:,} faces, {outcome.n_new:,} of "
@@ -54,5 +61,3 @@ def pairs(ctx: click.Context, /, place: Path, output: Path, **_settings: object)
     )
     for name, reason in outcome.skipped:
         click.echo(f"left out: {name}: {reason}", err=True)
-    if outcome.n_unreadable:
-        ctx.exit(SOME_FAILED)

@@ -1,5 +1,7 @@
 """The group of commands."""
 
+import copy
+
 import click
 
 from facemask_video import __version__
@@ -10,9 +12,9 @@ from trainers.cli.export import export
 from trainers.cli.fit import fit
 from trainers.cli.import_pth import import_pth
 from trainers.cli.landmarks import landmarks
-from trainers.cli.mask_classifier import gate
+from trainers.cli.mask_classifier import mask_classifier
 from trainers.cli.pairs import pairs
-from trainers.cli.pseudo_labels import covers
+from trainers.cli.pseudo_labels import pseudo_labels
 from trainers.cli.study import study
 from trainers.cli.styled_mask import styled_mask
 
@@ -39,6 +41,13 @@ def main() -> None:
 
 
 for command in (
-    crops, covers, pairs, fit, styled_mask, export, import_pth, gate, landmarks, evaluate, study,
-):  # fmt: skip
+    *(crops, pseudo_labels, pairs, fit, styled_mask, export, import_pth, mask_classifier),
+    *(landmarks, evaluate, study),
+):
     main.add_command(command)
+
+# Names that these commands once had.
+for name, command in (("gate", mask_classifier), ("covers", pseudo_labels)):
+    alias = copy.copy(command)
+    alias.hidden = True
+    main.add_command(alias, name)

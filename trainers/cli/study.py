@@ -5,12 +5,11 @@ from pathlib import Path
 
 import click
 
-from facemask_video.cli.options import setting_options, typed_settings
-from facemask_video.config.settings import build
+from facemask_video.cli.options import configured_command
 from trainers.study.config import StudyConfig
 
 
-@click.command()
+@configured_command(StudyConfig)
 @click.argument("paths", metavar="DIR_REAL DIR_FAKE", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -20,17 +19,14 @@ from trainers.study.config import StudyConfig
     help="The page; with --score, a JSON file of the scores.",
 )
 @click.option("--score", is_flag=True, help="Score the result files given in place of the folders.")
-@setting_options(StudyConfig)
 @click.option("--overwrite", "-y", is_flag=True, help="Replace the file if it exists.")
-@click.pass_context
 def study(
-    ctx: click.Context,
-    /,
+    config: StudyConfig,
     paths: tuple[Path, ...],
     output: Path | None,
     score: bool,
     overwrite: bool,
-    **_settings: object,
+    quiet: bool,
 ) -> None:
     """Make a page on which people tell photographs from outputs, or score what they answered.
 
@@ -50,10 +46,13 @@ def study(
         raise click.UsageError("expected DIR_REAL, DIR_FAKE and -o FILE.html.")
     from trainers.study.page import study_page
 
-    page = study_page(paths[0], paths[1], build(StudyConfig, typed_settings(ctx)))
+    page = study_page(paths[0], paths[1], config)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(page, encoding="utf-8")
-    click.echo(f"{output}: {len(page) / 1e6:.1f} MB; give it to people, and score what they save.")
+    if not quiet:
+        click.echo(
+            f"{output}: {len(page) / 1e6:.1f} MB; give it to people, and score what they save."
+        )
 
 
 def _score(paths: tuple[Path, ...], output: Path | None) -> None:

@@ -1,22 +1,22 @@
 """The options of an evaluation: the only home of their defaults, ranges and choices."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import check, section, setting
 from trainers.config.faces import FacesConfig
 
 
 @dataclass(frozen=True, slots=True)
 class SetsConfig(FacesConfig):
-    """What is judged."""
+    """Which images are evaluated."""
 
     held_out: float = setting(
         0.1,
         low=0,
         low_open=True,
         high=1,
-        help="Share of the pictures judged: those that training sets aside; 1 takes all",
+        help="Share of the pictures to evaluate: those that training sets aside; 1 takes all",
     )
     pairs: Path | None = setting(
         None,
@@ -26,7 +26,7 @@ class SetsConfig(FacesConfig):
     outlines: Path | None = setting(
         None,
         metavar="FOLDER",
-        help="Outlines of those masks, PNG of the masked pictures' names, 255 where mask",
+        help="Segmentations of those masks, PNG of the masked pictures' names, 255 where mask",
     )
     manifests: Path | None = setting(
         None,
@@ -43,13 +43,12 @@ class SetsConfig(FacesConfig):
     limit: int = setting(0, low=0, help="Pictures of each set, at most; 0 is all")
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsConfig:
-    """What is judged, and by which networks."""
+    """Which generators are evaluated, and by which networks."""
 
     mask: Path | None = setting(
         None,
@@ -69,7 +68,7 @@ class WeightsConfig:
         "both",
         flags=("-d", "--direction"),
         choices=("both", "mask", "unmask"),
-        help="Which of them to judge",
+        help="Which of them to evaluate",
     )
     style: str | None = setting(
         None,
@@ -93,7 +92,6 @@ class WeightsConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
@@ -115,7 +113,6 @@ class LfwConfig:
     )
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
@@ -132,7 +129,6 @@ class ClipsConfig:
     max_frames: int = setting(0, low=0, help="Frames of each clip, at most; 0 is all")
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
@@ -149,7 +145,6 @@ class RunConfig:
     n_threads: int = setting(0, low=0, help="Of PyTorch; 0 leaves its own choice")
 
     def __post_init__(self) -> None:
-        """Check values."""
         check(self)
 
 
@@ -157,8 +152,8 @@ class RunConfig:
 class EvaluateConfig:
     """Everything that an evaluation depends on."""
 
-    sets: SetsConfig = field(default_factory=SetsConfig)
-    weights: WeightsConfig = field(default_factory=WeightsConfig)
-    lfw: LfwConfig = field(default_factory=LfwConfig)
-    clips: ClipsConfig = field(default_factory=ClipsConfig)
-    run: RunConfig = field(default_factory=RunConfig)
+    sets: SetsConfig = section(SetsConfig, "Pictures")
+    weights: WeightsConfig = section(WeightsConfig, "Networks")
+    lfw: LfwConfig = section(LfwConfig, "Verification of persons")
+    clips: ClipsConfig = section(ClipsConfig, "Videos")
+    run: RunConfig = section(RunConfig, "Run")

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 import pytest
@@ -144,9 +145,58 @@ def test_a_device_that_is_not_there_is_one_line_and_exit_1(tmp_path: Path, toml:
 
 
 def test_help_names_every_command() -> None:
-    for command in ("crops", "fit", "export", "import", "gate"):
-        assert command in _run("--help").output
-        assert _run(command, "--help").exit_code == 0
+    shown = _run("--help").output
+    for name, command in main.commands.items():
+        assert (f"  {name} " in shown) != command.hidden
+
+
+@pytest.mark.parametrize("name", main.commands)
+def test_every_command_reads_a_file_of_settings_and_refuses_unknown_keys(
+    name: str, tmp_path: Path
+) -> None:
+    command = main.commands[name]
+    required = [
+        tmp_path
+        for parameter in command.params
+        if isinstance(parameter, click.Argument) and parameter.required
+    ]
+    file = tmp_path / "settings.toml"
+    file.write_text("no_such_key = 1\n")
+
+    result = _run(name, *required, "-o", tmp_path / "out.npz", "--config", file)
+    if name == "fit":
+        result = _run(name, "--config", file)
+
+    assert result.exit_code == 2
+    assert f"Error: {file}: unknown key 'no_such_key'" in result.output
+    assert "--config FILE.toml" in _run(name, "--help").output
+
+
+def test_what_is_typed_wins_over_the_file_wherever_that_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "evaluate.toml"
+    file.write_text("[sets]\ndrawn = 3\nlimit = 4\n")
+
+    for named in ([file], ["--config", file]):
+        result = _run("evaluate", *named, "--drawn", 5, "--outlines", tmp_path, "--dry-run")
+        sets = json.loads(result.output)["sets"]
+        assert (sets["drawn"], sets["limit"], sets["outlines"]) == (5, 4, str(tmp_path))
+    twice = _run("evaluate", file, "--config", file, "--dry-run")
+    assert twice.exit_code == 2
+    assert "name one of them" in twice.output
+
+
+def test_a_small_network_takes_its_settings_from_a_file(tmp_path: Path) -> None:
+    for name, seed in (("bare", 1), ("masked", 2)):
+        drawn_crops(16, size_px=64, seed=seed, name=name).save(tmp_path / f"{name}.npz")
+    file = tmp_path / "small.toml"
+    file.write_text('bare = "bare.npz"\nmasked = "masked.npz"\nimages = 8\nbatch_size = 4\n')
+    weights = tmp_path / "classifier.safetensors"
+
+    result = _run("mask-classifier", "--config", file, "--device", "cpu", "-o", weights, "--quiet")
+
+    assert result.exit_code == 0, result.output
+    assert result.output == ""
+    assert weights.is_file()
 
 
 def test_progress_is_lines_objects_or_nothing(capsys: pytest.CaptureFixture[str]) -> None:
