@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from facemask_video.cli.options import configured_command
-from facemask_video.config.settings import check, setting, settings_of
+from facemask_video.config.settings import Checked, setting, settings_of
 from trainers.cli.progress import cutting_line
 from trainers.config import DataConfig
 
@@ -16,7 +16,7 @@ _LOAD_SIZE_PX = next(
 
 
 @dataclass(frozen=True, slots=True)
-class CropsConfig:
+class CropsConfig(Checked):
     """How crops are made."""
 
     size_px: int = setting(
@@ -27,9 +27,6 @@ class CropsConfig:
         help="Side of the crops; a quarter more than training's, so that jitter does not blur",
     )
     device: str = setting("auto", help="Where the detector runs: auto, cpu, cuda or cuda:N")
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @configured_command(CropsConfig)

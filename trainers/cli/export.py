@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from facemask_video.cli.options import configured_command
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import Checked, setting
 from trainers.config.run import Capacity
 
 
 @dataclass(frozen=True, slots=True)
-class ExportConfig:
+class ExportConfig(Checked):
     """What is written."""
 
     capacity: Capacity | None = setting(
@@ -23,9 +23,6 @@ class ExportConfig:
         False,
         help="Write each as ONNX too, checked against torch on crops that the run set aside",
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @configured_command(ExportConfig)

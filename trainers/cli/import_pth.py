@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from facemask_video.cli.options import configured_command
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import Checked, setting
 from facemask_video.core.direction import Direction
 
 
 @dataclass(frozen=True, slots=True)
-class ImportConfig:
+class ImportConfig(Checked):
     """What the generator is."""
 
     direction: Direction = setting(
@@ -27,9 +27,6 @@ class ImportConfig:
         help="Side of the pictures it was trained on",
     )
     licence: str = setting("unknown", help="Of the weights; goes into their card")
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @configured_command(ImportConfig, name="import")

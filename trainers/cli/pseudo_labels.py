@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from facemask_video.cli.options import configured_command
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import Checked, setting
 
 
 @dataclass(frozen=True, slots=True)
-class PseudoLabelsConfig:
+class PseudoLabelsConfig(Checked):
     """What segments the masks."""
 
     weights: Path | None = setting(
@@ -19,9 +19,6 @@ class PseudoLabelsConfig:
         default_text="the shipped ones",
         help="Weights of a two-stage unmask generator",
     )
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @configured_command(PseudoLabelsConfig)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import setting
 from trainers.config.faces import TrainingFacesConfig
 
 
@@ -15,9 +15,6 @@ class SmallNetworkConfig(TrainingFacesConfig):
     seed: int = setting(1, low=0, help="Of weights and samples")
     n_workers: int = setting(1, low=0, help="Processes that prepare samples")
     device: str = setting("auto", help="Where the network runs: auto, cpu, cuda or cuda:N")
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, slots=True)

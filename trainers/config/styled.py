@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from facemask_video.config.settings import Checked, setting
+from facemask_video.config.settings import Checked, check, section, setting
+from facemask_video.core.errors import ConfigError
+from trainers.config.faces import TrainingFacesConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,36 @@ class StyledMaskConfig(Checked):
     place_from: int = setting(
         8000, low=0, help="Images seen before masks are painted where the generator puts them"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class StyledRunConfig:
+    """How long it is trained, and where."""
+
+    images: int = setting(200_000, low=8, help="Images to see")
+    batch_size: int = setting(8, low=4, help="Images a step")
+    crop_size_px: int = setting(
+        128,
+        flags=("--size",),
+        metavar="PX",
+        low=128,
+        high=256,
+        help="Side of the crops, 128 or 256",
+    )
+    seed: int = setting(1, low=0, help="Of weights and samples")
+    n_workers: int = setting(1, low=0, help="Processes that prepare samples")
+    device: str = setting("auto", help="Where it trains: auto, cpu, cuda or cuda:N")
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.crop_size_px not in (128, 256):
+            raise ConfigError(f"run.crop_size_px: got {self.crop_size_px}, expected 128 or 256.")
+
+
+@dataclass(frozen=True, slots=True)
+class StyledMaskTrainingConfig:
+    """Everything that the training of a styled mask generator depends on."""
+
+    faces: TrainingFacesConfig = section(TrainingFacesConfig, "Faces")
+    losses: StyledMaskConfig = section(StyledMaskConfig, "Losses")
+    run: StyledRunConfig = section(StyledRunConfig, "Run")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from facemask_video.config.settings import check, section, setting
+from facemask_video.config.settings import Checked, section, setting
 from trainers.config.faces import FacesConfig
 
 
@@ -42,12 +42,9 @@ class SetsConfig(FacesConfig):
     drawn: int = setting(200, low=0, help="Bare faces to draw masks on, at most; 0 is none")
     limit: int = setting(0, low=0, help="Pictures of each set, at most; 0 is all")
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
-class WeightsConfig:
+class WeightsConfig(Checked):
     """Which generators are evaluated, and by which networks."""
 
     mask: Path | None = setting(
@@ -91,12 +88,9 @@ class WeightsConfig:
         None, metavar="FILE", help="Inception weights of torch-fidelity, for the usual FID and KID"
     )
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
-class LfwConfig:
+class LfwConfig(Checked):
     """Verification of persons on pairs in the manner of Labeled Faces in the Wild."""
 
     pairs: Path | None = setting(
@@ -112,12 +106,9 @@ class LfwConfig:
         0, flags=("--lfw-limit",), low=0, help="Pairs of each kind and fold, at most; 0 is all"
     )
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
-class ClipsConfig:
+class ClipsConfig(Checked):
     """Videos and what was made of them."""
 
     sources: Path | None = setting(None, metavar="FOLDER", help="Videos that were converted")
@@ -128,12 +119,9 @@ class ClipsConfig:
     )
     max_frames: int = setting(0, low=0, help="Frames of each clip, at most; 0 is all")
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
-class RunConfig:
+class RunConfig(Checked):
     """Where and how."""
 
     device: str = setting("auto", help="Where networks run: auto, cpu, cuda or cuda:N")
@@ -143,9 +131,6 @@ class RunConfig:
     batch_size: int = setting(16, low=1, help="Pictures at once")
     seed: int = setting(1, low=0, help="Of drawn masks, subsets and bootstrap samples")
     n_threads: int = setting(0, low=0, help="Of PyTorch; 0 leaves its own choice")
-
-    def __post_init__(self) -> None:
-        check(self)
 
 
 @dataclass(frozen=True, slots=True)

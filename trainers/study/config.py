@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import Checked, setting
 
 
 @dataclass(frozen=True, slots=True)
-class StudyConfig:
+class StudyConfig(Checked):
     """How a study is run. The defaults are those of the CycleGAN paper's study."""
 
     trials: int = setting(40, low=1, help="Pairs that each person judges")
@@ -26,7 +26,3 @@ class StudyConfig:
         choices=("", "mask", "unmask"),
         help="What they were made by",
     )
-
-    def __post_init__(self) -> None:
-        """Check values."""
-        check(self)

@@ -163,9 +163,12 @@ def test_every_command_reads_a_file_of_settings_and_refuses_unknown_keys(
     file = tmp_path / "settings.toml"
     file.write_text("no_such_key = 1\n")
 
-    result = _run(name, *required, "-o", tmp_path / "out.npz", "--config", file)
-    if name == "fit":
-        result = _run(name, "--config", file)
+    for parameter in command.params:
+        if isinstance(parameter, click.Option) and parameter.required:
+            there = parameter.name == "output"
+            required += [parameter.opts[0], tmp_path / "out.npz" if there else file]
+
+    result = _run(name, *required, "--config", file)
 
     assert result.exit_code == 2
     assert f"Error: {file}: unknown key 'no_such_key'" in result.output
