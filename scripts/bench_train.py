@@ -37,7 +37,7 @@ from trainers.config import CycleganConfig, ExtrasConfig, TrainConfig
 from trainers.data.batches import Batch, batches
 from trainers.fit.build import build_method, build_samples
 from trainers.fit.ema import Averages
-from trainers.fit.sources import load_training_crops
+from trainers.fit.training_crops import load_training_crops
 from trainers.gan import losses
 from trainers.gan.discriminators import build_discriminator
 from trainers.gan.image_pool import ImagePool

@@ -25,7 +25,7 @@ from trainers.evaluate.evaluation import evaluate
 from trainers.evaluate.report import Report
 from trainers.fit.loop import fit
 from trainers.fit.runs import RunFolder
-from trainers.fit.sources import TrainingCrops, load_training_crops
+from trainers.fit.training_crops import TrainingCrops, load_training_crops
 
 FOLDER = Path(__file__).parents[1] / "configs" / "recipes"
 JUDGED = Path(__file__).parents[1] / "configs" / "evaluate" / "held-out.toml"

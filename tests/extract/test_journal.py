@@ -55,7 +55,7 @@ def test_one_run_works_on_a_set_at_a_time(tmp_path: Path) -> None:
         Journal(tmp_path, _FIXED_SECTIONS)
 
 
-def test_a_damaged_ledger_is_told(tmp_path: Path) -> None:
+def test_a_damaged_journal_is_refused(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).write_bytes(b"no JSON\n")
 
     with pytest.raises(CropsError, match="is damaged"):

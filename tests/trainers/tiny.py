@@ -10,7 +10,7 @@ from facemask_video.align.template import TEMPLATE
 from facemask_video.config.settings import build
 from trainers.config import TrainConfig
 from trainers.data.crops import CropSet
-from trainers.fit.sources import TrainingCrops
+from trainers.fit.training_crops import TrainingCrops
 
 SETTINGS: dict[str, object] = {
     "name": "tiny",

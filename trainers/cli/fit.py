@@ -154,7 +154,7 @@ def _train_together(
     from facemask_video.translate.device import DTYPES, pick_precision
     from trainers.fit.loop import fit as run_fit
     from trainers.fit.schedule import with_epochs
-    from trainers.fit.sources import load_training_crops
+    from trainers.fit.training_crops import load_training_crops
 
     precision = pick_precision(config.run.precision, device)
     # Training in fp16 would need its losses scaled; bf16 has the range of fp32.

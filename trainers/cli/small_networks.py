@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from trainers.fit.small_networks import SmallRun
-    from trainers.fit.sources import TrainingCrops
+    from trainers.fit.training_crops import TrainingCrops
 
 
 def small_run(config: SmallNetworkConfig, *, quiet: bool) -> "SmallRun":
@@ -39,7 +39,7 @@ def load_crops(
 ) -> "TrainingCrops":
     """Load the faces that the options name, as crops of a size."""
     from trainers.config import DataConfig
-    from trainers.fit.sources import load_training_crops
+    from trainers.fit.training_crops import load_training_crops
 
     faces = {field.name: getattr(config, field.name) for field in fields(TrainingFacesConfig)}
     data = DataConfig(**faces, crop_size_px=size_px)

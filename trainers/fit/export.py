@@ -19,7 +19,7 @@ from trainers.data.crops import CropSet
 from trainers.fit.checkpoint import newest_checkpoint, read_checkpoint
 from trainers.fit.onnx_export import export_onnx
 from trainers.fit.runs import RunFolder
-from trainers.fit.sources import load_training_crops
+from trainers.fit.training_crops import load_training_crops
 
 _CHECKED_ON = 8
 """Held-out crops that ONNX and torch are compared on."""

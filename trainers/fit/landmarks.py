@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader
 from facemask_video.detect.landmarks import LandmarkNetwork
 from trainers.data.landmark_samples import LandmarkSamples
 from trainers.fit.small_networks import SmallRun, train_small_network
-from trainers.fit.sources import TrainingCrops
+from trainers.fit.training_crops import TrainingCrops
 
 _LR = 2e-3
 

@@ -25,7 +25,7 @@ from trainers.fit.processes import Processes
 from trainers.fit.records import OnStats, Records
 from trainers.fit.runs import RunFolder
 from trainers.fit.schedule import Schedule
-from trainers.fit.sources import TrainingCrops
+from trainers.fit.training_crops import TrainingCrops
 from trainers.gan.method import Method
 
 ALONE = Processes()

@@ -10,7 +10,7 @@ from facemask_video.classify.mask_classifier import MaskClassifierNetwork
 from trainers.data.crops import CropSet
 from trainers.data.mask_classifier_samples import MaskClassifierSamples, classifier_input
 from trainers.fit.small_networks import SmallRun, train_small_network
-from trainers.fit.sources import TrainingCrops
+from trainers.fit.training_crops import TrainingCrops
 
 _LR = 1e-3
 

@@ -18,7 +18,7 @@ from trainers.fit.meter import Meter, Reading
 from trainers.fit.previews import choose_faces, draw_preview
 from trainers.fit.processes import Processes
 from trainers.fit.runs import RunFolder
-from trainers.fit.sources import TrainingCrops
+from trainers.fit.training_crops import TrainingCrops
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from trainers.config import DataConfig
 from trainers.config.faces import TrainingFacesConfig
 from trainers.data.crop_sources import OnCrop
 from trainers.data.mask_photographs import MaskPhotographs, pair_photographs
-from trainers.fit.sources import load_training_crops
 from trainers.fit.styled_mask import StyledFaces
+from trainers.fit.training_crops import load_training_crops
 
 _PAIRS = "pairs.npz"
 # So that jitter does not blur.

@@ -13,7 +13,7 @@ from facemask_video.video import VideoReader
 from tests.trainers.tiny import drawn_crops, tiny_config
 from trainers.data.crop_sources import read_crops
 from trainers.data.crops import CropSet, held_out, list_images
-from trainers.fit.sources import load_training_crops
+from trainers.fit.training_crops import load_training_crops
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "astronaut.mp4"
 CPU = torch.device("cpu")

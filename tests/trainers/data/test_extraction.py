@@ -14,7 +14,7 @@ from tests.trainers.tiny import drawn_crops, tiny_config
 from trainers.data.crop_sources import join_crops, read_crops
 from trainers.data.extraction import is_extraction, read_extraction
 from trainers.evaluate.held_out import load_crops, split_held_out
-from trainers.fit.sources import load_training_crops
+from trainers.fit.training_crops import load_training_crops
 
 CPU = torch.device("cpu")
 SIZE_PX = 48

@@ -11,7 +11,7 @@ from trainers.cli import main
 from trainers.data.landmark_samples import LandmarkSamples, _hide_side
 from trainers.fit.landmarks import train_landmarks
 from trainers.fit.small_networks import SmallRun
-from trainers.fit.sources import TrainingCrops
+from trainers.fit.training_crops import TrainingCrops
 
 CPU = torch.device("cpu")
 

@@ -16,7 +16,7 @@ from trainers.data.masks import draw_mask
 from trainers.data.styles import SURGICAL
 from trainers.fit.mask_classifier import train_mask_classifier
 from trainers.fit.small_networks import SmallRun
-from trainers.fit.sources import TrainingCrops
+from trainers.fit.training_crops import TrainingCrops
 
 CPU = torch.device("cpu")
 STILL = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)

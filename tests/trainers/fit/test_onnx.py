@@ -14,7 +14,7 @@ from trainers.cli import main
 from trainers.fit.loop import fit
 from trainers.fit.onnx_export import export_onnx
 from trainers.fit.runs import RunFolder
-from trainers.fit.sources import load_training_crops
+from trainers.fit.training_crops import load_training_crops
 
 onnxruntime = pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")

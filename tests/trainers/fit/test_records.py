@@ -15,7 +15,7 @@ from trainers.fit.ema import Averages
 from trainers.fit.processes import Processes
 from trainers.fit.records import Records
 from trainers.fit.runs import RunFolder
-from trainers.fit.sources import TrainingCrops
+from trainers.fit.training_crops import TrainingCrops
 from trainers.gan.method import StepLosses
 
 CPU = torch.device("cpu")
