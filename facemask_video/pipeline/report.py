@@ -11,6 +11,7 @@ from typing import Any
 
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.core.faces import TrackedFace, TrackId
+from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import VideoInfo
 from facemask_video.core.wording import counted
 
@@ -103,7 +104,8 @@ class ConversionReport:
             VideoWriteError: The file cannot be written.
         """
         try:
-            path.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", encoding="utf-8")
+            with atomic_write(path) as part:
+                part.write_text(json.dumps(dataclasses.asdict(self), indent=2) + "\n", "utf-8")
         except OSError as exc:
             raise VideoWriteError(
                 f"{path}: the report cannot be written ({exc.strerror}); the video is complete."

@@ -63,7 +63,7 @@ def muxer_of(path: Path) -> str:
 
 
 def check_outputs(paths: Sequence[Path], *, inputs: Sequence[Path], overwrite: bool) -> None:
-    """Refuse files to write that are read as well, exist, or have no directory.
+    """Refuse files to write that are read as well, exist, are no files, or have no directory.
 
     Args:
         paths: Files to write.
@@ -80,6 +80,9 @@ def check_outputs(paths: Sequence[Path], *, inputs: Sequence[Path], overwrite: b
             raise VideoWriteError(f"{path}: is the input; give the output another name.")
         if path.is_dir():
             raise VideoWriteError(f"{path}: is a directory; name a file to write.")
+        if path.exists() and not path.is_file():
+            # Renaming the finished file would put it in the place of a pipe, or of /dev/null.
+            raise VideoWriteError(f"{path}: is no regular file; name a file to write.")
         if path.exists() and not overwrite:
             raise VideoWriteError(f"{path}: exists; pass --overwrite (-y) to replace it.")
         if not path.parent.is_dir():

@@ -211,6 +211,14 @@ def test_a_target_or_encoder_that_cannot_work_is_one_clear_line(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_device_or_pipe_is_not_replaced_by_a_file(tmp_path, clip):
+    pipe = tmp_path / "out.mp4"
+    os.mkfifo(pipe)
+    with VideoReader(clip) as reader, pytest.raises(VideoWriteError, match="no regular file"):
+        VideoWriter(pipe, reader, overwrite=True)
+    assert pipe.is_fifo()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_an_unwritable_directory_is_one_clear_line(tmp_path, clip):
     locked = tmp_path / "locked"
