@@ -19,13 +19,13 @@ class DataConfig(TrainingFacesConfig):
         low=16,
         flags=("--load-size",),
         metavar="PX",
-        help="Side that crops are cut and kept at, larger so that jitter does not blur",
+        help="Side that crops are kept at, larger so that jitter does not blur",
     )
     undrawn: float = setting(
         0.12, low=0, high=1, help="Share of drawn pairs left without a mask, to be kept as they are"
     )
     real_fabric: float = setting(
-        0.3, low=0, high=1, help="Share of drawn masks cut from the cloth of a real one"
+        0.3, low=0, high=1, help="Share of drawn masks with the fabric of a real one"
     )
     mask_learns: Literal["surgical", "varied"] = setting(
         "surgical",

@@ -13,7 +13,7 @@ class FacesConfig:
     bare: Path | None = setting(
         None,
         metavar="FOLDER|NPZ",
-        help="Pictures of bare faces, crops cut from them, or a folder that extract made",
+        help="Pictures of bare faces, crops of them, or a folder that extract made",
     )
     masked: Path | None = setting(None, metavar="FOLDER|NPZ", help="The same of masked faces")
     masked_folders: str = setting(

@@ -97,7 +97,7 @@ class ExtrasConfig:
     lambda_alpha_smooth: float = setting(0.0, low=0, help="Alpha has few borders")
     lambda_equivariance: float = setting(0.0, low=0, help="A moved crop is translated alike")
     lambda_temporal: float = setting(
-        0.0, low=0, help="So are neighbouring frames of a track, where an extraction tells them"
+        0.0, low=0, help="So are neighbouring frames of a track, where an extraction knows them"
     )
 
     def __post_init__(self) -> None:

@@ -55,7 +55,7 @@ def _move(
     if augmentation.pitch_deg > 0:
         pitch = np.deg2rad(rng.uniform(-1, 1) * augmentation.pitch_deg)
         *sources, points = pitch_head(points, side, pitch)
-        # What is cut of a bowed head lies where its own points say.
+        # The crop of a bowed head lies where its own points say.
         to_crop = frame_to_crop(points.astype(np.float32), side)
         offset = offset + linear @ to_crop[:, 2]
         linear = linear @ to_crop[:, :2]
@@ -126,7 +126,7 @@ def truncate(
         x0 = rng.uniform(0.02, 0.25)
     if rng.random() < 0.35:
         x1 = rng.uniform(0.75, 0.98)
-    # Where each pixel of the cut picture is taken from: its own place, held inside the turned box.
+    # Where each pixel is taken from: its own place, held inside the turned box.
     places = (np.indices((side, side), np.float32)[::-1] + 0.5) / side - 0.5
     to_frame = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]], np.float32)
     framed = np.tensordot(to_frame, places, 1)

@@ -30,7 +30,7 @@ class FramePairs:
     to_second: Tensor
 
     def to(self, device: torch.device, *, non_blocking: bool = False) -> "FramePairs":
-        """Return the frame_pairs on a device."""
+        """Return the pairs on a device."""
         parts = (self.first, self.second, self.to_second)
         return FramePairs(*(part.to(device, non_blocking=non_blocking) for part in parts))
 

@@ -49,7 +49,7 @@ class CropSet:
         track_frames: Where in a video each was cropped, int64 (n, 2): the number of its track,
             another for every track of the set, and of its frame; -1 in both for a picture that
             stands alone. None where all do.
-        aside: Whether each was set aside from training by who made the set, int8 (n,): 1 was, 0 was
+        aside: Whether the set's maker set each aside from training, int8 (n,): 1 was, 0 was
             not, -1 where nobody said and the name decides. None where nobody said of any.
     """
 
@@ -139,7 +139,7 @@ class CropSet:
         return np.full(self.images.shape[:3], UNKNOWN, np.uint8)
 
     def aside_or_unknown(self) -> NDArray[np.int8]:
-        """Return who is set aside, -1 throughout where nobody said."""
+        """Return `aside`, -1 throughout where it is None."""
         return np.full(len(self), -1, np.int8) if self.aside is None else self.aside
 
     def held_out(self, share: float, *, also: frozenset[str] = frozenset()) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """Garments drawn under bare faces: gowns and scarves of the cloth that the face's mask has.
 
-What tells a mask from a collar beside it is then its shape, not its colour.
+Only its shape, not its colour, then distinguishes a mask from a collar beside it.
 """
 
 import numpy as np
@@ -25,7 +25,7 @@ def draw_garment(
         image: RGB float32 in [0, 1], shape (S, S, 3).
         landmarks: Shape (5, 2) in px of the image.
         color: Of the cloth, RGB in [0, 1].
-        rng: Source of cut, light and folds.
+        rng: Source of shape, light and folds.
         texture: A picture of cloth whose mean colour is taken instead, RGB float32 in [0, 1].
 
     Returns:

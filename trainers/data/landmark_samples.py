@@ -21,13 +21,13 @@ UPRIGHT = AugmentationConfig(turn_deg=18, scale=0.12, shift=0.05, color=0.35, we
 BENT = replace(UPRIGHT, turn_deg=26, pitch_deg=30, light=0.3, cast=0.1)
 
 _BENT = 0.5
-"""Share of the samples that are bent, and more likely turned: of such heads the far eye is lost to
-who has seen upright ones alone."""
+"""Share of the samples that are bent, and more likely turned: a network that saw upright heads
+alone loses the far eye of such heads."""
 
 VARIED_SIZE_PX = 128
 
 _DRAWN = 0.75
-"""Share of the samples that wear a drawn mask, and of those the share cut from real cloth."""
+"""Share of the samples that wear a drawn mask, and of those the share of real cloth."""
 _REAL_CLOTH = 0.4
 
 _WORN_HIGH, _WORN_LOOSE, _GARMENTS = 0.15, 0.5, 0.25
@@ -37,7 +37,7 @@ _TURNED = 0.5
 """Share of the bent faces taken from the fifth turned farthest."""
 
 _HALF_HIDDEN = 0.15
-"""Share of the faces of which something in front hides a side, as who walks behind a pillar."""
+"""Share of the faces of which something in front hides a side, such as a pillar."""
 
 _BOX_DOWN, _BOX_HALF_SIDE = 0.31, 1.39
 """Where MTCNN's boxes lie, in eye distances: their middle below the eyes', and half of their longer

@@ -46,8 +46,8 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
             count: How many there are.
             draws_pairs: Draw masks. Methods that learn from no pairs want none; their faces are
                 degraded each by itself instead.
-            draws_for_mask: Draw the masks that ``mask`` learns; who trains ``unmask`` alone spares
-                them.
+            draws_for_mask: Draw the masks that ``mask`` learns; not needed to train ``unmask``
+                alone.
             degrades_bare: Degrade ``bare`` and ``surgical`` too, for a method that learns nothing
                 but to draw.
             with_neighbours: Add the neighbours in time of faces that have one.

@@ -270,12 +270,14 @@ def pull_down(style: MaskStyle, how: str, rng: np.random.Generator) -> MaskStyle
     raise ValueError(f"how: got {how!r}, expected one of {', '.join(WRONG)}.")
 
 
-def _sewn(cut: MaskStyle, rng: np.random.Generator, color: tuple[float, float, float]) -> MaskStyle:
-    """Vary a cut as sizes, makers and wearers do."""
+def _sewn(
+    base: MaskStyle, rng: np.random.Generator, color: tuple[float, float, float]
+) -> MaskStyle:
+    """Vary a mask as sizes, makers and the people who wear it do."""
     shade = np.asarray(color) * (rng.uniform(0.94, 1.04) + rng.normal(0, 0.01, 3))
     red, green, blue = (float(v) for v in np.clip(shade, 0, 1))
     return replace(
-        cut,
+        base,
         color=(red, green, blue),
         top=float(rng.uniform(0.34, 0.46)),
         side_top=float(rng.uniform(0.55, 0.70)),

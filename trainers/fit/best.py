@@ -40,7 +40,7 @@ class Best:
     images_seen: int = 0
 
     def improves(self, distances: Mapping[str, float], images_seen: int) -> bool:
-        """Take in a measurement; tell whether it is the best so far."""
+        """Return whether a measurement, distances by name, is the best so far, and remember it."""
         total = sum(distances.values())
         if not total < self.value:
             return False
@@ -52,7 +52,7 @@ class Best:
         return {"value": self.value, "images_seen": self.images_seen}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
+        """Restore the state that `state_dict` returned."""
         self.value, self.images_seen = state["value"], state["images_seen"]
 
 

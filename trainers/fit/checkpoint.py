@@ -29,7 +29,7 @@ class Stateful(Protocol):
         ...
 
     def load_state_dict(self, state: dict[str, Any], /) -> object:
-        """Take up what `state_dict` gave."""
+        """Restore the state that `state_dict` returned."""
         ...
 
 

@@ -66,6 +66,6 @@ class Averages:
         return {name: network.state_dict() for name, network in self.generators.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
+        """Restore the state that `state_dict` returned."""
         for name, network in self.generators.items():
             network.load_state_dict(state[name])

@@ -56,7 +56,7 @@ class Meter:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
+        """Restore the state that `state_dict` returned."""
         self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
         self._of_discriminators = set(state["of_discriminators"])
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 OnStats = Callable[[dict[str, float]], None]
-"""Told each line of statistics as it is written."""
+"""Called with each line of statistics as it is written."""
 
 
 class Records:

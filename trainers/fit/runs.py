@@ -43,7 +43,7 @@ class RunFolder:
 
     @property
     def crops(self) -> Path:
-        """Folder of the crops cut for this run."""
+        """Folder of the crops made for this run."""
         return self.path / "crops"
 
     @property

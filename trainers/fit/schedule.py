@@ -38,7 +38,7 @@ class Schedule:
         images: Of the whole run.
         decay_images: See above; 0 is the whole run, for ``step`` and ``plateau`` a quarter of it.
         level: What ``plateau`` has come to.
-        best: Lowest mean loss that ``plateau`` was told.
+        best: Lowest mean loss that ``plateau`` has seen.
         best_at: Images seen then, or when the step last fell.
     """
 
@@ -71,7 +71,7 @@ class Schedule:
         return 1.0 - done if self.policy == "linear" else 0.5 * (1.0 + math.cos(math.pi * done))
 
     def observe(self, loss: float, images_seen: int) -> None:
-        """Tell ``plateau`` the mean loss of the images since it was last told."""
+        """Let ``plateau`` know the mean loss of the images since the last call."""
         if loss < self.best - _LEAST_GAIN * abs(self.best) or math.isinf(self.best):
             self.best, self.best_at = loss, images_seen
         elif images_seen - self.best_at >= self.decay_images:
@@ -82,5 +82,5 @@ class Schedule:
         return {"level": self.level, "best": self.best, "best_at": self.best_at}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
+        """Restore the state that `state_dict` returned."""
         self.level, self.best, self.best_at = state["level"], state["best"], state["best_at"]

@@ -28,7 +28,7 @@ class SmallRun:
         seed: Of weights and samples.
         device: Where it runs.
         n_workers: Processes that prepare samples.
-        on_stats: Told samples seen and loss, every 100 steps and after the last.
+        on_stats: Called with samples seen and loss, every 100 steps and after the last.
     """
 
     images: int

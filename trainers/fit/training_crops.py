@@ -1,4 +1,4 @@
-"""The crops of a run: cut once from folders of pictures, kept in the run folder, split by name."""
+"""The crops of a run: made once from folders of pictures, kept in the run folder, split by name."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +31,13 @@ class TrainingCrops:
 def load_training_crops(
     data: DataConfig, cache: Path, *, device: torch.device, on_crop: OnCrop | None = None
 ) -> TrainingCrops:
-    """Read or cut both domains and split them.
+    """Read or make the crops of both domains and split them.
 
     Args:
         data: Where they come from.
-        cache: Folder where crops cut from folders are kept.
+        cache: Folder where crops of folders are kept.
         device: Where the detector runs.
-        on_crop: Told how far cutting is.
+        on_crop: Called as pictures are cropped.
 
     Raises:
         ConfigError: A domain is not given, holds no face, or its crops are too small.
@@ -79,7 +79,7 @@ def _load_domain(
     if crops.size_px < data.crop_size_px:
         raise ConfigError(
             f"{source}: crops have {crops.size_px} px, expected at least data.crop_size_px, "
-            f"{data.crop_size_px}; cut them again with facemask-train crops --size."
+            f"{data.crop_size_px}; crop them again with facemask-train crops --size."
         )
     return crops
 

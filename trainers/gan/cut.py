@@ -1,8 +1,8 @@
 """CUT and FastCUT: one direction without pairs and without a way back.
 
 Park et al., "Contrastive Learning for Unpaired Image-to-Image Translation", ECCV 2020, section 3:
-a patch of the translation should be told from other patches of the same picture by what lay in its
-place before, compared in the features of the generator's own encoder.
+a patch of the translation should be distinguished from other patches of the same picture by what
+lay in its place before, compared in the features of the generator's own encoder.
 """
 
 from collections.abc import Iterator, Mapping

@@ -2,8 +2,8 @@
 
 MTCNN's O-Net (Zhang et al., IEEE SPL 2016) has learnt what eyes, noses and mouths look like, and
 its weights come inside facenet-pytorch's wheel: so they are there where no others can be fetched.
-InceptionResnetV1 has learnt to tell people apart (VGGFace2, Cao et al., FG 2018); its weights are a
-download of their own, read here from a file.
+InceptionResnetV1 has learnt to distinguish people (VGGFace2, Cao et al., FG 2018); its weights are
+a download of their own, read here from a file.
 """
 
 import pickle

@@ -13,7 +13,6 @@ class ImagePool:
     """Keeps up to ``size`` fakes; 0 keeps none and hands everything through."""
 
     def __init__(self, size: int) -> None:
-        """Begin empty."""
         self.size = size
         self._kept: list[Tensor] = []
 
@@ -43,5 +42,5 @@ class ImagePool:
         return {"kept": [fake.cpu() for fake in self._kept]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
+        """Restore the state that `state_dict` returned."""
         self._kept = list(state["kept"])

@@ -109,13 +109,18 @@ def feature_matching(real: Outputs, fake: Outputs) -> Tensor:
 
 
 def weighted_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """L1 averaged with weights (n, 1, S, S); 0 where the weights vanish."""
+    """Return L1 of pictures (n, c, S, S), averaged with weights (n, 1, S, S); 0 without weight."""
     error = (image.float() - target.float()).abs().mean(dim=1, keepdim=True)
     return (error * weight).sum() / weight.sum().clamp(min=1.0)
 
 
 def segmentation_loss(logits: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy plus soft Dice between a segmentation's logits and the mask's true opacity."""
+    """Return cross-entropy plus soft Dice of a segmentation.
+
+    Args:
+        logits: Shape (n, 1, S, S).
+        mask: True opacity of the mask, in [0, 1], of the same shape.
+    """
     logits = logits.float()
     entropy = functional.binary_cross_entropy_with_logits(logits, mask)
     drawn = torch.sigmoid(logits)
@@ -127,12 +132,12 @@ def segmentation_loss(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 def alpha_loss(alpha: Tensor, mask: Tensor) -> Tensor:
-    """Hold a predicted opacity in [0, 1] against the true one."""
+    """Return `segmentation_loss` of a predicted opacity (n, 1, S, S) in [0, 1]."""
     return segmentation_loss(torch.logit(alpha.float().clamp(1e-4, 1 - 1e-4)), mask)
 
 
 def perceptual(features: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
-    """Mean L1 between features, each layer scaled by its own mean size."""
+    """Return the mean L1 between features of layers, each scaled by its mean size."""
     total = torch.zeros((), device=features[0].device)
     for one, other in zip(features, target, strict=True):
         other = other.detach().float()
@@ -166,10 +171,10 @@ def edge_l1(image: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 def total_variation(alpha: Tensor) -> Tensor:
-    """Mean absolute first difference of an opacity."""
+    """Return the mean absolute first difference of an opacity (n, 1, S, S)."""
     return alpha.float().diff(dim=2).abs().mean() + alpha.float().diff(dim=3).abs().mean()
 
 
 def binarity(alpha: Tensor) -> Tensor:
-    """0 where an opacity is 0 or 1, 1 where it is half."""
+    """Return the mean of 4 a (1 - a) of an opacity: 0 where it is 0 or 1, 1 where it is half."""
     return (4 * alpha.float() * (1 - alpha.float())).mean()

@@ -20,10 +20,10 @@ def chroma(image: Tensor) -> Tensor:
 
 
 def brightness(image: Tensor) -> Tensor:
-    """Return the luma of pictures (n, 3 k, S, S) in [-1, 1] as (n, k, S, S), for who follows it.
+    """Return the luma of pictures (n, 3 k, S, S) in [-1, 1] as (n, k, S, S), its gradient changed.
 
-    Its gradient is not luma's own, which changes green most and so darkens skin to red: it points
-    along each pixel's own colour, so that who follows it changes brightness and no hue.
+    Luma's own gradient changes green most and so darkens skin to red. This one points along each
+    pixel's own colour: a generator that follows it changes brightness and no hue.
     """
     apart = image.reshape(-1, 3, *image.shape[2:])
     still = apart.detach()
