@@ -210,7 +210,7 @@ def track_video(
         DeviceError: The device asked for is not there.
 
     >>> report = track_video("in.mp4", "faces.jsonl", end=0.12)
-    >>> report.tally.frames, report.tally.faces
+    >>> report.frames, report.faces
     (3, 3)
     """
     settings = _settings(TracksConfig, config, options, "track_video")

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,23 +135,37 @@ class ConversionReport:
 
 @dataclass(frozen=True, slots=True)
 class TrackingReport:
-    """What was tracked, into which file, how long it took, and what was odd about the source."""
+    """What was tracked, into which file, and how long it took.
+
+    Attributes:
+        target: The file.
+        frames: Frames read.
+        faces: Faces followed, counted once a frame.
+        tracks: Different persons followed.
+        frames_with_faces: Frames with at least one face.
+        domains: Persons by domain, where the mask classifier was asked.
+        seconds: Wall time in all, and of each stage without the stages before it.
+        min_face_px: Smallest face that was looked for.
+        notes: What was odd about the source.
+    """
 
     target: Path
-    tally: Tally
+    frames: int
+    faces: int
+    tracks: int
+    frames_with_faces: int
+    domains: dict[str, int]
     seconds: dict[str, float]
     min_face_px: float
     notes: tuple[str, ...] = ()
 
     def closing_line(self) -> str:
         """Say in one line what was found and where the time went."""
-        tally = self.tally
         found = _none_found(self.min_face_px)
-        if tally.faces:
-            found = _faces_counted(tally.faces, len(tally.track_ids), tally.frames_with_faces)
-        by_domain = Counter(tally.domains.values())
-        found += "".join(f", {by_domain[domain]} {domain}" for domain in sorted(by_domain))
-        return f"{counted(tally.frames, 'frame')}, {found}; {_time(self.seconds, tally.frames)}"
+        if self.faces:
+            found = _faces_counted(self.faces, self.tracks, self.frames_with_faces)
+        found += "".join(f", {count} {domain}" for domain, count in sorted(self.domains.items()))
+        return f"{counted(self.frames, 'frame')}, {found}; {_time(self.seconds, self.frames)}"
 
 
 def _none_found(min_face_px: float) -> str:

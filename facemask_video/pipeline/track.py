@@ -1,6 +1,7 @@
 """Track one video and write its sidecar: the head of the pipeline without the generator."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -70,8 +71,17 @@ def track_video(
                 on_progress(tally.frames, frames_total)
         sidecar.finish()
 
-    seconds = {"total": time.perf_counter() - started, **stages.clock.seconds}
-    return TrackingReport(target, tally, seconds, config.detect.min_face_px, tuple(reader.notes))
+    return TrackingReport(
+        target,
+        frames=tally.frames,
+        faces=tally.faces,
+        tracks=len(tally.track_ids),
+        frames_with_faces=tally.frames_with_faces,
+        domains=dict(Counter(tally.domains.values())),
+        seconds={"total": time.perf_counter() - started, **stages.clock.seconds},
+        min_face_px=config.detect.min_face_px,
+        notes=tuple(reader.notes),
+    )
 
 
 def _faces_of(items: Iterable[CroppedFrame]) -> Iterator[TrackedFrame]:

@@ -51,9 +51,9 @@ def test_a_video_is_converted_from_its_tracks_without_a_detector(
     code = (
         "import sys\n"
         "from facemask_video.cli.main import main\n"
-        "from facemask_video.pipeline import load\n"
+        "from facemask_video.pipeline import load_networks\n"
         "main(sys.argv[1:8], standalone_mode=False)\n"
-        "load.build_detector = None\n"
+        "load_networks.build_detector = None\n"
         "main(sys.argv[8:], standalone_mode=False)\n"
     )
     track = ["track", sample, "--out", tracks, "--end", "0.2", "-q"]

@@ -138,7 +138,7 @@ def test_tracking_alone_writes_what_a_conversion_would(source: Path, tmp_path: P
     # Nothing was decided about anybody, as no classifier was asked.
     assert alone.read_text("utf-8").splitlines()[1:] == beside.read_text("utf-8").splitlines()[1:]
     assert report.closing_line().startswith(
-        f"{report.tally.frames} frames, {2 * report.tally.frames} faces (2 tracks, "
+        f"{report.frames} frames, {2 * report.frames} faces (2 tracks, "
     )
 
 
@@ -169,7 +169,7 @@ def test_tracking_tells_of_every_frame_and_spares_existing_files(
         source, target, config, finder=finder, on_progress=lambda done, _: told.append(done)
     )
 
-    assert told == list(range(1, report.tally.frames + 1))
+    assert told == list(range(1, report.frames + 1))
     with pytest.raises(VideoWriteError, match="pass --overwrite"):
         track_video(source, target, config, finder=finder)
     again = dataclasses.replace(config, output=TracksOutputConfig(overwrite=True))
