@@ -12,7 +12,7 @@ from trainers.cli.progress import cutting_line
 from trainers.pairs.config import PairsConfig
 
 if TYPE_CHECKING:
-    from trainers.pairs.make_pairs import Outcome
+    from trainers.pairs.make_pairs import PairsResult
 
 
 @configured_command(PairsConfig)
@@ -39,25 +39,25 @@ def pairs(config: PairsConfig, place: Path, output: Path, quiet: bool) -> None:
     from trainers.data.crop_sources import write_skipped
     from trainers.pairs.make_pairs import make_pairs
 
-    outcome = make_pairs(
+    result = make_pairs(
         place,
         output,
         config,
         on_progress=lambda done, total: cutting_line(place.name, done, total),
     )
-    write_skipped(output / "skipped.txt", outcome.skipped)
+    write_skipped(output / "skipped.txt", result.skipped)
     if not quiet:
-        _say(outcome, output)
-    if outcome.n_unreadable:
+        _say(result, output)
+    if result.n_unreadable:
         click.get_current_context().exit(SOME_FAILED)
 
 
-def _say(outcome: "Outcome", output: Path) -> None:
-    styles = Counter(row.style for row in outcome.rows)
+def _say(result: "PairsResult", output: Path) -> None:
+    styles = Counter(row.style for row in result.rows)
     click.echo(
-        f"{output}: {len(outcome.rows):,} pairs of {outcome.n_faces:,} faces, {outcome.n_new:,} of "
+        f"{output}: {len(result.rows):,} pairs of {result.n_faces:,} faces, {result.n_new:,} of "
         f"them new ({', '.join(f'{name} {styles[name]:,}' for name in sorted(styles))}); "
-        f"{len(outcome.skipped):,} left out"
+        f"{len(result.skipped):,} left out"
     )
-    for name, reason in outcome.skipped:
+    for name, reason in result.skipped:
         click.echo(f"left out: {name}: {reason}", err=True)

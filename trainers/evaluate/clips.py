@@ -75,12 +75,12 @@ def measure_clip(clip: Clip, *, max_frames: int, seed: int) -> list[Measurement]
     measurements = measure_stability(name, faces, context)
     rows = verify(clip.source, clip.output, tracks=clip.tracks).rows
     failed = [row.name for row in rows if not row.ok]
-    told = f"facemask-video verify, failed: {', '.join(failed) or 'none'}"
+    features = f"facemask-video verify, failed: {', '.join(failed) or 'none'}"
     samples = {row.name: float(not row.ok) for row in rows}
     checks = mean_measurement(
         "file_checks_failed_share",
         samples,
-        Context(group, clip.source.name, told, seed),
+        Context(group, clip.source.name, features, seed),
         better="lower",
     )
     return [*measurements, checks]

@@ -19,7 +19,8 @@ def load_classifier(path: Path, *, device: torch.device) -> MaskClassifier:
     """
     if not path.is_file():
         raise WeightsError(
-            f"{path}: no such classifier; train one with facemask-train gate and pass --classifier."
+            f"{path}: no such classifier; train one with facemask-train mask-classifier and "
+            "pass --classifier."
         )
     return MaskClassifier.load(path, device=device)
 

@@ -10,7 +10,7 @@ from trainers.data.styles import STYLES
 
 @dataclass(frozen=True, slots=True)
 class PairsConfig:
-    """What is put on whom."""
+    """Which masks are put on, and how the pairs are made."""
 
     maker: str = setting(
         "drawn",
@@ -58,7 +58,6 @@ class PairsConfig:
     jobs: int = setting(1, low=1, help="Processes; the result is the same whatever their number")
 
     def __post_init__(self) -> None:
-        """Check values, and refuse those that would have no effect."""
         check(self)
         for name in self.style_names:
             if name not in STYLES:

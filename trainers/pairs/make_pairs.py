@@ -18,15 +18,15 @@ from facemask_video.core.errors import CropsError
 from facemask_video.core.files import sha256_file
 from facemask_video.core.json_lines import to_line, write_rows
 from trainers.pairs.config import PairsConfig
-from trainers.pairs.faces import UNREADABLE, find_sources
-from trainers.pairs.folders import face_paths
 from trainers.pairs.manifest import (
     MANIFEST,
     PairRow,
-    claim,
     done_rows,
+    open_pairs_folder,
     write_list,
 )
+from trainers.pairs.pair_files import face_paths
+from trainers.pairs.source_faces import UNREADABLE, list_face_sources
 from trainers.pairs.worker import Task, Worker, make_in_process, start_process
 
 logger = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ _AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """What came of it.
+class PairsResult:
+    """The pairs that were made.
 
     Attributes:
         rows: Of all pairs, those of an earlier run included.
@@ -63,13 +63,13 @@ def make_pairs(
     config: PairsConfig,
     *,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Outcome:
+) -> PairsResult:
     """Make the pairs of all faces of a place; what an interrupted run has made is kept.
 
     Args:
         place: Folder of pictures, extraction, or file of crops.
         out: Folder of the set.
-        config: What is put on whom.
+        config: Which masks are put on.
         on_progress: Called with faces done and in all.
 
     Raises:
@@ -77,20 +77,20 @@ def make_pairs(
         CropsError: None shows a bare face, or the folder cannot be written or holds something else.
         WeightsError: A weights file is missing, damaged or made for something else.
     """
-    sources, skipped = find_sources(place)
+    sources, skipped = list_face_sources(place)
     # Before any other process: what is wrong with weights is told here, and nothing is made yet.
     worker = Worker(config, out)
     paths = face_paths([source.name for source in sources])
-    with _telling_where(out):
-        claim(out, _options(place, config))
+    with _write_errors(out):
+        open_pairs_folder(out, _options(place, config))
         done = done_rows(out, config.per_image)
         tasks = [Task(source, paths[source.name]) for source in sources if source.name not in done]
         # In the order of the faces, without what an interruption has left half done.
         order = [source.name for source in sources]
-        write_rows(out / MANIFEST, _in_order(done, order))
+        write_rows(out / MANIFEST, _rows_in_order(done, order))
         n_before = len(sources) - len(tasks)
         with (out / MANIFEST).open("a", encoding="utf-8", newline="\n") as manifest:
-            for number, (task, made) in enumerate(_made(tasks, worker, config, out), start=1):
+            for number, (task, made) in enumerate(_results(tasks, worker, config, out), start=1):
                 if isinstance(made, str):
                     skipped.append((task.source.name, made))
                 else:
@@ -99,17 +99,17 @@ def make_pairs(
                     manifest.flush()
                 if on_progress is not None:
                     on_progress(n_before + number, len(sources))
-        rows = _in_order(done, order)
+        rows = _rows_in_order(done, order)
         write_rows(out / MANIFEST, rows)
         write_list(out, rows)
     if not rows:
         reasons = ", ".join(sorted({reason for _, reason in skipped}))
         raise CropsError(f"{place}: no pair could be made of {len(sources)} pictures ({reasons}).")
     n_faces = len({row.name for row in rows})
-    return Outcome(rows, n_faces, n_faces - n_before, skipped)
+    return PairsResult(rows, n_faces, n_faces - n_before, skipped)
 
 
-def _made(
+def _results(
     tasks: list[Task], worker: Worker, config: PairsConfig, out: Path
 ) -> Iterator[tuple[Task, list[PairRow] | str]]:
     """Do the tasks and yield each with its result, in their order."""
@@ -146,7 +146,7 @@ def _made(
 
 
 @contextmanager
-def _telling_where(out: Path) -> Iterator[None]:
+def _write_errors(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
@@ -155,7 +155,7 @@ def _telling_where(out: Path) -> Iterator[None]:
         ) from exc
 
 
-def _in_order(rows: dict[str, list[PairRow]], order: Iterable[str]) -> list[PairRow]:
+def _rows_in_order(rows: dict[str, list[PairRow]], order: Iterable[str]) -> list[PairRow]:
     return [row for name in order for row in rows.get(name, ())]
 
 
@@ -166,7 +166,7 @@ def _options(place: Path, config: PairsConfig) -> dict[str, Any]:
     del options["jobs"], options["weights"]
     options["styles"] = list(config.style_names) if config.maker == "drawn" else None
     if config.maker == "generator":
-        from trainers.pairs.generated import generator_weights
+        from trainers.pairs.generator_masker import generator_weights
 
         options["weights_sha256"] = sha256_file(generator_weights(config.weights))
     return {

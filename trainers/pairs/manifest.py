@@ -107,8 +107,8 @@ def write_list(out: Path, rows: Sequence[PairRow]) -> None:
         table.writerows((row.bare, row.masked) for row in rows)
 
 
-def claim(out: Path, options: dict[str, Any]) -> None:
-    """Take a folder for a set made with these options, or go on with one made with the same.
+def open_pairs_folder(out: Path, options: dict[str, Any]) -> None:
+    """Start a set in a folder, or go on with one made with the same options.
 
     Raises:
         CropsError: It holds something else, or a set made with other options.

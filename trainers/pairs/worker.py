@@ -1,4 +1,4 @@
-"""The work of one process: read a face, put masks on it, write the pictures.
+"""What one process does: read a face, put masks on it, write the pictures.
 
 Its results depend on the face and the options alone, so the number of processes changes nothing.
 What needs torch is imported where it is needed: masks drawn on crops do not, and a process that
@@ -18,10 +18,10 @@ from facemask_video.core.frame import ImageU8
 from facemask_video.core.pictures import write_picture
 from facemask_video.detect.detector import Detector
 from trainers.pairs.config import PairsConfig
-from trainers.pairs.faces import FaceSource, load_face
-from trainers.pairs.folders import BARE, MASKED, OUTLINE
-from trainers.pairs.makers import DrawnMasks, Maker
 from trainers.pairs.manifest import PairRow
+from trainers.pairs.masker import DrawnMasker, FaceMasker
+from trainers.pairs.pair_files import BARE, MASKED, OUTLINE
+from trainers.pairs.source_faces import FaceSource, load_face
 
 MASKED_ALREADY = "masked already"
 
@@ -35,17 +35,20 @@ class Task:
 
 
 class Worker:
-    """Makes the pairs of one face after another."""
+    """Makes the pairs of one face after another.
+
+    Args:
+        config: Which masks are put on.
+        out: Folder of the set.
+
+    Raises:
+        WeightsError: A weights file is missing, damaged or made for something else.
+    """
 
     def __init__(self, config: PairsConfig, out: Path) -> None:
-        """Load what the options ask for.
-
-        Raises:
-            WeightsError: A weights file is missing, damaged or made for something else.
-        """
         self._config, self._out = config, out
-        self._is_masked = load_gate() if config.gate == "auto" else None
-        self._maker = load_maker(config)
+        self._is_masked = load_mask_classifier() if config.gate == "auto" else None
+        self._masker = load_masker(config)
 
     def make(self, task: Task) -> list[PairRow] | str:
         """Write the pairs of a face; returns their rows, or the reason why there are none."""
@@ -57,10 +60,10 @@ class Worker:
         bare = f"{BARE}/{task.path}.png"
         write_picture(self._out / bare, face.image)
         rows = []
-        for number, made in enumerate(self._maker.masked(face, task.source.name)):
+        for number, made in enumerate(self._masker.masked(face, task.source.name)):
             masked, outline = (f"{folder}/{task.path}-{number}.png" for folder in (MASKED, OUTLINE))
             write_picture(self._out / masked, made.image)
-            write_picture(self._out / outline, np.rint(made.outline * 255).astype(np.uint8))
+            write_picture(self._out / outline, np.rint(made.alpha * 255).astype(np.uint8))
             points = tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks)
             rows.append(
                 PairRow(
@@ -73,28 +76,28 @@ class Worker:
                     landmarks=points,
                     made_by=self._config.maker,
                     style=made.style,
-                    worn=made.worn,
+                    worn=made.wearing,
                     split=task.source.split,
-                    look=made.look,
+                    look=made.parameters,
                 )
             )
         return rows
 
 
-def load_maker(config: PairsConfig) -> Maker:
-    """Return what puts the masks on."""
+def load_masker(config: PairsConfig) -> FaceMasker:
+    """Return the masker that the options name."""
     if config.maker == "drawn":
-        return DrawnMasks(
-            config.style_names, worn=config.worn, per_image=config.per_image, seed=config.seed
+        return DrawnMasker(
+            config.style_names, wearing=config.worn, per_image=config.per_image, seed=config.seed
         )
     _compute_in_one_thread()
-    from trainers.pairs.generated import GeneratedMasks, generator_weights
+    from trainers.pairs.generator_masker import GeneratorMasker, generator_weights
 
-    return GeneratedMasks.load(generator_weights(config.weights))
+    return GeneratorMasker.load(generator_weights(config.weights))
 
 
-def load_gate() -> Callable[[ImageU8], bool]:
-    """Return what tells masked faces from bare ones."""
+def load_mask_classifier() -> Callable[[ImageU8], bool]:
+    """Return a function that says whether an aligned face is masked, by the shipped classifier."""
     _compute_in_one_thread()
     import torch
 
@@ -106,7 +109,7 @@ def load_gate() -> Callable[[ImageU8], bool]:
 
 @functools.cache
 def load_detector() -> Detector:
-    """Return what finds the face of a picture."""
+    """Return the detector that finds the face of a picture."""
     _compute_in_one_thread()
     import torch
 
@@ -116,7 +119,7 @@ def load_detector() -> Detector:
 
 
 def _compute_in_one_thread() -> None:
-    """Make results the same whatever the number of processes: so are not sums over threads."""
+    """Make results independent of the number of processes: sums over threads are not."""
     import torch
 
     torch.set_num_threads(1)

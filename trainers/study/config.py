@@ -9,7 +9,7 @@ from facemask_video.config.settings import Checked, setting
 class StudyConfig(Checked):
     """How a study is run. The defaults are those of the CycleGAN paper's study."""
 
-    trials: int = setting(40, low=1, help="Pairs that each person judges")
+    trials: int = setting(40, low=1, help="Pairs shown to each person")
     practice: int = setting(10, low=0, help="Pairs before them that are answered with feedback")
     seconds: float = setting(
         1.0, low=0, low_open=True, help="For which a pair is seen; the answer may take longer"

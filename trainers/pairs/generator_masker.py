@@ -1,4 +1,4 @@
-"""Masks that a generator puts on."""
+"""Puts masks on faces by a generator."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,19 +13,18 @@ from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import default_weights
 from trainers.data.crops import resize_crop
 from trainers.evaluate.translate_crops import as_crop, composited_parts
-from trainers.pairs.faces import Face
-from trainers.pairs.makers import Masked
+from trainers.pairs.masker import MaskedFace
+from trainers.pairs.source_faces import AlignedFace
 
 
-class GeneratedMasks:
-    """The mask of a generator, as a conversion with default options would show it."""
+class GeneratorMasker:
+    """Puts on the mask of a generator, as a conversion with default options shows it."""
 
     def __init__(self, translator: CropTranslator) -> None:
-        """Take a ``mask`` generator."""
         self._translator = translator
 
     @classmethod
-    def load(cls, weights: Path) -> "GeneratedMasks":
+    def load(cls, weights: Path) -> "GeneratorMasker":
         """Read the weights of a generator.
 
         Raises:
@@ -38,8 +37,8 @@ class GeneratedMasks:
             )
         )
 
-    def masked(self, face: Face, name: str) -> Iterator[Masked]:
-        """See `Maker`; there is one mask a face."""
+    def masked(self, face: AlignedFace, name: str) -> Iterator[MaskedFace]:
+        """Yield the face with the generator's mask, one a face."""
         side, seen_px = face.image.shape[0], self._translator.crop_size_px
         crop = as_crop(resize_crop(face.image, seen_px), face.landmarks * (seen_px / side))
         # One at a time: what else is in a batch may move the last bit of a result.
@@ -47,11 +46,11 @@ class GeneratedMasks:
         painted, alpha = composited_parts(made)
         scale = side / seen_px
         to_side = np.array([[scale, 0.0, 0.0], [0.0, scale, 0.0]])
-        outline = warp(alpha, to_side, width_px=side, height_px=side)
+        alpha_at_side = warp(alpha, to_side, width_px=side, height_px=side)
         source = face.image.astype(np.float32)
-        blend = source + outline[..., None] * (resize_crop(painted, side) - source)
-        yield Masked(
-            np.rint(blend).clip(0, 255).astype(np.uint8), outline, "generator", "right", None
+        blend = source + alpha_at_side[..., None] * (resize_crop(painted, side) - source)
+        yield MaskedFace(
+            np.rint(blend).clip(0, 255).astype(np.uint8), alpha_at_side, "generator", "right", None
         )
 
 

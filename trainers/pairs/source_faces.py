@@ -1,4 +1,4 @@
-"""The faces that masks are put on: out of pictures, an extraction, or a file of crops."""
+"""The bare faces that masks are put on, from pictures, an extraction, or a file of crops."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,14 +42,14 @@ class FaceSource:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Face:
+class AlignedFace:
     """An aligned bare face: image (S, S, 3) and landmarks (5, 2) in its px."""
 
     image: ImageU8
     landmarks: NDArray[np.float32]
 
 
-def find_sources(place: Path) -> tuple[list[FaceSource], list[tuple[str, str]]]:
+def list_face_sources(place: Path) -> tuple[list[FaceSource], list[tuple[str, str]]]:
     """List the faces of a folder of pictures, an extraction or a file of crops.
 
     Returns:
@@ -92,7 +92,7 @@ def _crops(crops: CropSet) -> list[FaceSource]:
 
 def load_face(
     source: FaceSource, detector: Callable[[], Detector], *, size_px: int | None
-) -> Face | str:
+) -> AlignedFace | str:
     """Read, find and cut a face.
 
     Args:
@@ -116,4 +116,4 @@ def load_face(
         return UNREADABLE
     elif size_px is not None:
         image = resize_crop(image, size_px)
-    return Face(image, points * np.float32(image.shape[0]))
+    return AlignedFace(image, points * np.float32(image.shape[0]))
