@@ -63,13 +63,7 @@ class SettingOption(click.Option):
 
 
 class SectionedCommand(click.Command):
-    """A command whose ``--help`` shows the options of each section under its own heading.
-
-    Attributes:
-        headings: By section, where the configuration itself names none.
-    """
-
-    headings: Mapping[str, str] = {}
+    """A command whose ``--help`` shows the options of each section under its own heading."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read what was typed; for options of ffmpeg's say what they are called here."""
@@ -97,16 +91,11 @@ class SectionedCommand(click.Command):
         for parameter in self.get_params(ctx):
             row = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if row is not None:
-                rows.setdefault(self._heading_of(parameter), []).append(row)
+                heading = parameter.named.heading if isinstance(parameter, SettingOption) else ""
+                rows.setdefault(heading or _OTHER, []).append(row)
         for heading in sorted(rows, key=lambda heading: heading == _OTHER):
             with formatter.section(heading if len(rows) > 1 else "Options"):
                 formatter.write_dl(rows[heading])
-
-    def _heading_of(self, parameter: click.Parameter) -> str:
-        if not isinstance(parameter, SettingOption):
-            return _OTHER
-        named = parameter.named
-        return self.headings.get(named.name.rpartition(".")[0]) or named.heading or _OTHER
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Say where else settings can come from."""

@@ -40,7 +40,6 @@ __all__ = [
     "TracksConfig",
     "TracksOutputConfig",
     "TranslateConfig",
-    "TranslationConfig",
     "VideoConfig",
     "to_json",
 ]
@@ -117,20 +116,6 @@ class FollowConfig(Protocol):
     @property
     def select(self) -> SelectConfig:
         """Which of them are worked on."""
-        ...
-
-
-class TranslationConfig(Protocol):
-    """What the configurations of all that translates faces have in common."""
-
-    @property
-    def direction(self) -> Direction:
-        """Whether masks are put on or taken off."""
-        ...
-
-    @property
-    def translate(self) -> TranslateConfig:
-        """Which networks do it."""
         ...
 
 

@@ -9,7 +9,7 @@ import torch
 
 from facemask_video.classify.mask_classifier import MaskClassifier, default_mask_classifier
 from facemask_video.classify.stage import FaceClassifier
-from facemask_video.config import DetectConfig, TranslateConfig, TranslationConfig
+from facemask_video.config import DetectConfig, GeneratorConfig, TranslateConfig
 from facemask_video.config.result import parse_colour
 from facemask_video.core.frame import VideoInfo
 from facemask_video.detect.build import build_detector
@@ -53,7 +53,7 @@ class Networks:
     device: dict[str, str]
 
 
-def weights_path(config: TranslationConfig) -> Path:
+def weights_path(config: GeneratorConfig) -> Path:
     """Return the weights file asked for, or the shipped one for the direction and quality.
 
     Raises:
@@ -63,7 +63,7 @@ def weights_path(config: TranslationConfig) -> Path:
     return given or default_weights(config.direction, quality or "standard")
 
 
-def load_networks(config: TranslationConfig) -> Networks:
+def load_networks(config: GeneratorConfig) -> Networks:
     """Load the networks for one direction.
 
     Raises:

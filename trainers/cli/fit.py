@@ -31,31 +31,16 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_WITH_FLAGS = ("", "data", "optim", "features", "run")
-"""Sections whose settings have flags of their own; ``--set`` reaches the others too."""
-
-
-class FitCommand(SectionedCommand):
-    """`fit` with its options under headings."""
-
-    headings = {  # noqa: RUF012 - click copies nothing of a command's class
-        "": "Method",
-        "data": "Data",
-        "optim": "Optimisers",
-        "features": "Features",
-        "run": "Run",
-        "other": "Other",
-    }
-
 
 def _flags(function: Function) -> Function:
+    """Give settings under a heading flags of their own; ``--set`` reaches the others too."""
     for named in reversed(list(settings_of(TrainConfig))):
-        if named.name.rpartition(".")[0] in _WITH_FLAGS:
+        if named.heading:
             function = setting_option(named)(function)
     return function
 
 
-@click.command(cls=FitCommand)
+@click.command(cls=SectionedCommand)
 @config_option("train", file_argument=True)
 @_flags
 @click.option(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from facemask_video.config.settings import check, setting
+from facemask_video.config.settings import check, section, setting
 from facemask_video.core.errors import ConfigError
 from facemask_video.translate.generator_spec import GeneratorSpec
 from trainers.config.data import AugmentationConfig, DataConfig
@@ -28,22 +28,26 @@ MethodName = Literal["warm-start", "cyclegan", "pix2pix", "cut"]
 class TrainConfig:
     """Everything that decides what a training run does."""
 
-    name: str = setting("run", metavar="NAME", help="Goes into the run folder's name")
-    method: MethodName = setting("warm-start", help="How the generators are trained")
-    data: DataConfig = field(default_factory=DataConfig)
+    name: str = setting(
+        "run", metavar="NAME", help="Goes into the run folder's name", heading="Method"
+    )
+    method: MethodName = setting(
+        "warm-start", help="How the generators are trained", heading="Method"
+    )
+    data: DataConfig = section(DataConfig, "Data")
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     mask: GeneratorSpec = field(default_factory=GeneratorSpec)
     unmask: GeneratorSpec = field(default_factory=GeneratorSpec)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
-    optim: OptimConfig = field(default_factory=OptimConfig)
+    optim: OptimConfig = section(OptimConfig, "Optimisers")
     warm_start: WarmStartConfig = field(default_factory=WarmStartConfig)
     cyclegan: CycleganConfig = field(default_factory=CycleganConfig)
     pix2pix: Pix2pixConfig = field(default_factory=Pix2pixConfig)
     cut: CutConfig = field(default_factory=CutConfig)
     extras: ExtrasConfig = field(default_factory=ExtrasConfig)
-    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    features: FeaturesConfig = section(FeaturesConfig, "Features")
     start: StartConfig = field(default_factory=StartConfig)
-    run: RunConfig = field(default_factory=RunConfig)
+    run: RunConfig = section(RunConfig, "Run")
 
     def __post_init__(self) -> None:
         check(self)
@@ -55,12 +59,12 @@ class TrainConfig:
         self._refuse_what_has_no_effect()
         if not self.name.replace("-", "").replace("_", "").replace(".", "").isalnum():
             raise ConfigError(f"name: got {self.name!r}, expected letters, digits, '-', '_', '.'.")
-        for section in ("mask", "unmask"):
-            generator: GeneratorSpec = getattr(self, section)
+        for direction in ("mask", "unmask"):
+            generator: GeneratorSpec = getattr(self, direction)
             depth = generator.n_downsampling if generator.architecture == "unet" else None
             if depth is not None and 2**depth > self.data.crop_size_px:
                 raise ConfigError(
-                    f"{section}.n_downsampling: got {depth}, expected at most "
+                    f"{direction}.n_downsampling: got {depth}, expected at most "
                     f"{self.data.crop_size_px.bit_length() - 1} at {self.data.crop_size_px} px."
                 )
 
