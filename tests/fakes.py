@@ -102,11 +102,11 @@ class InvertTranslator:
 
 @dataclass
 class ScriptedClassifier:
-    """Gives the scores it was told, in the order it is asked, and then the last one for ever.
+    """Gives the scores of a script, in the order it is asked, and then the last one for ever.
 
     Attributes:
         scores: How surely each crop is masked.
-        asked: Crops judged so far.
+        asked: Crops scored so far.
         crop_size_px: Side of the crops it wants.
     """
 

@@ -27,7 +27,7 @@ RESCORE_EVERY = 3
 STEADY_SCORES = 8
 CERTAIN = 0.9
 """Of a classified track each third observation is scored. Eight in a row that say the other thing,
-each this surely, are a change and no hand before the mouth: 24 frames. They settle toss-ups."""
+each this surely, are a change and no hand before the mouth: 24 frames. They decide toss-ups."""
 
 
 def is_worked_on(domain: str, score: float | None, *, wanted: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""The tracks sidecar in a pipeline: opened, held against its video, and its verdicts taken up."""
+"""The tracks sidecar in a pipeline: opened, checked against its video, and its verdicts obeyed."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -86,13 +86,13 @@ class TestClassifyFaces(StageContract):
     @pytest.mark.parametrize(
         ("vote", "then", "verdicts"),
         [
-            # Settled as what it is not for: no longer worked on, under another number.
+            # Decided as what it is not for: no longer worked on, under another number.
             (0.45, 0.01, [(0, 0, "bare", True), (0, 1, "bare", False)]),
-            # Settled as what it is for: all goes on as before.
+            # Decided as what it is for: all goes on as before.
             (0.45, 0.99, [(0, 0, "bare", True), (0, 0, "masked", True)]),
         ],
     )
-    def test_a_toss_up_is_settled_by_what_comes(
+    def test_a_toss_up_is_decided_by_what_comes(
         self, vote: float, then: float, verdicts: list[tuple[int, int, str, bool]]
     ) -> None:
         items = [cropped(frame) for frame in fake_frames(80)]

@@ -200,18 +200,18 @@ def test_a_layout_shows_pictures_side_by_side(
 
 
 def test_progress_is_told_of_every_frame(source: Path, tmp_path: Path) -> None:
-    told: list[tuple[int, int | None]] = []
+    progress: list[tuple[int, int | None]] = []
 
     report = convert(
         source,
         tmp_path / "out.mkv",
         _config(),
         networks=fake_networks(_detector()),
-        on_progress=lambda done, total: told.append((done, total)),
+        on_progress=lambda done, total: progress.append((done, total)),
     )
 
-    assert [done for done, _ in told] == list(range(1, report.frames + 1))
-    assert told[0][1] is not None
+    assert [done for done, _ in progress] == list(range(1, report.frames + 1))
+    assert progress[0][1] is not None
 
 
 class _Breaks:

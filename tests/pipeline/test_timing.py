@@ -7,7 +7,7 @@ from facemask_video.pipeline.timing import StageClock
 
 
 class _Time:
-    """A clock that only moves when it is told to, so that no test depends on the machine."""
+    """A clock that only moves when a test moves it, so that no test depends on the machine."""
 
     def __init__(self) -> None:
         self.now = 100.0

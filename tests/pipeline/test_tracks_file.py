@@ -160,16 +160,16 @@ def test_the_classifier_is_asked_for_domains_when_tracking(source: Path, tmp_pat
 def test_tracking_tells_of_every_frame_and_spares_existing_files(
     source: Path, tmp_path: Path
 ) -> None:
-    told: list[int] = []
+    progress: list[int] = []
     target = tmp_path / "tracks.jsonl"
     config = TracksConfig(video=RangeConfig(end_s=_END_S))
     finder = _networks().finder
 
     report = track_video(
-        source, target, config, finder=finder, on_progress=lambda done, _: told.append(done)
+        source, target, config, finder=finder, on_progress=lambda done, _: progress.append(done)
     )
 
-    assert told == list(range(1, report.frames + 1))
+    assert progress == list(range(1, report.frames + 1))
     with pytest.raises(VideoWriteError, match="pass --overwrite"):
         track_video(source, target, config, finder=finder)
     again = dataclasses.replace(config, output=TracksOutputConfig(overwrite=True))
