@@ -11,7 +11,7 @@ from facemask_video.translate.networks import (
     StyledGenerator,
     build_generator,
 )
-from facemask_video.translate.networks.style import crop_box, place_in_box, region_box
+from facemask_video.translate.networks.style import crop_box, extend_cloth, place_in_box, region_box
 from facemask_video.translate.weights import WeightsCard, load_generator, save_generator
 
 SPEC = GeneratorSpec(architecture="styled", ngf=8, n_blocks=1, fold=2, outline_ngf=8)
@@ -100,6 +100,17 @@ def test_a_style_is_read_from_the_mask_alone() -> None:
 
     assert torch.equal(style.texture, same.texture)
     assert not torch.allclose(style.texture, other.texture, atol=1e-3)
+
+
+def test_a_style_is_cloth_also_where_its_own_mask_leaves_the_box_free() -> None:
+    inside = torch.zeros(1, 1, 128, 128)
+    inside[:, :, 16:96, 24:104] = 1
+    share = inside[:, :, 4::8, 4::8]
+    texture = torch.where(share > 0, 0.5, -1.0).expand(1, 8, 16, 16)
+
+    extended = extend_cloth(texture, inside)
+
+    assert torch.allclose(extended, torch.full_like(extended, 0.5), atol=1e-5)
 
 
 def test_larger_crops_take_one_more_layer_and_the_same_networks_below_it() -> None:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facemask_video.translate.networks import inpaint
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Style:
@@ -123,9 +125,25 @@ class StyleEncoder(nn.Module):
             region: Where their masks lie, shape (n, 1, S, S), in [0, 1]; the rest is not seen.
         """
         seen = torch.cat([image * region, region * 2 - 1], dim=1)
-        features = self.body(crop_box(seen, region_box(region), self.INPUT_SIDE_PX))
+        seen = crop_box(seen, region_box(region), self.INPUT_SIDE_PX)
+        features = self.body(seen)
         pooled = torch.cat([features.mean((2, 3)), features.amax((2, 3))], dim=1)
+        texture = torch.tanh(self.to_texture(features).float())
         return Style(
-            torch.tanh(self.to_texture(features).float()),
+            extend_cloth(texture, seen[:, 3:].float() / 2 + 0.5),
             torch.tanh(self.to_shape(pooled).float()),
         )
+
+
+def extend_cloth(texture: Tensor, inside: Tensor) -> Tensor:
+    """Let the mask's own texture go on where its box shows something else.
+
+    Another head's mask fills its box otherwise, and must be cloth also there.
+
+    Args:
+        texture: Shape (n, c, g, g).
+        inside: Share of cloth, shape (n, 1, S, S).
+    """
+    share = functional.adaptive_avg_pool2d(inside, texture.shape[-1])
+    enough = share.amax((2, 3), keepdim=True).clamp(max=0.95)
+    return inpaint.push_pull_fill(texture, (share >= enough).to(texture.dtype))
