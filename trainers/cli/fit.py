@@ -16,6 +16,7 @@ from facemask_video.cli.options import (
     setting_option,
     settings_of_file,
     typed_settings,
+    verbosity_options,
 )
 from facemask_video.config.settings import as_plain, build, read_tables, settings_of
 from facemask_video.core.errors import ConfigError
@@ -54,6 +55,7 @@ def _flags(function: Function) -> Function:
     "--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run folder."
 )
 @click.option("--dry-run", is_flag=True, help="Show the resolved configuration and do nothing.")
+@verbosity_options
 @click.pass_context
 def fit(
     ctx: click.Context,
@@ -63,6 +65,7 @@ def fit(
     assignments: tuple[str, ...],
     resume: Path | None,
     dry_run: bool,
+    quiet: bool,
     **_settings: object,
 ) -> None:
     """Train the generators that CONFIG describes: a TOML file, or a shipped one by its name.
@@ -86,7 +89,7 @@ def fit(
     if dry_run:
         click.echo(json.dumps(as_plain(config), indent=2))
         return
-    run, outcome = _train(config, run)
+    run, outcome = _train(config, run, quiet=quiet)
     if outcome is None:
         return
     if outcome.stopped_by:
@@ -98,15 +101,19 @@ def fit(
             err=True,
         )
         ctx.exit(INTERRUPTED)
-    click.echo(f"{run.weights}: generators after {outcome.images_seen:,} images")
+    if not quiet:
+        click.echo(f"{run.weights}: generators after {outcome.images_seen:,} images")
 
 
-def _train(config: TrainConfig, run: "RunFolder | None") -> "tuple[RunFolder, Outcome | None]":
+def _train(
+    config: TrainConfig, run: "RunFolder | None", *, quiet: bool
+) -> "tuple[RunFolder, Outcome | None]":
     """Train in this process, one of those that torchrun started or alone.
 
     Args:
         config: Of the run.
         run: To go on with; None is a new one.
+        quiet: Show nothing of it.
 
     Returns:
         The run, and how it ended; None in all processes but the first, which speaks for them.
@@ -124,7 +131,7 @@ def _train(config: TrainConfig, run: "RunFolder | None") -> "tuple[RunFolder, Ou
         if run is None:
             made = RunFolder.create(config.run.run_dir, config.name) if processes.is_first else None
             run = RunFolder(processes.from_first(made.path if made else config.run.run_dir))
-        outcome = _train_together(config, run, processes, device, resume=resume)
+        outcome = _train_together(config, run, processes, device, resume=resume, quiet=quiet)
         return run, outcome if processes.is_first else None
 
 
@@ -135,6 +142,7 @@ def _train_together(
     device: "torch.device",
     *,
     resume: bool,
+    quiet: bool,
 ) -> "Outcome":
     from facemask_video.translate.device import DTYPES, pick_precision
     from trainers.fit.loop import fit as run_fit
@@ -144,13 +152,14 @@ def _train_together(
     precision = pick_precision(config.run.precision, device)
     # Training in fp16 would need its losses scaled; bf16 has the range of fp32.
     dtype = DTYPES["fp32" if precision == "fp16" else precision]
-    if processes.is_first:
+    says = processes.is_first and not quiet
+    if says:
         together = f", {processes.count} processes" if processes.count > 1 else ""
         number = str(dtype).partition(".")[2]
         click.echo(f"{run.path}: {config.method} on {device}, {number}{together}", err=True)
     with processes.first_goes_first():  # it cuts crops, the others read them
         crops = load_training_crops(config.data, run.crops, device=device, on_crop=cutting_line)
-    if processes.is_first:
+    if says:
         click.echo(
             f"{len(crops.bare):,} bare and {len(crops.masked):,} masked faces to train on; "
             f"{len(crops.bare_held_out):,} and {len(crops.masked_held_out):,} set aside",
@@ -165,7 +174,7 @@ def _train_together(
         precision=dtype,
         processes=processes,
         resume=resume,
-        on_stats=on_stats(config.run.progress, config.run.images),
+        on_stats=on_stats("none" if quiet else config.run.progress, config.run.images),
     )
 
 

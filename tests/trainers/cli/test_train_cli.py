@@ -56,6 +56,17 @@ def test_fit_trains_on_16_crops_and_writes_weights_that_the_converter_takes(
         assert translated.image.shape == (32, 32, 3)
 
 
+def test_a_quiet_fit_says_nothing(tmp_path: Path, toml: Path, crops: list[object]) -> None:
+    result = _run(
+        *("fit", "--config", toml, *crops, "--images", 4, "--progress", "line", "--quiet"),
+        *("--run-dir", tmp_path / "runs"),
+    )
+
+    assert result.exit_code == 0, result.output
+    assert result.output == ""
+    assert list((tmp_path / "runs").glob("*/weights/*.safetensors"))
+
+
 def test_a_run_goes_on_with_its_own_options_and_is_exported(
     tmp_path: Path, toml: Path, crops: list[object]
 ) -> None:
