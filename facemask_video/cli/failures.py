@@ -21,7 +21,7 @@ SOME_FAILED = 3
 
 
 class ClearFailures(click.Group):
-    """A group that tells a failure in one line; mix it in before another kind of group.
+    """A group of commands that tells a failure in one line.
 
     Exit codes: 1 failed, 2 usage, 130 interrupted. With ``-v`` the traceback comes first.
     """
@@ -30,7 +30,7 @@ class ClearFailures(click.Group):
     """Said after Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command; turn what it raises on purpose into a line and an exit code."""
         try:
             return super().invoke(ctx)
         except (FacemaskVideoError, RuntimeError) as exc:
