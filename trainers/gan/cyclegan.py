@@ -4,27 +4,26 @@ Zhu et al., ICCV 2017, sections 3 and 4: adversarial losses in both domains, a c
 generators, and an identity loss on pictures that need no change.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import chain
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from facemask_video.translate.networks import Generator, build_generator
+from facemask_video.translate.networks import Generator
 from trainers.config import TrainConfig
 from trainers.data.batches import Batch
 from trainers.gan import losses
-from trainers.gan.adversary import Adversary
 from trainers.gan.autocast import autocast
+from trainers.gan.both_directions import BothDirections
 from trainers.gan.extras import add_extra_losses
 from trainers.gan.face_features import FaceFeatures
-from trainers.gan.image_pool import ImagePool
 from trainers.gan.method import StepLosses, WeightedSum
 from trainers.gan.optimizers import descend, make_optimizer
 
 
-class Cyclegan:
+class Cyclegan(BothDirections):
     """Both generators, their adversaries, and one step of training them."""
 
     def __init__(
@@ -37,19 +36,12 @@ class Cyclegan:
     ) -> None:
         """Build fresh networks; ``precision`` is autocast's, norms and losses stay in fp32."""
         self.config, self.extras = config.cyclegan, config.extras
-        self.device, self.precision = device, precision
-        self.mask = build_generator(config.mask).to(device)
-        self.unmask = build_generator(config.unmask).to(device)
-        self.discriminator_masked, self.discriminator_bare = (
-            Adversary(
-                config.discriminator,
-                config.optim,
-                gan_mode=self.config.gan_mode,
-                pool_size=self.config.pool_size,
-                device=device,
-                precision=precision,
-            )
-            for _ in range(2)
+        super().__init__(
+            config,
+            gan_mode=self.config.gan_mode,
+            pool_size=self.config.pool_size,
+            device=device,
+            precision=precision,
         )
         self.features = features
         self.generator_optimizer = make_optimizer(
@@ -61,30 +53,8 @@ class Cyclegan:
     @property
     def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
         """Every optimiser: one for both generators, one for each discriminator."""
-        return {
-            "generators": self.generator_optimizer,
-            "discriminator_masked": self.discriminator_masked.optimizer,
-            "discriminator_bare": self.discriminator_bare.optimizer,
-        }
-
-    @property
-    def pools(self) -> Mapping[str, ImagePool]:
-        """The fakes that both discriminators see again."""
-        return {
-            "discriminator_masked": self.discriminator_masked.pool,
-            "discriminator_bare": self.discriminator_bare.pool,
-        }
-
-    def networks(self) -> Iterator[tuple[str, nn.Module]]:
-        """Yield every network that learns, by name."""
-        yield from self.generators()
-        yield "discriminator_masked", self.discriminator_masked.network
-        yield "discriminator_bare", self.discriminator_bare.network
-
-    def generators(self) -> Iterator[tuple[str, Generator]]:
-        """Yield what ships."""
-        yield "mask", self.mask
-        yield "unmask", self.unmask
+        of_adversaries = {name: adversary.optimizer for name, adversary in self.adversaries()}
+        return {"generators": self.generator_optimizer, **of_adversaries}
 
     def step(self, batch: Batch, images_seen: int) -> StepLosses:
         """Take one step with every network; returns the losses, detached."""

@@ -5,23 +5,21 @@ complete the face beneath. Real masked faces, whose bare face nobody has, take p
 the adversary of ``unmask`` sees their completion too, and ``mask`` must leave them as they are.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from facemask_video.translate.networks import (
-    Generator,
     TwoStageGenerator,
-    build_generator,
 )
 from facemask_video.translate.networks.inpaint import dilate, soft_threshold
 from trainers.config import TrainConfig
 from trainers.data.batches import Batch
 from trainers.gan.adversary import Adversary, Scores
 from trainers.gan.autocast import autocast
+from trainers.gan.both_directions import BothDirections
 from trainers.gan.face_features import FaceFeatures
-from trainers.gan.image_pool import ImagePool
 from trainers.gan.losses import (
     alpha_loss,
     eye_region,
@@ -36,7 +34,7 @@ from trainers.gan.optimizers import descend, make_optimizer
 _FEATURES_PX = 128
 
 
-class WarmStart:
+class WarmStart(BothDirections):
     """Both generators, their adversaries, and one step of training them."""
 
     def __init__(
@@ -49,48 +47,19 @@ class WarmStart:
     ) -> None:
         """Build fresh networks; ``precision`` is autocast's, norms and losses stay in fp32."""
         self.config = config.warm_start
-        self.device, self.precision = device, precision
-        self.mask = build_generator(config.mask).to(device)
-        self.unmask = build_generator(config.unmask).to(device)
-        self.discriminator_masked, self.discriminator_bare = (
-            Adversary(
-                config.discriminator,
-                config.optim,
-                gan_mode=self.config.gan_mode,
-                pool_size=self.config.pool_size,
-                beta2=0.99,
-                device=device,
-                precision=precision,
-            )
-            for _ in range(2)
+        super().__init__(
+            config,
+            gan_mode=self.config.gan_mode,
+            pool_size=self.config.pool_size,
+            beta2=0.99,
+            device=device,
+            precision=precision,
         )
         self.features = features
         self.optimizers: Mapping[str, torch.optim.Optimizer] = {
             name: make_optimizer(network.parameters(), config.optim, lr=config.optim.lr)
             for name, network in self.generators()
-        } | {
-            "discriminator_masked": self.discriminator_masked.optimizer,
-            "discriminator_bare": self.discriminator_bare.optimizer,
-        }
-
-    @property
-    def pools(self) -> Mapping[str, ImagePool]:
-        """The fakes that both discriminators see again."""
-        return {
-            "discriminator_masked": self.discriminator_masked.pool,
-            "discriminator_bare": self.discriminator_bare.pool,
-        }
-
-    def networks(self) -> Iterator[tuple[str, nn.Module]]:
-        """Yield every network that learns, by name."""
-        yield from self.generators()
-        yield "discriminator_masked", self.discriminator_masked.network
-        yield "discriminator_bare", self.discriminator_bare.network
-
-    def generators(self) -> Iterator[tuple[str, Generator]]:
-        """Yield what ships."""
-        yield "mask", self.mask
-        yield "unmask", self.unmask
+        } | {name: adversary.optimizer for name, adversary in self.adversaries()}
 
     def step(self, batch: Batch, images_seen: int) -> StepLosses:
         """Take one step with every network; returns the losses, detached."""
