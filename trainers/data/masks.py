@@ -131,7 +131,7 @@ def _gape(
     style: MaskStyle,
     rng: np.random.Generator,
 ) -> tuple[Plane, FloatImage]:
-    """Let the half beyond a turned head's nose gape: it stands up like a sail before the far cheek.
+    """Let the half beyond a turned head's nose gape: it stands up before the far cheek.
 
     It hangs between the nose and the strap's corner, which shows beside the face, and is seen from
     its side: plain, folded upright.

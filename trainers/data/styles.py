@@ -232,7 +232,7 @@ STYLES: dict[str, Callable[[np.random.Generator], MaskStyle]] = {
 
 
 def named_style(name: str, rng: np.random.Generator) -> MaskStyle:
-    """Draw a worn as it should be mask of a named style.
+    """Draw a mask of a named style, worn right.
 
     Raises:
         ConfigError: No such style.
@@ -247,7 +247,7 @@ def pull_down(style: MaskStyle, how: str, rng: np.random.Generator) -> MaskStyle
     """Pull a mask down.
 
     Args:
-        style: The mask, worn as it should be.
+        style: The mask, worn right.
         how: One of `WRONG`: the nose is free, or nose and mouth are.
         rng: Source of randomness.
     """

@@ -77,7 +77,7 @@ def test_recipes_see_equal_images_and_go_on_from_the_weights_of_those_before(
             )
 
 
-def test_a_recipe_is_trained_and_judged_once(
+def test_a_recipe_is_trained_and_evaluated_once(
     script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     evaluated = []

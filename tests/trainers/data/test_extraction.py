@@ -101,15 +101,15 @@ def test_a_set_that_lies_wholly_aside_is_refused_with_what_to_do(
         load_training_crops(config.data, tmp_path / "run", device=CPU)
 
 
-def test_an_evaluation_judges_what_was_set_aside_or_all_of_it(extraction: Made) -> None:
+def test_an_evaluation_takes_what_was_set_aside_or_all_of_it(extraction: Made) -> None:
     splits = ["train", "test", "val", "train"]
     folder = extraction(*({"split": name} for name in splits), {"domain": "masked"})
 
     crops = load_crops(folder, size_px=32, device=CPU, domain="bare")
-    judged, others = split_held_out(crops, share=0.1, where="A")
+    evaluated, others = split_held_out(crops, share=0.1, where="A")
 
     assert crops.size_px == 32
-    assert [name[-8:-6] for name in judged.names] == ["01", "02"]
+    assert [name[-8:-6] for name in evaluated.names] == ["01", "02"]
     assert len(others) == 2
     assert len(split_held_out(crops, share=1.0, where="A")[0]) == 4
 

@@ -49,8 +49,8 @@ def test_both_stages_of_a_two_stage_generator_are_enlarged() -> None:
 
     large.load_state_dict(enlarge(small.state_dict(), spec))
 
-    outline = small.mask_logits(image[:, :3])
-    assert torch.allclose(_doubled(outline), large.mask_logits(_doubled(image[:, :3])), atol=1e-5)
+    logits = small.mask_logits(image[:, :3])
+    assert torch.allclose(_doubled(logits), large.mask_logits(_doubled(image[:, :3])), atol=1e-5)
     assert torch.allclose(
         _doubled(small.completion(image)), large.completion(_doubled(image)), atol=1e-5
     )

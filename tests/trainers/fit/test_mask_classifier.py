@@ -25,11 +25,11 @@ STILL = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, we
 def _masked(n_crops: int, *, seed: int, size_px: int = 40) -> CropSet:
     """Draw the converter's own mask on drawn faces."""
     bare = drawn_crops(n_crops, size_px=size_px, seed=seed, name="masked")
-    worn = []
+    masked = []
     for image, landmarks in zip(bare.images, bare.landmarks, strict=True):
         face, points = vary(image, landmarks, size_px, STILL, np.random.default_rng(0))
-        worn.append((draw_mask(face, points, SURGICAL)[0] * 255).astype(np.uint8))
-    return CropSet(np.stack(worn), bare.landmarks, bare.names)
+        masked.append((draw_mask(face, points, SURGICAL)[0] * 255).astype(np.uint8))
+    return CropSet(np.stack(masked), bare.landmarks, bare.names)
 
 
 def test_samples_are_half_masked_and_the_same_by_number() -> None:

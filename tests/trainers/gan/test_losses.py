@@ -34,15 +34,15 @@ def test_weighted_l1_counts_only_where_the_weight_is() -> None:
     assert losses.weighted_l1(image, target, 0 * weight) == 0.0
 
 
-def test_the_segmentation_loss_falls_as_the_outline_fits() -> None:
-    cover = torch.zeros(1, 1, 16, 16)
-    cover[..., 8:, 4:12] = 1
-    good, none, wrong = 8 * (2 * cover - 1), torch.zeros_like(cover), 8 * (1 - 2 * cover)
+def test_the_segmentation_loss_falls_as_the_mask_fits() -> None:
+    mask = torch.zeros(1, 1, 16, 16)
+    mask[..., 8:, 4:12] = 1
+    good, none, wrong = 8 * (2 * mask - 1), torch.zeros_like(mask), 8 * (1 - 2 * mask)
 
-    assert losses.segmentation_loss(good, cover) < 0.05
-    assert losses.segmentation_loss(good, cover) < losses.segmentation_loss(none, cover)
-    assert losses.segmentation_loss(none, cover) < losses.segmentation_loss(wrong, cover)
-    assert losses.alpha_loss(cover, cover) < 0.05
+    assert losses.segmentation_loss(good, mask) < 0.05
+    assert losses.segmentation_loss(good, mask) < losses.segmentation_loss(none, mask)
+    assert losses.segmentation_loss(none, mask) < losses.segmentation_loss(wrong, mask)
+    assert losses.alpha_loss(mask, mask) < 0.05
 
 
 def test_eyes_are_where_the_template_has_them() -> None:

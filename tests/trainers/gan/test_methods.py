@@ -179,7 +179,7 @@ def test_steps_on_a_few_faces_move_every_network_and_lower_the_methods_own_loss(
     "extra", ["eyes", "edges", "alpha_area", "alpha_binary", "alpha_smooth", "equivariance"]
 )
 def test_each_extra_loss_falls_where_it_counts(extra: str) -> None:
-    # In one stage: a fresh outline network's alpha is 1 throughout, and has no slope to learn on.
+    # In one stage: a fresh segmentation's alpha is 1 throughout, and has no slope to learn on.
     weight = {f"extras__lambda_{extra}": 50.0, "unmask__architecture": "resnet"}
     config = tiny_config(**(METHODS["cyclegan"] | weight), data__undrawn=0.0)
     torch.manual_seed(0)

@@ -58,10 +58,10 @@ def test_a_share_of_the_faces_is_hidden_from_the_mask_down_to_the_edge(
     complete = TwoStageGenerator.complete
 
     def watched(
-        generator: TwoStageGenerator, image: torch.Tensor, outline: torch.Tensor
+        generator: TwoStageGenerator, image: torch.Tensor, erased: torch.Tensor
     ) -> torch.Tensor:
-        hidden.append(outline.detach())
-        return complete(generator, image, outline)
+        hidden.append(erased.detach())
+        return complete(generator, image, erased)
 
     monkeypatch.setattr(TwoStageGenerator, "complete", watched)
 
