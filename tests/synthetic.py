@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -178,7 +179,7 @@ class _Tone:
             self._output.mux(self._stream.encode(None))
 
 
-def _chapter(number: int, start_s: float, end_s: float, title: str) -> dict[str, object]:
+def _chapter(number: int, start_s: float, end_s: float, title: str) -> Any:
     return {
         "id": number + 1,
         "start": round(start_s * 1000),

@@ -25,6 +25,7 @@ def script() -> ModuleType:
 def packet_times_s(name: str) -> list[float]:
     with av.open(str(SAMPLES / name)) as container:
         stream = container.streams.video[0]
+        assert stream.time_base is not None
         pts = sorted(packet.pts for packet in container.demux(stream) if packet.pts is not None)
         return [float(ticks * stream.time_base) for ticks in pts]
 

@@ -100,7 +100,7 @@ def test_every_command_takes_a_file_of_settings_and_names_its_faults(
 ) -> None:
     file = tmp_path / "settings.toml"
     file.write_text("nonsense = 1\n", encoding="utf-8")
-    needed = {
+    needed: dict[str, list[str | Path]] = {
         "convert": ["in.mp4"],
         "curate": [tmp_path],
         "doctor": [],

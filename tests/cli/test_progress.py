@@ -2,7 +2,6 @@ import json
 
 import pytest
 
-from facemask_video.cli import progress
 from facemask_video.cli.progress import show_progress
 
 
@@ -26,7 +25,7 @@ def test_loading_is_no_part_of_the_frame_rate(
 ) -> None:
     # A minute of loading, then a frame a second.
     clock = iter([60.0, 61.0, 62.0, 63.0, 63.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("facemask_video.cli.progress.time.monotonic", lambda: next(clock))
 
     with show_progress("json") as on_progress:
         for done in range(1, 5):

@@ -101,8 +101,8 @@ def test_a_face_that_goes_behind_another_keeps_its_way(way: int) -> None:
 
     faces = track(seen, at_s)
 
-    for x, found in zip(truth, faces, strict=True):
-        assert min(abs(centre(face.landmarks)[0] - x) for face in found) < 12
+    for x, tracked in zip(truth, faces, strict=True):
+        assert min(abs(centre(face.landmarks)[0] - x) for face in tracked) < 12
 
 
 @pytest.mark.parametrize("score", [0.99, 0.65])

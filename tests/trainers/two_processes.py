@@ -12,7 +12,7 @@ import torch
 
 from tests.trainers.tiny import drawn_training_crops, tiny_config
 from trainers.config import TrainConfig
-from trainers.fit import loop
+from trainers.fit import build, loop
 from trainers.fit.processes import Processes, join_processes
 from trainers.fit.runs import RunFolder
 
@@ -34,7 +34,7 @@ def train(
 ) -> dict[str, torch.Tensor]:
     """Train and return the weights that this process ends with."""
     made = []
-    build_method = loop.build_method
+    build_method = build.build_method
 
     def keep(*arguments: Any, **options: Any) -> Any:
         made.append(build_method(*arguments, **options))

@@ -166,7 +166,7 @@ def test_every_command_reads_a_file_of_settings_and_refuses_unknown_keys(
     name: str, tmp_path: Path
 ) -> None:
     command = main.commands[name]
-    required = [
+    required: list[str | Path] = [
         tmp_path
         for parameter in command.params
         if isinstance(parameter, click.Argument) and parameter.required

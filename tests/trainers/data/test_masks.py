@@ -145,11 +145,11 @@ def test_masks_worn_high_reach_the_eyes() -> None:
     rng = np.random.default_rng(0)
 
     def lid_covered(worn_high: float) -> float:
-        below = np.int_([POINTS[0, 0], POINTS[0, 1] + 0.2 * (POINTS[1, 0] - POINTS[0, 0])])
+        x, y = int(POINTS[0, 0]), int(POINTS[0, 1] + 0.2 * (POINTS[1, 0] - POINTS[0, 0]))
         alphas = [
             draw_mask(SKIN, POINTS, random_style(rng, worn_high=worn_high))[1] for _ in range(24)
         ]
-        return float(np.mean([alpha[below[1], below[0]] > 0.5 for alpha in alphas]))
+        return float(np.mean([alpha[y, x] > 0.5 for alpha in alphas]))
 
     assert lid_covered(0.0) == 0.0
     assert 0.2 < lid_covered(1.0) < 0.9

@@ -46,7 +46,9 @@ def _moments(track: int, of_source: float, of_output: float, n: int) -> list[Fra
 def test_a_clip_is_all_its_faces_and_the_worst_of_them_is_named(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    faces = ClipFaces({1: _moments(1, 4, 4, 4), 2: _moments(2, 2, 6, 2)}, n_frames=4)
+    faces = ClipFaces(
+        {TrackId(1): _moments(1, 4, 4, 4), TrackId(2): _moments(2, 2, 6, 2)}, n_frames=4
+    )
     monkeypatch.setattr(script, "read_clip", lambda *_: faces)
 
     found = script.measure(Path("a"), Path("b"), Path("c"))

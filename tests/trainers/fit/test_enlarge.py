@@ -8,10 +8,10 @@ from facemask_video.core.direction import Direction
 from facemask_video.core.errors import WeightsError
 from facemask_video.translate.networks import (
     GeneratorSpec,
-    OneStageGenerator,
     TwoStageGenerator,
     build_generator,
 )
+from facemask_video.translate.networks.one_stage import OneStageGenerator
 from facemask_video.translate.weights import WeightsCard, save_generator
 from trainers.config import StartConfig, TrainConfig
 from trainers.fit.build import build_method
