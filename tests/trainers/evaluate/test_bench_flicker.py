@@ -56,7 +56,7 @@ def test_a_clip_is_all_its_faces_and_the_worst_of_them_is_named(
     assert found.n == 4
     assert found.source == pytest.approx((3 * 4 + 2) / 4)
     assert found.ratio == pytest.approx((3 * 4 + 6) / (3 * 4 + 2))
-    assert found.worst == (2, pytest.approx(3))
+    assert found.worst == (TrackId(2), pytest.approx(3))
 
 
 def test_a_clip_whose_faces_were_left_alone_has_no_ratio(
