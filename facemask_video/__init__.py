@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from facemask_video.pipeline.report import ConversionReport, TrackingReport
     from facemask_video.verify import VerifyReport
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _NAMES = {
     "facemask_video.api": (
