@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import av
@@ -77,6 +78,26 @@ def test_every_path_that_a_page_names_is_there(page: Path) -> None:
     missing = [name for name in named if not (ROOT / name).exists()]
     missing += [link for link in links if not (page.parent / link).exists()]
     assert not missing
+
+
+@each_page
+def test_every_class_function_and_setting_that_a_page_names_is_there(page: Path) -> None:
+    if page.name in ("cli.md", "python.md"):
+        return
+    text = re.sub(r"(?s)```.*?```", "", page.read_text("utf-8"))
+    names = re.findall(r"`((?:[A-Z]\w+|[a-z]+_[a-z_]+)(?:\.\w+)?|\w+\.[a-z]+_\w+)`", text)
+    missing = {
+        name for name in names if not all(part in source_words() for part in name.split("."))
+    }
+    assert not missing
+
+
+@cache
+def source_words() -> frozenset[str]:
+    """Return every word of the code and the configurations."""
+    found = [path for top in TOPS[:5] for path in (ROOT / top).rglob("*")]
+    files = [path for path in found if path.suffix in (".py", ".toml")]
+    return frozenset(re.findall(r"\w+", " ".join(path.read_text("utf-8") for path in files)))
 
 
 @each_page
