@@ -8,6 +8,7 @@ else that can go wrong is a `FacemaskVideoError` whose message is one line.
 Nothing heavy is imported before a function that needs it is called.
 """
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,6 +71,8 @@ def _with_options_of(config: type) -> Callable[[Function], Function]:
 
 
 def _shown_default(default: object, *, zero_is_auto: bool) -> object:
+    if default is dataclasses.MISSING:
+        return inspect.Parameter.empty
     return "auto" if zero_is_auto else default
 
 

@@ -41,6 +41,12 @@ def _networks(*centres_px: tuple[float, float], side_px: float = 40) -> Networks
     return networks
 
 
+def test_a_signature_shows_that_the_direction_must_be_given() -> None:
+    shown = inspect.signature(load_networks).parameters["direction"]
+
+    assert shown.default is inspect.Parameter.empty
+
+
 def test_the_options_are_those_of_the_command_line() -> None:
     typed = {option.name for option in convert.params if isinstance(option, SettingOption)}
 
