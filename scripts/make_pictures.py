@@ -61,7 +61,7 @@ def cut_tile(picture: ImageU8, face: Box) -> ImageU8:
 def make_column(
     clip: Path, time_s: float, networks: dict[str, Networks], folder: Path
 ) -> list[ImageU8]:
-    """Convert a clip to and fro; return the three tiles of its column."""
+    """Convert a clip both ways; return the three tiles of its column."""
     masked, bare, tracks = folder / "masked.mkv", folder / "bare.mkv", folder / "tracks.jsonl"
     chain = (("mask", clip, masked, tracks), ("unmask", masked, bare, None))
     for direction, source, target, tracks_out in chain:
