@@ -120,6 +120,7 @@ RUN: dict[str, tuple[dict[str, Any], Any]] = {
     "optim.n_epochs": ({}, 1),
     "optim.n_epochs_decay": ({"optim.n_epochs": 1}, 1),
     "cyclegan.pool_size": ({"method": "cyclegan"}, 1),
+    "warm_start.pool_size": ({"warm_start.gan_from": 0}, 1),
     "run.images": ({}, 12),
     "run.batch_size": ({}, 2),
     "run.device": ({}, "cuda:99"),
