@@ -96,8 +96,8 @@ def style_chooser(config: TranslateConfig) -> PickStyles | None:
     def choose(network: StyledGenerator, names: tuple[str, ...], size_px: int) -> StylePicker:
         if name not in names and (Path(name).suffix or len(Path(name).parts) > 1):
             style, own_colour = read_style(Path(name), network, size_px)
-            return StylePicker(style, own_colour, seed, colour)
-        return StylePicker.of_name(network, names, name, seed=seed, colour=colour)
+            return StylePicker(style, own_colour, (Path(name).name,), seed, colour)
+        return StylePicker.of_names(network, names, (name,), seed=seed, colour=colour)
 
     return choose
 

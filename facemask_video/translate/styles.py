@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -24,45 +24,49 @@ class StylePicker:
     Attributes:
         styles: Those to choose among.
         colours: The mean colour of masks painted in each, linear RGB, shape (n, 3).
+        names: What each of the styles is called.
         seed: Another seed gives persons other styles.
         colour: What masks are dyed to, sRGB in [0, 1]; None leaves them as they are.
     """
 
     styles: Style
     colours: Tensor
+    names: tuple[str, ...]
     seed: int = 0
     colour: tuple[float, float, float] | None = None
 
     @classmethod
-    def of_name(
+    def of_names(
         cls,
         network: StyledGenerator,
         names: Sequence[str],
-        name: str = DEFAULT_STYLE,
+        wanted: Sequence[str] = (DEFAULT_STYLE,),
         *,
         seed: int = 0,
         colour: tuple[float, float, float] | None = None,
     ) -> "StylePicker":
-        """Choose among the stored styles of a name, or all of them for ``random``.
+        """Choose among the stored styles of some names, or all of them for ``random``.
 
         Args:
             network: Its weights hold the styles.
             names: What they are called, in order.
-            name: The one asked for.
+            wanted: Those asked for.
             seed: See the class.
             colour: See the class.
 
         Raises:
-            ConfigError: No style has that name.
+            ConfigError: No style has one of these names.
         """
-        rows = [row for row, each in enumerate(names) if name in (each, RANDOM)]
-        if not rows:
-            known = ", ".join([*dict.fromkeys(names), RANDOM])
+        known = [*dict.fromkeys(names), RANDOM]
+        missing = [name for name in wanted if name not in known]
+        if missing:
             raise ConfigError(
-                f"translate.style: got {name!r}, these weights hold {known}; or name a picture of "
-                "a masked face."
+                f"translate.style: got {missing[0]!r}, these weights hold {', '.join(known)}; or "
+                "name a picture of a masked face."
             )
-        return cls(network.styles[rows], network.colours[rows], seed, colour)
+        rows = [row for row, name in enumerate(names) if name in wanted or RANDOM in wanted]
+        chosen = tuple(names[row] for row in rows)
+        return cls(network.styles[rows], network.colours[rows], chosen, seed, colour)
 
     def rows_of(self, persons: Sequence[int]) -> list[int]:
         """Return which of the styles each person has; the first n persons have n different ones."""
@@ -75,7 +79,7 @@ class StylePicker:
     def to(self, device: torch.device, dtype: torch.dtype) -> "StylePicker":
         """Move the styles to where the generator runs."""
         styles = Style(self.styles.texture.to(device, dtype), self.styles.shape.to(device, dtype))
-        return StylePicker(styles, self.colours.to(device, torch.float32), self.seed, self.colour)
+        return replace(self, styles=styles, colours=self.colours.to(device, torch.float32))
 
     def dye(self, painted: Tensor, rows: Sequence[int]) -> Tensor:
         """Dye painted masks, shape (n, 3, S, S) in [-1, 1], keeping light and folds.

@@ -76,7 +76,7 @@ class Translator:
         network, card = load_generator(path, direction=direction)
         styles = None
         if isinstance(network, StyledGenerator):
-            pick = pick_styles or (lambda net, names, _: StylePicker.of_name(net, names))
+            pick = pick_styles or (lambda net, names, _: StylePicker.of_names(net, names))
             styles = pick(network, card.styles, card.crop_size_px)
         elif pick_styles is not None:
             raise ConfigError(

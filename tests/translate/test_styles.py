@@ -39,21 +39,21 @@ def _translator(name: str, *, seed: int = 0) -> Translator:
         WeightsCard(Direction.MASK, SPEC, 64, styles=NAMES),
         device=torch.device("cpu"),
         precision="fp32",
-        styles=StylePicker.of_name(network, NAMES, name, seed=seed),
+        styles=StylePicker.of_names(network, NAMES, (name,), seed=seed),
     )
 
 
 def test_a_name_chooses_among_the_masks_of_that_style() -> None:
     network = _network()
 
-    picker = StylePicker.of_name(network, NAMES, "surgical")
+    picker = StylePicker.of_names(network, NAMES, ("surgical",))
 
     assert len(picker.styles) == 2
     assert torch.equal(picker.styles.texture, network.textures[[0, 2]])
 
 
 def test_random_gives_each_person_another_mask_until_all_are_given() -> None:
-    picker = StylePicker.of_name(_network(), NAMES, "random")
+    picker = StylePicker.of_names(_network(), NAMES, ("random",))
 
     assert sorted(picker.rows_of([0, 1, 2, 3])) == [0, 1, 2, 3]
     assert picker.rows_of([4, 0]) == picker.rows_of([0, 0])
@@ -61,19 +61,18 @@ def test_random_gives_each_person_another_mask_until_all_are_given() -> None:
 
 def test_another_seed_gives_other_masks_and_the_same_seed_the_same() -> None:
     given = {
-        seed: StylePicker.of_name(_network(), NAMES, "random", seed=seed).rows_of([0, 1, 2, 3])
+        seed: StylePicker.of_names(_network(), NAMES, ("random",), seed=seed).rows_of([0, 1, 2, 3])
         for seed in range(8)
     }
 
     assert len({tuple(rows) for rows in given.values()}) > 1
-    assert (
-        StylePicker.of_name(_network(), NAMES, "random", seed=3).rows_of([0, 1, 2, 3]) == given[3]
-    )
+    again = StylePicker.of_names(_network(), NAMES, ("random",), seed=3)
+    assert again.rows_of([0, 1, 2, 3]) == given[3]
 
 
 def test_a_style_that_the_weights_do_not_hold_is_named_with_those_they_do() -> None:
     with pytest.raises(ConfigError, match="got 'lace', these weights hold surgical, black, cloth"):
-        StylePicker.of_name(_network(), NAMES, "lace")
+        StylePicker.of_names(_network(), NAMES, ("lace",))
 
 
 def test_one_person_keeps_one_mask_in_every_frame_batch_and_part() -> None:
@@ -93,6 +92,7 @@ def test_dyed_masks_have_the_colour_asked_for_and_keep_their_folds() -> None:
     picker = StylePicker(
         Style(torch.zeros(1, 8, 16, 16), torch.zeros(1, 8)),
         torch.full((1, 3), float(grey)),
+        ("grey",),
         colour=(0.6, 0.3, 0.5),
     )
 

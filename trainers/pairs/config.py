@@ -28,7 +28,8 @@ class PairsConfig:
         None,
         metavar="NAME,...",
         default_text="all but any",
-        help=f"Drawn masks to choose from: {', '.join(STYLES)}",
+        help=f"Masks to choose from: {', '.join(STYLES)}; with a generator those that its weights "
+        "hold, or random for all",
     )
     worn: str = setting(
         "right",
@@ -59,22 +60,17 @@ class PairsConfig:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.maker == "generator":
+            if self.worn != "right":
+                raise ConfigError("--worn wrong: a generator puts masks on right; leave it out.")
+            return
         for name in self.style_names:
             if name not in STYLES:
                 raise ConfigError(
                     f"--styles: got {name!r}, expected names out of {', '.join(STYLES)}."
                 )
-        if self.maker == "drawn":
-            if self.weights is not None:
-                raise ConfigError("--weights: drawn masks need none; pass --with generator.")
-            return
-        for flag, given in (
-            ("--styles", self.styles is not None),
-            ("--worn wrong", self.worn != "right"),
-            ("--per-image", self.per_image > 1),
-        ):
-            if given:
-                raise ConfigError(f"{flag}: a generator knows one mask; leave it out.")
+        if self.weights is not None:
+            raise ConfigError("--weights: drawn masks need none; pass --with generator.")
 
     @property
     def style_names(self) -> tuple[str, ...]:

@@ -164,7 +164,8 @@ def _options(place: Path, config: PairsConfig) -> dict[str, Any]:
     options = as_plain(config)
     # How many processes there are decides nothing, and a file is told by its bytes.
     del options["jobs"], options["weights"]
-    options["styles"] = list(config.style_names) if config.maker == "drawn" else None
+    by_default = config.maker == "generator" and config.styles is None
+    options["styles"] = None if by_default else list(config.style_names)
     if config.maker == "generator":
         from trainers.pairs.generator_masker import generator_weights
 

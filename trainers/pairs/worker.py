@@ -93,7 +93,12 @@ def load_masker(config: PairsConfig) -> FaceMasker:
     _compute_in_one_thread()
     from trainers.pairs.generator_masker import GeneratorMasker, generator_weights
 
-    return GeneratorMasker.load(generator_weights(config.weights))
+    return GeneratorMasker.load(
+        generator_weights(config.weights),
+        None if config.styles is None else config.style_names,
+        per_image=config.per_image,
+        seed=config.seed,
+    )
 
 
 def load_mask_classifier() -> Callable[[ImageU8], bool]:

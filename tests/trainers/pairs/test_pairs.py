@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 from facemask_video.core.errors import ConfigError, CropsError
+from facemask_video.core.network_file import SHIPPED
 from facemask_video.extract.manifest import write_manifest
 from facemask_video.video import VideoReader
 from tests.extract.rows import make_row
@@ -130,12 +131,39 @@ def test_a_generator_puts_its_mask_on(photographs: Path, tmp_path: Path) -> None
     assert result.exit_code == 3, result.output
     rows = read_pair_rows(out / MANIFEST)
     assert [(row.name, row.style, row.look) for row in rows] == [
-        ("ann/1.png", "generator", None),
-        ("masked.png", "generator", None),
+        ("ann/1.png", "surgical", None),
+        ("masked.png", "surgical", None),
     ]
     assert rows[0].size_px == 256
     _check_pair(out, rows[0])
     assert len(json.loads((out / "pairs.json").read_text())["weights_sha256"]) == 64
+
+
+def test_a_generator_puts_on_masks_of_the_styles_named(crops: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    config = _config(maker="generator", styles="black,ffp2", per_image=4, gate="off")
+
+    make_pairs(crops, out, config)
+
+    rows = read_pair_rows(out / MANIFEST)
+    assert {row.style for row in rows} == {"black", "ffp2"}
+    for row in rows[:2]:
+        _check_pair(out, row)
+    of_first = [row for row in rows if row.name == rows[0].name]
+    pictures = {(out / row.masked).read_bytes() for row in of_first}
+    assert len(pictures) == len(of_first) == 4
+
+
+@pytest.mark.parametrize(
+    "options", [{"styles": "black"}, {"per_image": 2}], ids=["styles", "per-image"]
+)
+def test_a_generator_of_one_mask_cannot_put_on_others(
+    crops: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    weights = SHIPPED / "mask-lite.safetensors"
+
+    with pytest.raises(ConfigError, match="knows one mask"):
+        make_pairs(crops, tmp_path / "out", _config(maker="generator", weights=weights, **options))
 
 
 def test_the_same_pairs_come_out_of_several_processes_and_of_an_interrupted_run(
@@ -268,9 +296,7 @@ def test_weights_that_are_not_there_are_told_before_anything_is_made(
     [
         ({"styles": "surgical,velvet"}, "--styles: got 'velvet', expected names out of surgical"),
         ({"weights": Path("x")}, "--weights: drawn masks need none"),
-        ({"maker": "generator", "styles": "ffp2"}, "--styles: a generator knows one mask"),
-        ({"maker": "generator", "per_image": 2}, "--per-image: a generator knows one mask"),
-        ({"maker": "generator", "worn": "wrong"}, "--worn wrong: a generator knows one mask"),
+        ({"maker": "generator", "worn": "wrong"}, "--worn wrong: a generator puts masks on right"),
     ],
 )
 def test_options_without_effect_are_refused(options: dict[str, Any], message: str) -> None:
