@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Make a picture of clips before and after: source, mask put on, and that mask taken off again.
 
-Usage: .venv/bin/python scripts/make_pictures.py CLIP@SECONDS... -o PICTURE.jpg
+Usage: .venv/bin/python scripts/make_pictures.py CLIP@SECONDS[@STYLE]... -o PICTURE.jpg
 
 One column a clip, cut around its largest face at that time. The one in the README:
 
-    scripts/make_pictures.py samples/astronaut.mp4@1.2 intel_asl_brother.mkv@0 \
-        intel_asl_thanks.mkv@0 intel_head_pose_female.gif@0.66 -o samples/before_after.jpg
+    scripts/make_pictures.py samples/astronaut.mp4@1.2@surgical intel_asl_brother.mkv@0@cloth \
+        intel_asl_thanks.mkv@0@ffp2 intel_head_pose_female.gif@0.66@patterned \
+        -o samples/before_after.jpg
 
 The clips of Intel are those of github.com/intel-iot-devkit/sample-videos (CC BY 4.0).
 """
@@ -89,14 +90,17 @@ def make_label(text: str, width_px: int) -> ImageU8:
 def main() -> None:
     """Convert the clips and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clips", nargs="+", metavar="CLIP@SECONDS")
+    parser.add_argument("clips", nargs="+", metavar="CLIP@SECONDS[@STYLE]")
     parser.add_argument("-o", "--output", required=True, type=Path)
     arguments = parser.parse_args()
-    networks = {direction: load_networks(direction=direction) for direction in ("mask", "unmask")}
-    columns = []
+    unmask, columns = load_networks(direction="unmask"), []
     with tempfile.TemporaryDirectory() as folder:
         for clip in arguments.clips:
-            path, _, time_s = clip.rpartition("@")
+            path, time_s, *style = clip.split("@")
+            networks = {
+                "mask": load_networks(direction="mask", style=style[0] if style else None),
+                "unmask": unmask,
+            }
             columns.append(make_column(Path(path), float(time_s), networks, Path(folder)))
     rows = []
     for text, tiles in zip(_LABELS, zip(*columns, strict=True), strict=True):
