@@ -1,7 +1,7 @@
 """Tell a masked face from a bare one.
 
-A small classifier of aligned crops, trained by ``facemask-train gate``. The converter lets it vote
-over a track, so that ``unmask`` touches only masked faces and ``mask`` only bare ones.
+A small classifier of aligned crops, trained by ``facemask-train mask-classifier``. The converter
+lets it vote over a track, so that ``unmask`` touches only masked faces and ``mask`` only bare ones.
 """
 
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ class MaskClassifier:
             WeightsError: No file, damaged, or trained under another alignment.
         """
         file = read_network_file(path, if_missing="use --classifier off")
-        file.require("format", FORMAT, "train it again with facemask-train gate")
+        file.require("format", FORMAT, "train it again with facemask-train mask-classifier")
         file.require("alignment_id", ALIGNMENT_ID, "train it again with this version")
         network = MaskClassifierNetwork(file.parse_card(lambda card: int(card["width"])))
         file.load_into(network)

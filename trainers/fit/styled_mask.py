@@ -119,8 +119,8 @@ def train_styled_mask(
         [("mask", training.generator)], halflife_images=_HALFLIFE_IMAGES, rampup=_RAMPUP
     )
     parts: dict[str, Any] = {**dict(training.parts()), "averages": averages}
-    told = {**asdict(config), "crop_size_px": run.crop_size_px, "seed": run.seed}
-    seen = _restore(folder / _CHECKPOINT, parts, told)
+    settings = {**asdict(config), "crop_size_px": run.crop_size_px, "seed": run.seed}
+    seen = _restore(folder / _CHECKPOINT, parts, settings)
     samples = StyledSamples(
         faces.photographs,
         faces.bare,
@@ -159,7 +159,7 @@ def train_styled_mask(
                     on_stats(line)
                 means = {}
             if seen % run.save_every < run.batch_size or stop:
-                _save(folder / _CHECKPOINT, parts, told, seen)
+                _save(folder / _CHECKPOINT, parts, settings, seen)
             if seen % run.save_every < run.batch_size:
                 average = averages.generators["mask"]
                 assert isinstance(average, StyledGenerator)
@@ -167,7 +167,7 @@ def train_styled_mask(
                 write_picture(folder / f"preview-{seen:08d}.png", preview)
             if stop:
                 return None
-    _save(folder / _CHECKPOINT, parts, told, seen)
+    _save(folder / _CHECKPOINT, parts, settings, seen)
     average = averages.generators["mask"]
     assert isinstance(average, StyledGenerator)
     return average.cpu()
@@ -285,20 +285,20 @@ def save_styled_mask(
     save_generator(path, generator, card)
 
 
-def _save(path: Path, parts: dict[str, Any], told: dict[str, Any], seen: int) -> None:
+def _save(path: Path, parts: dict[str, Any], settings: dict[str, Any], seen: int) -> None:
     state = {name: part.state_dict() for name, part in parts.items()}
     with atomic_write(path) as part_file:
-        about = {"images_seen": seen, "config": told, "torch_rng": torch.get_rng_state()}
+        about = {"images_seen": seen, "config": settings, "torch_rng": torch.get_rng_state()}
         torch.save({**about, **state}, part_file)
 
 
-def _restore(path: Path, parts: dict[str, Any], told: dict[str, Any]) -> int:
+def _restore(path: Path, parts: dict[str, Any], settings: dict[str, Any]) -> int:
     """Take up a checkpoint where there is one; returns the images it has seen."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
-    different = sorted(name for name in told if state["config"].get(name) != told[name])
+    different = sorted(name for name in settings if state["config"].get(name) != settings[name])
     if different:
         raise ConfigError(
             f"{path}: was made with another {', '.join(different)}; name another run folder, or "

@@ -3,7 +3,7 @@
 The backward cycle of CycleGAN with its one-to-many half made explicit: an unmask generator gave the
 bare face of a masked one, an encoder reads the mask's style off it, and the generator must give the
 photograph back (Zhu et al., NeurIPS 2017, section 3.1; Almahairi et al., ICML 2018). An adversary
-judges those, and masks whose style is somebody else's, for which there is no target.
+discriminates those, and masks whose style is somebody else's, for which there is no target.
 """
 
 from collections.abc import Iterator
@@ -213,15 +213,15 @@ class StyledMaskTraining:
         n, config = len(batch.masked), self.config
         varied = _draw(result)
         shown, counted = _vary(varied, result, region, around)
-        judged: Outputs = self.discriminator(shown)
-        stats["gan"] = losses.generator_loss(judged, "hinge", region=counted)
+        outputs: Outputs = self.discriminator(shown)
+        stats["gan"] = losses.generator_loss(outputs, "hinge", region=counted)
         with torch.no_grad():
             # Varied as the fakes are, so that features can be compared.
             alike = varied.of(slice(0, n))
             target: Outputs = self.discriminator(
                 _vary(alike, batch.masked, region[:n], around[:n])[0]
             )
-        own_features = [[features[:n] for features in scale] for scale in judged]
+        own_features = [[features[:n] for features in scale] for scale in outputs]
         stats["features"] = losses.feature_matching(target, own_features)
         return config.lambda_gan * stats["gan"] + config.lambda_features * stats["features"]
 
@@ -255,10 +255,10 @@ class StyledMaskTraining:
             torch.cat([around[:n][photographs], around]),
         )
         with autocast(self.device, self.precision):
-            judged: Outputs = self.discriminator(shown)
+            outputs: Outputs = self.discriminator(shown)
             loss = losses.discriminator_loss(
-                [[features[:k] for features in scale] for scale in judged],
-                [[features[k:] for features in scale] for scale in judged],
+                [[features[:k] for features in scale] for scale in outputs],
+                [[features[k:] for features in scale] for scale in outputs],
                 "hinge",
                 real_region=counted[:k],
                 fake_region=counted[k:],
@@ -268,7 +268,7 @@ class StyledMaskTraining:
 
 
 def _draw(images: Tensor) -> DiffAugment:
-    """Draw a variation at half the usual change of colour: the tint of cloth is judged too."""
+    """Draw a variation at half the usual change of colour: the tint of cloth counts too."""
     drawn = DiffAugment.draw(("color", "translation"), images)
     return replace(drawn, color=None if drawn.color is None else drawn.color / 2)
 
