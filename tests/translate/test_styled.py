@@ -113,6 +113,29 @@ def test_a_style_is_cloth_also_where_its_own_mask_leaves_the_box_free() -> None:
     assert torch.allclose(extended, torch.full_like(extended, 0.5), atol=1e-5)
 
 
+def test_a_region_has_no_notches_and_no_scraps() -> None:
+    network = _generator(1)
+    logits = torch.full((1, 1, 128, 128), -9.0)
+    logits[:, :, 60:110, 30:100] = 9.0
+    logits[:, :, 60:80, 60:66] = -9.0  # a notch in the upper edge
+    logits[:, :, 20:24, 20:24] = 9.0  # a scrap elsewhere
+    network.region_logits = lambda image, shape: logits  # type: ignore[method-assign]
+
+    region = network.region(torch.zeros(1, 3, 128, 128), network.styles)
+
+    # The mean with the mirror image: what both say is there.
+    assert float(region[:, :, 64:106, 32:96].min()) == 1
+    assert float(region[:, :, :50].max()) == 0
+
+
+def test_a_region_is_mirrored_with_its_face() -> None:
+    network, face = _generator(1), _face()
+
+    region = network.region(face, network.styles)
+
+    assert torch.allclose(network.region(face.flip(3), network.styles), region.flip(3), atol=1e-5)
+
+
 def test_larger_crops_take_one_more_layer_and_the_same_networks_below_it() -> None:
     large = _generator(1, GeneratorSpec("styled", ngf=8, n_blocks=1, fold=4, outline_ngf=8))
     faces = torch.rand(2, 3, 2 * SIDE, 2 * SIDE) * 2 - 1

@@ -165,6 +165,18 @@ class StyledGenerator(nn.Module):
             )
         return logits  # type: ignore[no-any-return]
 
+    def region(self, image: Tensor, style: Style) -> Tensor:
+        """Return where masks lie, shape (n, 1, S, S), in [0, 1], mostly one or the other.
+
+        The mean of the image and its mirror image, without notches and scraps of a few px: cloth
+        has none.
+        """
+        mirrored = self.region_logits(image.flip(3), style.shape).flip(3)
+        opacity = self.opacity((self.region_logits(image, style.shape) + mirrored) / 2)
+        margin_px = self._margin_px(image)
+        closed = inpaint.close_gaps(opacity, 2 * margin_px)
+        return inpaint.dilate(inpaint.erode(closed, margin_px), margin_px)
+
     @staticmethod
     def opacity(logits: Tensor) -> Tensor:
         """Turn logits into an opacity that is 0 or 1 but for an edge: cloth is opaque."""
@@ -173,7 +185,7 @@ class StyledGenerator(nn.Module):
     def erase(self, region: Tensor, margin_px: int | None = None) -> Tensor:
         """Return what of the image is not to be seen, 1 or 0: the region and a margin around it."""
         if margin_px is None:
-            margin_px = max(1, round(self.MARGIN_PX_AT_128 * int(region.shape[-1]) / 128))
+            margin_px = self._margin_px(region)
         return (inpaint.dilate(region, margin_px) > 0.1).to(region.dtype)
 
     def paint(self, image: Tensor, region: Tensor, style: Style, erased: Tensor) -> Tensor:
@@ -210,9 +222,12 @@ class StyledGenerator(nn.Module):
         """
         if style is None:
             style = self.styles[[0] * len(image)]
-        region = self.opacity(self.region_logits(image, style.shape))
+        region = self.region(image, style)
         painted = self.paint(image, region, style, self.erase(region))
         return Translation(painted, soften(region))
+
+    def _margin_px(self, image: Tensor) -> int:
+        return max(1, round(self.MARGIN_PX_AT_128 * int(image.shape[-1]) / 128))
 
 
 def soften(region: Tensor) -> Tensor:
