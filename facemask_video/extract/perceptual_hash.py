@@ -51,7 +51,7 @@ def near_duplicates(hashes: Sequence[str], *, within: int) -> list[int | None]:
         hashes: In the order of preference.
         within: Most bits in which a repeat differs.
 
-    >>> repeats(["00" * 32, "0f" * 32, "00" * 31 + "01"], within=3)
+    >>> near_duplicates(["00" * 32, "0f" * 32, "00" * 31 + "01"], within=3)
     [None, None, 0]
     """
     stay = np.zeros((len(hashes), _WORDS), np.uint64)
