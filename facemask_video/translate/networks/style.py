@@ -47,13 +47,24 @@ def region_box(region: Tensor, *, tail: float = 0.01, margin: float = 0.04) -> T
     sides = []
     for others in (3, 2):
         profile = region.float().sum((1, others)) + 1e-6
-        reached = profile.cumsum(1) / profile.sum(1, keepdim=True)
-        n_cells = profile.shape[1]
-        low = (reached < tail).sum(1) / n_cells * 2 - 1
-        high = ((reached < 1 - tail).sum(1) + 1) / n_cells * 2 - 1
+        share = profile / profile.sum(1, keepdim=True)
+        low = _quantile(share, tail) * 2 - 1
+        high = _quantile(share, 1 - tail) * 2 - 1
         sides.append((low - (high - low) * margin, high + (high - low) * margin))
     (top, bottom), (left, right) = sides
     return torch.stack([left, top, right, bottom], dim=1)
+
+
+def _quantile(share: Tensor, level: float) -> Tensor:
+    """Return where a distribution over cells, (n, k), reaches a level: (n,), in [0, 1].
+
+    Between cells it is linear, so a box moves as smoothly as its region.
+    """
+    reached = share.cumsum(1)
+    cell = (reached < level).sum(1, keepdim=True).clamp(max=share.shape[1] - 1)
+    within = share.gather(1, cell)
+    before = reached.gather(1, cell) - within
+    return ((cell + (level - before) / within) / share.shape[1])[:, 0]
 
 
 def crop_box(image: Tensor, box: Tensor, side: int) -> Tensor:
