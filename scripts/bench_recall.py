@@ -30,10 +30,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from held_frames import HeldFrame
 
 from facemask_video.config import DetectConfig, TrackConfig
 from facemask_video.core import geometry
+from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import Detection, TrackedFace
 from facemask_video.core.frame import Frame, ImageU8
 from facemask_video.core.geometry import Box, iou
@@ -312,7 +312,9 @@ def photographs(
     return {"pictures": folder.name, "n": len(lines), "roll": roll, **row, **recall}
 
 
-def on_grey(folder: Path, line: dict[str, str], face_px: int, roll: float) -> tuple[HeldFrame, Box]:
+def on_grey(
+    folder: Path, line: dict[str, str], face_px: int, roll: float
+) -> tuple[ArrayFrame, Box]:
     """Return a photograph as a frame, turned by degrees, and the square about its face."""
     picture = cv2.cvtColor(cv2.imread(str(folder / line["file"])), cv2.COLOR_BGR2RGB)
     x, y, width, height = (float(line[f"box_{key}"]) for key in "xywh")
@@ -326,7 +328,7 @@ def on_grey(folder: Path, line: dict[str, str], face_px: int, roll: float) -> tu
     if roll:
         half[:] = half.mean()
     pixels = np.asarray(image, dtype=np.uint8)
-    return HeldFrame(pixels, 0, 0, Fraction(1, 25)), Box(*(middle - half), *(middle + half))
+    return ArrayFrame(pixels, 0, 0, Fraction(1, 25)), Box(*(middle - half), *(middle + half))
 
 
 if __name__ == "__main__":

@@ -23,10 +23,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from held_frames import HeldFrame, read
+from held_frames import read
 from numpy.typing import NDArray
 
 from facemask_video.config import DetectConfig, TrackConfig
+from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import TrackedFrame
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.size import detect_size_px
@@ -62,7 +63,7 @@ def main() -> None:
 class Scene:
     """A picture with one face, seen by a camera that moves."""
 
-    def __init__(self, still: HeldFrame, *, noise: float) -> None:
+    def __init__(self, still: ArrayFrame, *, noise: float) -> None:
         """Find the face, and where the detector has its eyes on the average."""
         self._picture, self._noise = still.image, noise
         self._rng = np.random.default_rng(7)
@@ -80,7 +81,7 @@ class Scene:
 
     def shot(
         self, index: int, time_s: float, at: NDArray[np.float64], grown: float = 1, roll: float = 0
-    ) -> HeldFrame:
+    ) -> ArrayFrame:
         """Return a frame with the face's centre at a place, enlarged and turned about it."""
         turn = grown * np.array([[np.cos(roll), -np.sin(roll)], [np.sin(roll), np.cos(roll)]])
         # Pixel centres lie at halves.
@@ -94,7 +95,7 @@ class Scene:
         )
         noisy = image + self._rng.normal(0, self._noise, image.shape)
         pixels = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
-        return HeldFrame(pixels, index, round(time_s / TIME_BASE), TIME_BASE)
+        return ArrayFrame(pixels, index, round(time_s / TIME_BASE), TIME_BASE)
 
     def eyes_at(self, at: NDArray[np.float64], grown: float, roll: float) -> NDArray[np.float64]:
         """Return where the middle of the eyes is drawn."""
@@ -135,7 +136,7 @@ def measure(scene: Scene, at_s: list[float], acceleration: float) -> dict[str, f
 
 
 def follow(
-    scene: Scene, shots: list[HeldFrame], *, smoothing: str, every: int = 0
+    scene: Scene, shots: list[ArrayFrame], *, smoothing: str, every: int = 0
 ) -> Iterator[TrackedFrame]:
     """Find and follow as a conversion does."""
     detect = DetectFaces(scene.detector, max_side_px=scene.size_px, detect_every=every)
