@@ -156,7 +156,7 @@ def degrade(
     side = masked.shape[0]
     if rng.random() < 0.6:
         small = max(8, int(side * rng.uniform(min(0.3, _SMALL_FACE_PX / side), 0.9)))
-        masked, bare = (_lose_detail(picture, small) for picture in (masked, bare))
+        masked, bare = (lose_detail(picture, small) for picture in (masked, bare))
     if rng.random() < 0.25:
         length = int(rng.integers(2, 6))
         kernel = np.zeros((length, length), np.float32)
@@ -177,7 +177,8 @@ def degrade(
     return np.clip(masked, 0, 1).astype(np.float32), np.clip(bare, 0, 1).astype(np.float32)
 
 
-def _lose_detail(image: FloatImage, small_px: int) -> FloatImage:
+def lose_detail(image: FloatImage, small_px: int) -> FloatImage:
+    """Shrink a picture to ``small_px`` and enlarge it again."""
     side = image.shape[0]
     small = cv2.resize(image, (small_px, small_px), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from trainers.data.augment import fabric_patch
+from trainers.data.augment import fabric_patch, lose_detail
 from trainers.data.crops import CropSet
 from trainers.data.mask_photographs import MaskPhotographs
 from trainers.data.masks import draw_mask
@@ -80,13 +80,13 @@ class StyledSamples(Dataset[StyledSample]):
         masked, region, bare = (self._photograph if is_photograph else self._drawn)(rng)
         if rng.random() < 0.3:
             small_px = int(self.size_px * rng.uniform(0.35, 0.9))
-            masked, bare = _lose_detail(masked, small_px), _lose_detail(bare, small_px)
+            masked, bare = lose_detail(masked, small_px), lose_detail(bare, small_px)
         masked, bare = relight([masked, bare], rng)
         gain = (1 + rng.uniform(-0.13, 0.13)) * (1 + rng.uniform(-0.04, 0.04, 3))
         shown = np.clip(masked * gain.astype(np.float32), 0, 1)
         other = self._moved(self.bare.images[rng.integers(len(self.bare))], rng)
         if rng.random() < 0.5:
-            other = _lose_detail(other, int(self.size_px * rng.uniform(0.3, 0.9)))
+            other = lose_detail(other, int(self.size_px * rng.uniform(0.3, 0.9)))
         (other,) = relight([other], rng)
         return StyledSample(
             masked=_to_planes(masked),
@@ -237,9 +237,3 @@ def _to_float(image: NDArray[np.uint8]) -> FloatImage:
 def _to_planes(image: FloatImage) -> FloatImage:
     """Turn RGB (S, S, 3) in [0, 1] into (3, S, S) in [-1, 1]."""
     return np.ascontiguousarray(image.transpose(2, 0, 1) * 2 - 1, np.float32)
-
-
-def _lose_detail(image: FloatImage, small_px: int) -> FloatImage:
-    side = image.shape[0]
-    small = cv2.resize(image, (small_px, small_px), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)

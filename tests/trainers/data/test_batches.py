@@ -173,7 +173,7 @@ def test_worn_faces_are_as_small_as_those_of_videos_whatever_the_crop(
         sides.append(small_px)
         return image
 
-    monkeypatch.setattr("trainers.data.augment._lose_detail", lose)
+    monkeypatch.setattr("trainers.data.augment.lose_detail", lose)
     face = np.zeros((size_px, size_px, 3), np.float32)
     for seed in range(300):
         degrade(face, face, np.random.default_rng(seed))
