@@ -5,19 +5,12 @@ from pathlib import Path
 import click
 
 from facemask_video.cli.options import configured_command
-from trainers.cli.small_networks import load_crops, small_run
+from trainers.cli.small_networks import load_crops, small_run, weights_output
 from trainers.config.small_networks import LandmarksConfig
 
 
 @configured_command(LandmarksConfig)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Where the weights are written.",
-)
+@weights_output
 def landmarks(config: LandmarksConfig, output: Path, quiet: bool) -> None:
     """Train the network that finds eyes, nose and mouth also where a mask hides them.
 

@@ -5,19 +5,12 @@ from pathlib import Path
 import click
 
 from facemask_video.cli.options import configured_command
-from trainers.cli.small_networks import load_crops, small_run
+from trainers.cli.small_networks import load_crops, small_run, weights_output
 from trainers.config.small_networks import SmallNetworkConfig
 
 
 @configured_command(SmallNetworkConfig)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Where the weights are written.",
-)
+@weights_output
 def mask_classifier(config: SmallNetworkConfig, output: Path, quiet: bool) -> None:
     """Train the classifier by which the converter leaves faces alone that need no translation.
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import click
+
 from trainers.cli.progress import cutting_line, write
 from trainers.config.faces import TrainingFacesConfig
 from trainers.config.small_networks import SmallNetworkConfig
@@ -14,6 +16,16 @@ if TYPE_CHECKING:
 
     from trainers.fit.small_networks import SmallRun
     from trainers.fit.training_crops import TrainingCrops
+
+weights_output = click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where the weights are written.",
+)
+"""The option that names the file to write."""
 
 
 def small_run(config: SmallNetworkConfig, *, quiet: bool) -> "SmallRun":
