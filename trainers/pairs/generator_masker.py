@@ -52,6 +52,7 @@ class GeneratorMasker:
             WeightsError: The weights are missing, damaged or made for something else.
             ConfigError: They hold no such style, or one mask alone where several were asked for.
         """
+        stores_styles = bool(read_card(weights).styles)
         picked: list[StylePicker] = []
 
         def pick(network: StyledGenerator, names: tuple[str, ...], _: int) -> StylePicker:
@@ -60,7 +61,7 @@ class GeneratorMasker:
             return picked[0]
 
         asks = styles is not None or per_image > 1
-        if asks and not read_card(weights).styles:
+        if asks and not stores_styles:
             raise ConfigError(
                 f"--styles, --per-image: {weights} knows one mask; leave them out, or take other "
                 "weights."
@@ -71,7 +72,7 @@ class GeneratorMasker:
             direction=Direction.MASK,
             device=torch.device("cpu"),
             precision="fp32",
-            pick_styles=pick if read_card(weights).styles else None,
+            pick_styles=pick if stores_styles else None,
         )
         return cls(translator, picked[0] if picked else None, per_image=per_image)
 
