@@ -51,7 +51,7 @@ def styled_mask(config: StyledMaskTrainingConfig, output: Path, styles: Path, qu
     names = json.loads(styles.read_text())
     settings = config.run
     device = pick_device(settings.device)
-    faces, all_photographs = load_styled_faces(
+    faces = load_styled_faces(
         config.faces,
         output,
         crop_size_px=settings.crop_size_px,
@@ -72,7 +72,7 @@ def styled_mask(config: StyledMaskTrainingConfig, output: Path, styles: Path, qu
     if generator is None:
         write("stopped; the same command goes on with it\n")
         raise click.exceptions.Exit(130)
-    stored, rows = store_styles(generator, all_photographs, names, faces.bare_held_out)
+    stored, rows = store_styles(generator, faces.photographs, names, faces.bare_held_out)
     target = output / "mask-styled.safetensors"
     recipe = json.dumps([as_plain(config), names])
     save_styled_mask(

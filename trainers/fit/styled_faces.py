@@ -30,7 +30,7 @@ def load_styled_faces(
     crop_size_px: int,
     device: torch.device,
     on_crop: OnCrop | None = None,
-) -> tuple[StyledFaces, MaskPhotographs]:
+) -> StyledFaces:
     """Load both domains; pairs, which take long to make, are kept in the run folder.
 
     Args:
@@ -39,9 +39,6 @@ def load_styled_faces(
         crop_size_px: Side that training works at.
         device: Where the detector runs.
         on_crop: Told how far cutting and pairing are.
-
-    Returns:
-        The faces, and all photographs of those to train on.
 
     Raises:
         ConfigError: A domain is not given, or holds no face.
@@ -78,7 +75,7 @@ def load_styled_faces(
         _write(kept, pairs)
         photographs.append(pairs)
     training, held_out = photographs
-    return StyledFaces(training, crops.bare, held_out, crops.bare_held_out), training
+    return StyledFaces(training, crops.bare, held_out, crops.bare_held_out)
 
 
 def _write(path: Path, pairs: MaskPhotographs) -> None:

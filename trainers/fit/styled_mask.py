@@ -1,7 +1,5 @@
 """Train a styled mask generator, resuming, averaging and previewing; then store its styles."""
 
-import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from facemask_video.core.direction import Direction
-from facemask_video.core.errors import ConfigError, TrainingError
+from facemask_video.core.errors import ConfigError
 from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pictures import write_picture
@@ -27,6 +25,8 @@ from trainers.data.mask_photographs import MaskPhotographs
 from trainers.data.styled_samples import StyledSamples
 from trainers.fit.ema import Averages
 from trainers.fit.interrupt import stop_on_signals
+from trainers.fit.meter import Meter
+from trainers.fit.runs import RunFolder
 from trainers.gan.face_features import FaceFeatures
 from trainers.gan.styled_mask import StyledBatch, StyledMaskTraining
 
@@ -138,26 +138,18 @@ def train_styled_mask(
         # A generator of its own: the loader would draw from the one that a checkpoint keeps.
         generator=torch.Generator(),
     )
-    means: dict[str, list[float]] = {}
-    started, first = time.perf_counter(), seen
+    meter, run_folder = Meter(), RunFolder(folder)
+    run_folder.drop_stats_after(seen)
     with stop_on_signals() as stop:
         for batch in loader:
-            losses = training.step(batch.to(run.device), seen)
+            meter.add(training.step(batch.to(run.device), seen), run.batch_size)
             seen += run.batch_size
             averages.update(seen, run.batch_size)
-            for name, value in losses.items():
-                means.setdefault(name, []).append(float(value))
             if seen % run.stats_every < run.batch_size:
-                stats = {name: float(np.mean(values)) for name, values in means.items()}
-                if not all(np.isfinite(value) for value in stats.values()):
-                    raise TrainingError(f"after {seen:,} images a loss is not finite: {stats}.")
-                rate = (seen - first) / (time.perf_counter() - started)
-                line = {"images_seen": float(seen), "images_per_s": rate, **stats}
-                with (folder / "stats.jsonl").open("a") as file:
-                    file.write(json.dumps(line) + "\n")
+                line = meter.read(seen).line
+                run_folder.append_stats(line)
                 if on_stats is not None:
                     on_stats(line)
-                means = {}
             if seen % run.save_every < run.batch_size or stop:
                 _save(folder / _CHECKPOINT, parts, settings, seen)
             if seen % run.save_every < run.batch_size:

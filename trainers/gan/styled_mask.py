@@ -24,6 +24,7 @@ from trainers.gan.diff_augment import DiffAugment
 from trainers.gan.discriminators import build_discriminator
 from trainers.gan.face_features import FaceFeatures
 from trainers.gan.losses import Outputs
+from trainers.gan.method import StepLosses
 from trainers.gan.optimizers import descend
 
 
@@ -107,7 +108,7 @@ class StyledMaskTraining:
         yield "optimizer", self.optimizer
         yield "discriminator_optimizer", self.discriminator_optimizer
 
-    def step(self, batch: StyledBatch, images_seen: int) -> dict[str, Tensor]:
+    def step(self, batch: StyledBatch, images_seen: int) -> StepLosses:
         """Take one step.
 
         Args:
@@ -115,7 +116,7 @@ class StyledMaskTraining:
             images_seen: Before this step.
 
         Returns:
-            The losses by name, detached.
+            The losses, detached.
         """
         config, generator, n = self.config, self.generator, len(batch.masked)
         photographs = torch.nonzero(batch.is_photograph)[:, 0]
@@ -150,9 +151,13 @@ class StyledMaskTraining:
                 loss = loss + self._adversarial_loss(result, region, around, batch, stats)
                 loss = loss + self._style_loss(painted[n:], region[n:], lent, stats)
         descend(self.optimizer, loss)
+        discriminator: dict[str, Tensor] = {}
         if images_seen >= config.gan_from:
-            self._step_discriminator(result.detach(), region, around, batch, photographs, stats)
-        return {name: value.detach().float() for name, value in stats.items()}
+            discriminator["mask/discriminator"] = self._step_discriminator(
+                result.detach(), region, around, batch, photographs
+            )
+        generator_losses = {f"mask/{name}": value for name, value in stats.items()}
+        return StepLosses(generator_losses, discriminator).detached()
 
     @staticmethod
     def _lent_styles(own: Style, photographs: Tensor, count: int) -> Style:
@@ -244,8 +249,7 @@ class StyledMaskTraining:
         around: Tensor,
         batch: StyledBatch,
         photographs: Tensor,
-        stats: dict[str, Tensor],
-    ) -> None:
+    ) -> Tensor:
         k, n = len(photographs), len(batch.masked)
         images = torch.cat([batch.masked[photographs], fakes])
         shown, counted = _vary(
@@ -263,8 +267,8 @@ class StyledMaskTraining:
                 real_region=counted[:k],
                 fake_region=counted[k:],
             )
-        stats["discriminator"] = loss.detach()
         descend(self.discriminator_optimizer, loss)
+        return loss
 
 
 def _draw(images: Tensor) -> DiffAugment:
