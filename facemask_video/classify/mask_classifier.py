@@ -14,8 +14,9 @@ from torch.nn import functional
 
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.core.frame import ImageU8
-from facemask_video.core.network_file import SHIPPED, read_network_file, write_network_file
+from facemask_video.core.network_file import read_network_file, write_network_file
 from facemask_video.core.pixels import to_network
+from facemask_video.core.shipped_weights import SHIPPED
 
 FORMAT = "facemask-gate/1"
 CROP_SIZE_PX = 128

@@ -113,7 +113,8 @@ def _encoders() -> dict[str, bool]:
 
 
 def _weights(problems: list[str]) -> list[dict[str, Any]]:
-    from facemask_video.translate.weights import CAPACITIES, default_weights, read_card
+    from facemask_video.core.shipped_weights import CAPACITIES, default_weights
+    from facemask_video.translate.weights import read_card
 
     found: list[dict[str, Any]] = []
     for direction, quality in product(Direction, reversed(CAPACITIES)):

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,9 +14,6 @@ from torch import Tensor, nn
 
 from facemask_video.core.errors import ConfigError, WeightsError
 from facemask_video.core.files import atomic_write
-
-SHIPPED = Path(str(resources.files("facemask_video") / "weights"))
-"""Where an installation keeps its weights."""
 
 _Card = TypeVar("_Card")
 

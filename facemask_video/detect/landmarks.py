@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from facemask_video.core.network_file import SHIPPED, read_network_file, write_network_file
+from facemask_video.core.network_file import read_network_file, write_network_file
+from facemask_video.core.shipped_weights import SHIPPED
 
 FORMAT = "facemask-landmarks/1"
 

@@ -13,8 +13,9 @@ from facemask_video.core.errors import WeightsError
 from facemask_video.core.frame import AlphaF32, ImageU8
 from facemask_video.core.geometry import Points
 from facemask_video.core.pixels import to_network
+from facemask_video.core.shipped_weights import default_weights
 from facemask_video.translate.networks import TwoStageGenerator
-from facemask_video.translate.weights import default_weights, load_generator
+from facemask_video.translate.weights import load_generator
 
 # Where the tip of the nose and the chin lie, in eye distances right of the middle and below the
 # eyes: (left, right), (top, bottom). The template puts the tip at 0.57, and a mask that begins

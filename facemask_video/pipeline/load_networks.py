@@ -12,6 +12,7 @@ from facemask_video.classify.stage import FaceClassifier
 from facemask_video.config import DetectConfig, GeneratorConfig, TranslateConfig
 from facemask_video.config.result import parse_colour
 from facemask_video.core.frame import VideoInfo
+from facemask_video.core.shipped_weights import default_weights
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.mtcnn import CELL_PX
@@ -23,7 +24,6 @@ from facemask_video.translate.networks import StyledGenerator
 from facemask_video.translate.stage import CropTranslator
 from facemask_video.translate.styles import DEFAULT_STYLE, StylePicker
 from facemask_video.translate.translator import PickStyles, Translator
-from facemask_video.translate.weights import default_weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.pictures import read_picture
 from facemask_video.core.pixels import to_network
+from facemask_video.core.shipped_weights import default_weights
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.single_image import find_in_picture
 from facemask_video.detect.size import SMALLEST_FACE_PX
 from facemask_video.translate.networks import Style, StyledGenerator, TwoStageGenerator
 from facemask_video.translate.styles import to_linear
-from facemask_video.translate.weights import default_weights, load_generator
+from facemask_video.translate.weights import load_generator
 
 # A face found at less may be none; the detector is lenient, as tracks confirm its finds.
 _SURE_SCORE = 0.7

@@ -10,9 +10,7 @@ from pathlib import Path
 
 from facemask_video.align.template import ALIGNMENT_ID
 from facemask_video.core.direction import Direction
-from facemask_video.core.errors import WeightsError
 from facemask_video.core.network_file import (
-    SHIPPED,
     NetworkFile,
     read_network_file,
     write_network_file,
@@ -21,8 +19,6 @@ from facemask_video.core.pixels import VALUE_RANGE
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
 
 FORMAT = "facemask-weights/1"
-CAPACITIES = {"fast": "lite", "standard": "standard"}
-"""The size of the generators that serve each ``--quality``, as their files' names say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +81,6 @@ class WeightsCard:
                 sha256=file.sha256,
             )
         )
-
-
-def default_weights(direction: Direction, quality: str = "standard") -> Path:
-    """Return the shipped weights for a direction; ``quality`` is one of `CAPACITIES`.
-
-    Raises:
-        WeightsError: This installation ships none.
-    """
-    path = SHIPPED / f"{direction}-{CAPACITIES[quality]}.safetensors"
-    if not path.is_file():
-        raise WeightsError(
-            f"{path}: this installation ships no {quality} weights for {direction}; "
-            "choose another --quality, or train some with facemask-train fit and pass --weights."
-        )
-    return path
 
 
 def save_generator(path: Path, network: Generator, card: WeightsCard) -> None:

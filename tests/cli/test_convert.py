@@ -70,7 +70,7 @@ def test_a_dry_run_refuses_a_suffix_that_names_no_container(
 def test_the_fast_generators_are_taken_where_they_are_there_and_missed_in_one_line(
     run: Run, sample: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facemask_video.translate.weights.SHIPPED", tmp_path)
+    monkeypatch.setattr("facemask_video.core.shipped_weights.SHIPPED", tmp_path)
     out, report, lite = (tmp_path / n for n in ("out.mp4", "r.json", "mask-lite.safetensors"))
     command = (sample, out, "-d", "mask", "--quality", "fast", "--end", "0.1", "--report", report)
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from facemask_video.core import shipped_weights as shipped
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import WeightsError
-from facemask_video.translate import weights as shipped
 from tests.cli.conftest import Run
 
 

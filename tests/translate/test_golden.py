@@ -18,8 +18,8 @@ from facemask_video.core.faces import Crop, TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
 from facemask_video.core.pictures import read_picture, write_picture
+from facemask_video.core.shipped_weights import CAPACITIES, default_weights
 from facemask_video.translate.translator import Translator
-from facemask_video.translate.weights import CAPACITIES, default_weights
 from facemask_video.video import VideoReader
 
 GOLDEN = Path(__file__).parent / "golden"

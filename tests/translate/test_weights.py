@@ -9,17 +9,12 @@ from safetensors.torch import load_file, save_file
 
 from facemask_video.config import TranslateConfig
 from facemask_video.config.settings import settings_of
+from facemask_video.core import shipped_weights
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import WeightsError
-from facemask_video.translate import weights
+from facemask_video.core.shipped_weights import default_weights
 from facemask_video.translate.networks import Generator, GeneratorSpec, build_generator
-from facemask_video.translate.weights import (
-    WeightsCard,
-    default_weights,
-    load_generator,
-    read_card,
-    save_generator,
-)
+from facemask_video.translate.weights import WeightsCard, load_generator, read_card, save_generator
 from trainers.config.run import Capacity
 
 SPEC = GeneratorSpec(ngf=4, n_blocks=1, final_kernel=3)
@@ -148,7 +143,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 def test_each_quality_has_its_file_for_each_direction(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quality: str, capacity: str
 ) -> None:
-    monkeypatch.setattr(weights, "SHIPPED", tmp_path)
+    monkeypatch.setattr(shipped_weights, "SHIPPED", tmp_path)
     with pytest.raises(WeightsError) as error:
         default_weights(Direction.UNMASK, quality)
     path = tmp_path / f"unmask-{capacity}.safetensors"
@@ -162,5 +157,5 @@ def test_each_quality_has_its_file_for_each_direction(
 def test_the_qualities_that_can_be_asked_for_are_those_that_have_files() -> None:
     [asked] = [named for named in settings_of(TranslateConfig) if named.key == "quality"]
 
-    assert set(asked.setting.choices) == set(weights.CAPACITIES)
-    assert set(get_args(Capacity)) == set(weights.CAPACITIES.values())
+    assert set(asked.setting.choices) == set(shipped_weights.CAPACITIES)
+    assert set(get_args(Capacity)) == set(shipped_weights.CAPACITIES.values())

@@ -42,8 +42,9 @@ def pseudo_labels(config: PseudoLabelsConfig, crops: Path, output: Path, quiet: 
     """
     from facemask_video.core.direction import Direction
     from facemask_video.core.errors import WeightsError
+    from facemask_video.core.shipped_weights import default_weights
     from facemask_video.translate.networks import TwoStageGenerator
-    from facemask_video.translate.weights import default_weights, load_generator
+    from facemask_video.translate.weights import load_generator
     from trainers.data.crops import UNKNOWN, CropSet
     from trainers.data.pseudo_labels import add_pseudo_labels
 

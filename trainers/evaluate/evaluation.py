@@ -13,11 +13,11 @@ from facemask_video.config.settings import as_plain
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.files import sha256_file
+from facemask_video.core.shipped_weights import default_weights
 from facemask_video.pipeline.load_networks import style_chooser
 from facemask_video.translate.device import pick_device, pick_precision
 from facemask_video.translate.stage import CropTranslator
 from facemask_video.translate.translator import Translator
-from facemask_video.translate.weights import default_weights
 from trainers.data.crops import CropSet
 from trainers.data.detector import photograph_detector
 from trainers.evaluate.clips import find_clips, measure_clip, pool_clips

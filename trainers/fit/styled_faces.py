@@ -9,8 +9,9 @@ from facemask_video.classify.mask_classifier import MaskClassifier, default_mask
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.files import atomic_write
+from facemask_video.core.shipped_weights import default_weights
 from facemask_video.translate.networks import TwoStageGenerator
-from facemask_video.translate.weights import default_weights, load_generator
+from facemask_video.translate.weights import load_generator
 from trainers.config import DataConfig
 from trainers.config.faces import TrainingFacesConfig
 from trainers.data.crop_sources import OnCrop

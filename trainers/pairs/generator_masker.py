@@ -9,12 +9,13 @@ import torch
 
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
+from facemask_video.core.shipped_weights import default_weights
 from facemask_video.core.warp import warp
 from facemask_video.translate.networks import StyledGenerator
 from facemask_video.translate.stage import CropTranslator
 from facemask_video.translate.styles import DEFAULT_STYLE, StylePicker
 from facemask_video.translate.translator import Translator
-from facemask_video.translate.weights import default_weights, read_card
+from facemask_video.translate.weights import read_card
 from trainers.data.crops import resize_crop
 from trainers.evaluate.translate_crops import as_crop, composited_parts
 from trainers.pairs.masker import MaskedFace

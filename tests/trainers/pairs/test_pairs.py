@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 from facemask_video.core.errors import ConfigError, CropsError
-from facemask_video.core.network_file import SHIPPED
+from facemask_video.core.shipped_weights import SHIPPED
 from facemask_video.extract.manifest import write_manifest
 from facemask_video.video import VideoReader
 from tests.extract.rows import make_row
