@@ -4,6 +4,7 @@ The names below are loaded when they are first used, so that ``facemask-video --
 for the networks' libraries.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from facemask_video.verify import VerifyReport
 
 __version__ = "0.2.0"
+
+# torch's OpenMP threads burn a core each while they wait for one another, which on a busy machine
+# takes several times the work itself. It is read when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _NAMES = {
     "facemask_video.api": (

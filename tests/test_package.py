@@ -32,6 +32,30 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.parametrize("package", ["facemask_video", "trainers"])
+@pytest.mark.parametrize(
+    ("own", "expected"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")]
+)
+def test_openmp_waits_without_spinning_unless_the_user_says_otherwise(
+    package: str, own: dict[str, str], expected: str
+) -> None:
+    code = (
+        f"import os, sys, {package}; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | own,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    # Later than torch it would not be read.
+    assert done.stdout.split() == [expected, "False"]
+
+
 def _pip(*arguments: str | Path) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
