@@ -41,4 +41,4 @@ def convert(
         report = convert_video(source, target, config=config, progress=on_progress)
     if not quiet:
         say_notes(report.notes, as_json=mode == "json")
-        click.echo(f"{report.output['path']}: {report.closing_line()}")
+        click.echo(f"{report.output['path'] or source}: {report.closing_line()}")

@@ -35,9 +35,13 @@ def inspect(config: PrintConfig, file: Path, **_quiet: bool) -> None:
     if made_by is None:
         click.echo("provenance  none: the file does not say that this program made it")
         return
-    click.echo("provenance  SYNTHETIC: faces in this file were made by a generator")
+    if made_by.is_synthetic:
+        click.echo("provenance  SYNTHETIC: faces in this file were made by a generator")
+    else:
+        click.echo("provenance  no face was changed: this program found none to translate")
     for name, value in dataclasses.asdict(made_by).items():
-        click.echo(f"  {name.replace('_', ' ')}: {value}")
+        if value is not None:
+            click.echo(f"  {name.replace('_', ' ')}: {value}")
 
 
 def _rows(info: "VideoInfo") -> list[tuple[str, str]]:

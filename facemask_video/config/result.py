@@ -125,6 +125,12 @@ class OutputConfig(Checked):
         "result",
         help="Result alone, source beside result, or source, result and alpha",
     )
+    no_face: Literal["copy", "encode", "skip"] = setting(
+        "copy",
+        help="What becomes of a clip in which no face is translated: copied packet by packet, "
+        "pictures and all, where range, layout, container and an encoder or pixel format asked "
+        "for allow it; encoded like any other; or skipped, so that nothing is written",
+    )
     overwrite: bool = setting(
         False, flags=("--overwrite", "-y"), help="Replace files that exist already"
     )

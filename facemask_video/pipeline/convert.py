@@ -12,7 +12,8 @@ from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, 
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
-from facemask_video.pipeline.output_layout import COLUMNS, lay_out
+from facemask_video.pipeline.no_face import DeferredOutput, Written
+from facemask_video.pipeline.output_layout import COLUMNS
 from facemask_video.pipeline.output_paths import check_targets
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.prefetch import prefetch
@@ -71,7 +72,8 @@ def convert(
 
     Args:
         source: Video to read.
-        target: Video to write; it appears under this name when it is complete, or not at all.
+        target: Video to write; it appears under this name when it is complete, or not at all. It
+            is not written where no face is translated and ``no_face`` is ``skip``.
         config: Everything else.
         on_progress: Called after each frame written.
         networks: Used in place of those that the configuration names.
@@ -100,6 +102,8 @@ def convert(
                     create_tracks(config.output.tracks_out, reader, direction=config.direction)
                 )
             writer = stages.enter_context(_open_writer(target, reader, config, networks))
+            unchanged = provenance.describe_unchanged(config.direction, __version__)
+            output = DeferredOutput(target, reader, writer, config, unchanged=unchanged)
 
         align = AlignFaces(crop_size_px=networks.translator.crop_size_px)
         translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
@@ -130,21 +134,21 @@ def convert(
         frames_total = expected_frames(reader.info, video)
         for result in finished:
             with stages.clock.span("encode"):
-                writer.write(lay_out(result, config.output.layout))
+                output.write(result)
                 if sidecar is not None:
                     sidecar.write(result.source, blended_faces(result))
             tally.add(result.faces, changed=len(result.pasted))
             if on_progress is not None:
                 on_progress(tally.frames, frames_total)
         with stages.clock.span("encode"):
-            writer.finish()
+            output.finish(changed=tally.faces_changed > 0)
             if sidecar is not None:
                 sidecar.finish()
 
     total_s = time.perf_counter() - started
     report = ConversionReport(
         input=describe_input(reader.info),
-        output=_describe_output(target, config),
+        output=_describe_output(target, config, output.written),
         frames=tally.frames,
         faces=tally.faces,
         tracks=len(tally.track_ids),
@@ -157,7 +161,7 @@ def convert(
         device=networks.device,
         weights=networks.weights,
         options=as_plain(config),
-        notes=(*reader.notes, *writer.notes, *_own_notes(config)),
+        notes=(*reader.notes, *output.notes, *_own_notes(config)),
     )
     if config.output.report is not None:
         report.write(config.output.report)
@@ -176,12 +180,13 @@ def _in_order(seconds: Mapping[str, float]) -> dict[str, float]:
     return {name: round(seconds[name], 4) for name in names}
 
 
-def _describe_output(target: Path, config: ConvertConfig) -> dict[str, object]:
+def _describe_output(target: Path, config: ConvertConfig, written: Written) -> dict[str, object]:
     return {
-        "path": str(target),
-        "encoder": config.video.encoder,
+        "path": None if written == "nothing" else str(target),
+        "pictures": written,
+        "encoder": config.video.encoder if written == "encoded" else None,
         "layout": config.output.layout,
-        "bytes": target.stat().st_size,
+        "bytes": 0 if written == "nothing" else target.stat().st_size,
     }
 
 

@@ -17,6 +17,12 @@ from facemask_video.core.wording import counted
 OnProgress = Callable[[int, int | None], None]
 """Called with frames done, and frames in all where that is known."""
 
+# By what became of the pictures in which no face was changed.
+_UNCHANGED = {
+    "encoded": ", so the pictures are the source's, encoded anew",
+    "copied": ", so all packets are the source's",
+    "nothing": ", so nothing was written (--no-face skip)",
+}
 # Stages named in the closing line; the rest is in the report.
 _STAGES_NAMED = 4
 
@@ -58,7 +64,8 @@ class ConversionReport:
 
     Attributes:
         input: The source file as it was probed.
-        output: Path, encoder and size of the file written.
+        output: Path, encoder and size of the file written; ``pictures`` says whether they were
+            ``encoded``, ``copied`` as packets, or ``nothing`` was written.
         frames: Frames written, as many as were read.
         faces: Faces followed, counted once a frame.
         tracks: Different persons followed.
@@ -117,10 +124,18 @@ class ConversionReport:
         )
 
     def _faces(self) -> str:
+        drawn_on = self.options["output"]["debug_overlay"] and self.faces > 0
+        if self.faces_changed == 0 and not drawn_on:
+            return f"{self._faces_left()}{_UNCHANGED[self.output['pictures']]}"
+        return self._faces_left()
+
+    def _faces_left(self) -> str:
         if self.faces == 0:
+            chosen = self.options["select"]["faces"]
+            if chosen.startswith("track:"):
+                return f"no face of --faces {chosen}"
             sought = self.options["replay"]["tracks"] is None
-            none = _none_found(self.options["detect"]["min_face_px"]) if sought else "no face found"
-            return f"{none}, so the pictures are the source's"
+            return _none_found(self.options["detect"]["min_face_px"]) if sought else "no face found"
         counts = _faces_counted(self.faces, self.tracks, self.frames_with_faces)
         if self.faces_changed == 0 and self.tracks_refused < self.tracks:
             return f"{counts}, none of which the generator changed"

@@ -1,9 +1,21 @@
 """Video in and out, each frame on its own planes. The only room that imports PyAV."""
 
+from facemask_video.video.codecs import codec_of
+from facemask_video.video.copy import NotCopied, copy_video
 from facemask_video.video.native_frame import NativeFrame
 from facemask_video.video.panels import beside, grey_frame
 from facemask_video.video.probe import probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.writer import VideoWriter
 
-__all__ = ["NativeFrame", "VideoReader", "VideoWriter", "beside", "grey_frame", "probe"]
+__all__ = [
+    "NativeFrame",
+    "NotCopied",
+    "VideoReader",
+    "VideoWriter",
+    "beside",
+    "codec_of",
+    "copy_video",
+    "grey_frame",
+    "probe",
+]

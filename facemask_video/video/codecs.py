@@ -13,6 +13,18 @@ def encoders_among(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if _is_encoder(name))
 
 
+def codec_of(encoder: str) -> str | None:
+    """Return the codec that an encoder writes; None where there is no such encoder.
+
+    >>> codec_of("libx264")
+    'h264'
+    """
+    try:
+        return str(av.codec.Codec(encoder, "w").canonical_name)
+    except av.codec.codec.UnknownCodecError:
+        return None
+
+
 def _is_encoder(name: str) -> bool:
     try:
         return bool(av.codec.Codec(name, "w").is_encoder)

@@ -47,8 +47,8 @@ class StreamDigest:
     sha256: str = ""
 
 
-def digest_streams(path: Path, *, but: int) -> list[StreamDigest]:
-    """Hash the packets of every stream but one; an attachment counts as one packet.
+def digest_streams(path: Path, *, but: int | None = None) -> list[StreamDigest]:
+    """Hash the packets of every stream, or every one but one; an attachment counts as one packet.
 
     Raises:
         VideoReadError: The file cannot be read.

@@ -86,12 +86,12 @@ class Passthrough:
         notes: Which streams the output's container cannot hold, and why.
     """
 
-    def __init__(self, path: Path, *, video_index: int, audio: bool, strict: bool) -> None:
+    def __init__(self, path: Path, *, video_index: int | None, audio: bool, strict: bool) -> None:
         """Open a source once more.
 
         Args:
             path: The source.
-            video_index: The stream that is encoded, not carried.
+            video_index: The stream that is encoded, not carried; None carries all.
             audio: False leaves audio streams out.
             strict: Raise instead of noting a stream that cannot be held.
         """

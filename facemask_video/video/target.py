@@ -1,5 +1,6 @@
 """The file that is written: its container, its checks, and its hidden part beside it."""
 
+import os
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -104,3 +105,17 @@ def make_part(path: Path) -> Path:
             f"{path}: cannot be written there ({describe_error(exc)}); choose another directory."
         ) from exc
     return part
+
+
+def put_in_place(part: Path, path: Path, *, overwrite: bool) -> None:
+    """Rename a complete part to its target.
+
+    Raises:
+        VideoWriteError: The target appeared meanwhile, or cannot be written.
+    """
+    if not overwrite and path.exists():
+        raise VideoWriteError(f"{path}: appeared meanwhile; pass --overwrite to replace it.")
+    try:
+        os.replace(part, path)  # noqa: PTH105 - its name says that it replaces
+    except OSError as exc:
+        raise VideoWriteError(f"{path}: cannot be put in place ({describe_error(exc)}).") from exc

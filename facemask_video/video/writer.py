@@ -6,7 +6,6 @@ target is either whole or not there.
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -37,6 +36,7 @@ from facemask_video.video.target import (
     container_options,
     make_part,
     muxer_of,
+    put_in_place,
 )
 
 logger = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class VideoWriter:
 
     Attributes:
         path: The target.
+        metadata: Container tags added to the source's; they may be changed before the first frame.
         notes: What could not be kept and why, complete after `finish`.
     """
 
@@ -88,7 +89,7 @@ class VideoWriter:
         check_outputs([path], inputs=[reader.path], overwrite=overwrite)
         self._overwrite = overwrite
         self._strict_streams = video.strict_streams
-        self._metadata = dict(metadata or {})
+        self.metadata = dict(metadata or {})
         self._width_px, self._height_px = reader.stored_size(columns)
         self._plan = self._plan_encoder(video)
         self.notes = [*self._plan.notes, *_mastering_notes(reader)]
@@ -191,16 +192,7 @@ class VideoWriter:
                 output.close()
                 self._set_aspect(part)
             self.notes.extend(self._lost_metadata(part))
-            if not self._overwrite and self.path.exists():
-                raise VideoWriteError(
-                    f"{self.path}: appeared meanwhile; pass --overwrite to replace it."
-                )
-            try:
-                os.replace(part, self.path)  # noqa: PTH105 - its name says that it replaces
-            except OSError as exc:
-                raise VideoWriteError(
-                    f"{self.path}: cannot be put in place ({describe_error(exc)})."
-                ) from exc
+            put_in_place(part, self.path, overwrite=self._overwrite)
             self._part = None
             self._finished = True
             self.notes.extend(
@@ -313,7 +305,7 @@ class VideoWriter:
             end_s=None if end_tick is None else end_tick * frame.time_base,
         )
         self._passthrough.carry_chapters(output)
-        output.metadata.update(join_tags(kept_tags(dict(reader.info.metadata)), self._metadata))
+        output.metadata.update(join_tags(kept_tags(dict(reader.info.metadata)), self.metadata))
         with self._reporting():
             output.start_encoding()
 

@@ -217,7 +217,10 @@ def test_where_nothing_is_found_only_who_looked_says_what_was_too_small(
     rendered = _render(source, tracks, out)
 
     assert ", no face found (--min-face 35); " in tracked.closing_line()
-    assert ", no face found, so the pictures are the source's; " in rendered.closing_line()
+    assert (
+        ", no face found, so the pictures are the source's, encoded anew; "
+        in rendered.closing_line()
+    )
 
 
 def test_edited_decisions_are_obeyed_whatever_the_classifier_says(
