@@ -2,13 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
 
 from facemask_video.config.extract import SPLITS
 from facemask_video.extract.manifest import ManifestRow
 
 
-def hash_fraction(key: str, *, algorithm: Literal["sha256", "sha1"] = "sha256") -> float:
+def hash_fraction(key: str) -> float:
     """Return a number in [0, 1) that depends on a text alone, evenly spread over texts.
 
     What is split by it stays where it is on every run, however a set grows.
@@ -16,8 +15,7 @@ def hash_fraction(key: str, *, algorithm: Literal["sha256", "sha1"] = "sha256") 
     >>> round(hash_fraction("0:clip"), 3)
     0.749
     """
-    digest = hashlib.new(algorithm, key.encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") / 2**64
 
 
 def split_of(row: ManifestRow, shares: Sequence[float], *, by: str, seed: int) -> str:

@@ -65,9 +65,6 @@ class DataConfig(TrainingFacesConfig):
     seed: int = setting(1, low=0, help="Of weights, samples and drawn masks")
     n_workers: int = setting(1, low=0, help="Processes that prepare samples; 0 is none besides")
 
-    def __post_init__(self) -> None:
-        check(self)
-
 
 @dataclass(frozen=True, slots=True)
 class AugmentationConfig:

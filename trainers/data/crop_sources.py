@@ -27,6 +27,7 @@ def read_crops(
     size_px: int,
     device: torch.device,
     domain: str | None = None,
+    choose: Callable[[str, str], bool] | None = None,
     on_crop: OnCrop | None = None,
 ) -> tuple[CropSet, list[Skipped]]:
     """Read the crops of a place, or crop the main face of every picture under it.
@@ -37,6 +38,8 @@ def read_crops(
         size_px: Side of crops that are made here, and at most that of an extraction's.
         device: Where the detector runs.
         domain: Of extracted crops take ``bare`` or ``masked`` ones alone.
+        choose: Of a folder of pictures take those alone for whose name, and what a manifest says
+            they show, it is true.
         on_crop: Called as pictures are cropped.
 
     Returns:
@@ -56,7 +59,11 @@ def read_crops(
             on_crop(place.name, done, total)
 
     return crop_folder(
-        place, photograph_detector(device), crop_size_px=size_px, on_progress=on_progress
+        place,
+        photograph_detector(device),
+        crop_size_px=size_px,
+        choose=choose,
+        on_progress=on_progress,
     )
 
 

@@ -3,7 +3,7 @@
 Faces are found by the converter's own detector and aligned by its own code.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,17 @@ from facemask_video.core.pictures import PICTURE_SUFFIXES, try_read_picture
 from facemask_video.core.warp import warp
 from facemask_video.detect.detector import Detector
 from facemask_video.detect.single_image import find_main_face
-from facemask_video.extract.splits import hash_fraction
+from trainers.data.splits import SPLITS, read_sources, source_of, splits_of
 
 UNKNOWN = 255
 """What a crop's pseudo-label is filled with where nobody knows it."""
 
-_STORED_AS = {"pseudo_labels": "covers", "track_frames": "moments", "aside": "aside"}
+_STORED_AS = {
+    "pseudo_labels": "covers",
+    "track_frames": "moments",
+    "aside": "aside",
+    "sources": "sources",
+}
 """What a file of crops calls the attributes that it may lack."""
 
 NEAR_FRAMES = 8
@@ -49,8 +54,11 @@ class CropSet:
         track_frames: Where in a video each was cropped, int64 (n, 2): the number of its track,
             another for every track of the set, and of its frame; -1 in both for a picture that
             stands alone. None where all do.
-        aside: Whether the set's maker set each aside from training, int8 (n,): 1 was, 0 was
-            not, -1 where nobody said and the name decides. None where nobody said of any.
+        aside: Where the set's maker put each, int8 (n,): its place in
+            `trainers.data.splits.SPLITS`, or -1 where nobody said and the source decides. None
+            where nobody said of any.
+        sources: Who or what each shows, by a manifest, text (n,); empty where none says. None
+            where none says of any.
     """
 
     images: NDArray[np.uint8]
@@ -59,6 +67,7 @@ class CropSet:
     pseudo_labels: NDArray[np.uint8] | None = None
     track_frames: NDArray[np.int64] | None = None
     aside: NDArray[np.int8] | None = None
+    sources: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -73,6 +82,7 @@ class CropSet:
             None if self.pseudo_labels is None else self.pseudo_labels[chosen],
             None if self.track_frames is None else self.track_frames[chosen],
             None if self.aside is None else self.aside[chosen],
+            None if self.sources is None else self.sources[chosen],
         )
 
     @property
@@ -130,6 +140,9 @@ class CropSet:
             None
             if all(crops.aside is None for crops in sets)
             else np.concatenate([crops.aside_or_unknown() for crops in sets]),
+            None
+            if all(crops.sources is None for crops in sets)
+            else np.concatenate([crops.sources_or_unknown() for crops in sets]),
         )
 
     def pseudo_labels_or_unknown(self) -> NDArray[np.uint8]:
@@ -142,18 +155,37 @@ class CropSet:
         """Return `aside`, -1 throughout where it is None."""
         return np.full(len(self), -1, np.int8) if self.aside is None else self.aside
 
-    def held_out(self, share: float, *, also: frozenset[str] = frozenset()) -> NDArray[np.bool_]:
-        """Tell which crops are set aside for evaluation, by the set's maker or else by name.
+    def sources_or_unknown(self) -> NDArray[np.str_]:
+        """Return `sources`, empty throughout where it is None."""
+        return np.full(len(self), "") if self.sources is None else self.sources
+
+    def splits(
+        self,
+        *,
+        validation: float = 0.1,
+        test: float = 0.1,
+        whole_folders: Collection[str] = (),
+        set_aside: Collection[str] = (),
+    ) -> NDArray[np.int8]:
+        """Return each crop's place in `trainers.data.splits.SPLITS`, shape (n,).
+
+        The set's maker decides where he said, and else the person or source.
 
         Args:
-            share: Of those that go by name; 1 takes all, whatever was said.
-            also: Names set aside besides.
+            validation: Share of the sources that choices may look at.
+            test: Share that is evaluated once a release.
+            whole_folders: Folders of pictures that belong together.
+            set_aside: Names that are validation whatever else says, unless they are test.
         """
-        if share >= 1:
-            return np.ones(len(self), dtype=bool)
         said = self.aside_or_unknown()
-        named = np.array([name in also for name in self.names], dtype=bool)
-        return named | np.where(said < 0, held_out(self.names, share=share), said == 1)
+        sources = [
+            source_of(name, str(known), whole_folders=whole_folders)
+            for name, known in zip(self.names, self.sources_or_unknown(), strict=True)
+        ]
+        splits = np.where(said < 0, splits_of(sources, validation=validation, test=test), said)
+        named = np.array([name in set_aside for name in self.names], dtype=bool)
+        train, held_out = SPLITS.index("train"), SPLITS.index("validation")
+        return np.where(named & (splits == train), held_out, splits).astype(np.int8)
 
     def most_turned(self) -> NDArray[np.intp]:
         """Return the indices of the fifth of the faces whose nose lies farthest beside the eyes."""
@@ -223,15 +255,6 @@ def _joined_track_frames(sets: Sequence[CropSet]) -> NDArray[np.int64] | None:
     return np.concatenate(joined)
 
 
-def held_out(names: Iterable[str], *, share: float = 0.1) -> NDArray[np.bool_]:
-    """Tell which names are set aside for evaluation.
-
-    By the name's SHA-1, not by the SHA-256 that deals extractions out: so the shipped generators
-    were trained, and by another hash they would be evaluated on faces they have seen.
-    """
-    return np.array([hash_fraction(name, algorithm="sha1") < share for name in names], dtype=bool)
-
-
 def list_images(folder: Path) -> list[Path]:
     """Return every picture under a folder, sorted.
 
@@ -253,15 +276,20 @@ def crop_folder(
     detector: Detector,
     *,
     crop_size_px: int,
+    choose: Callable[[str, str], bool] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[CropSet, list[tuple[str, str]]]:
     """Crop the main face of every picture under a folder.
+
+    A ``manifest.csv`` there or in the folder above says who they show (`read_sources`).
 
     Args:
         folder: Read with all folders below it.
         detector: Finds the faces.
         crop_size_px: Side of the crops; take a quarter more than training's size, so that jitter
             does not blur.
+        choose: Called with a picture's name and what a manifest says it shows; tells whether to
+            take it at all.
         on_progress: Called with pictures done and in all.
 
     Returns:
@@ -270,11 +298,18 @@ def crop_folder(
     Raises:
         ConfigError: No face was found.
     """
-    paths = list_images(folder.resolve())
+    known = read_sources(folder)
+    paths = {
+        path.relative_to(folder.resolve().parent).as_posix(): path
+        for path in list_images(folder.resolve())
+    }
+    if choose is not None:
+        paths = {name: path for name, path in paths.items() if choose(name, known.get(name, ""))}
+        if not paths:
+            raise ConfigError(f"{folder}: none of its pictures is among those asked for.")
     images, landmarks, names = [], [], []
     skipped: list[tuple[str, str]] = []
-    for done, path in enumerate(paths, start=1):
-        name = path.relative_to(folder.resolve().parent).as_posix()
+    for done, (name, path) in enumerate(paths.items(), start=1):
         picture = try_read_picture(path)
         face = None if picture is None else find_main_face(picture, detector)
         if picture is None:
@@ -290,7 +325,8 @@ def crop_folder(
             on_progress(done, len(paths))
     if not images:
         raise ConfigError(f"{folder}: no face found in any of {len(paths)} pictures.")
-    return CropSet(np.stack(images), np.stack(landmarks), tuple(names)), skipped
+    sources = np.array([known.get(name, "") for name in names]) if known else None
+    return CropSet(np.stack(images), np.stack(landmarks), tuple(names), sources=sources), skipped
 
 
 def face_crop(

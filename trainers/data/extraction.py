@@ -1,17 +1,22 @@
 """Crops that ``facemask-video extract`` made of videos and pictures, as a set to train on.
 
-The manifest decides: rejected crops stay out, and what it puts into ``val`` or ``test`` is set
-aside, so that no person and no source is on both sides.
+The manifest decides: rejected crops stay out, and each crop stays in the split that it names, so
+that no person and no source is on two sides.
 """
 
 from pathlib import Path
 
 import numpy as np
 
+from facemask_video.config.extract import SPLITS as EXTRACTED
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.pictures import try_read_picture
 from facemask_video.extract.manifest import MANIFEST, ManifestRow, read_manifest
 from trainers.data.crops import CropSet, resize_crop
+from trainers.data.splits import SPLITS
+
+_PLACES = dict(zip(EXTRACTED, range(len(SPLITS)), strict=True))
+"""In `SPLITS` by what a manifest calls each."""
 
 
 def is_extraction(folder: Path) -> bool:
@@ -50,7 +55,7 @@ def read_extraction(
             continue
         images.append(resize_crop(image, size_px))
         landmarks.append(np.array(row.crop_landmarks, np.float32) / row.size_px)
-        aside.append(row.split != "train")
+        aside.append(_PLACES[row.split])
         # A picture shows one moment: no other crop of it is the same face a little later.
         alone = row.pts is None
         track = tracks.setdefault((row.source_id, row.track), len(tracks))

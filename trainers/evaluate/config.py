@@ -5,18 +5,34 @@ from pathlib import Path
 
 from facemask_video.config.settings import Checked, section, setting
 from trainers.config.faces import FacesConfig
+from trainers.data.splits import Split
 
 
 @dataclass(frozen=True, slots=True)
 class SetsConfig(FacesConfig):
     """Which images are evaluated."""
 
+    data: Path | None = setting(
+        None,
+        metavar="FOLDER",
+        help="Stands for --bare FOLDER/faces_unmasked, --masked FOLDER/faces_masked and "
+        "--manifests FOLDER, where they are not given",
+    )
+    split: Split = setting(
+        "validation",
+        help="Evaluate the pictures that choices may look at, those for once a release, or those "
+        "trained on",
+    )
     held_out: float = setting(
         0.1,
         low=0,
         low_open=True,
         high=1,
-        help="Share of the pictures to evaluate: those that training sets aside; 1 takes all",
+        help="Share of the persons and sources that are validation, as in training; 1 takes all "
+        "pictures, for sets never trained on",
+    )
+    names: Path | None = setting(
+        None, metavar="FILE", help="Evaluate the pictures of this list alone, a name a line"
     )
     pairs: Path | None = setting(
         None,
@@ -41,6 +57,15 @@ class SetsConfig(FacesConfig):
     )
     drawn: int = setting(200, low=0, help="Bare faces to draw masks on, at most; 0 is none")
     limit: int = setting(0, low=0, help="Pictures of each set, at most; 0 is all")
+
+    def __post_init__(self) -> None:
+        FacesConfig.__post_init__(self)
+        for name, folder in (("bare", "faces_unmasked"), ("masked", "faces_masked")):
+            if self.data is not None and getattr(self, name) is None:
+                # The way of a frozen dataclass to fill its own fields.
+                object.__setattr__(self, name, self.data / folder)
+        if self.data is not None and self.manifests is None:
+            object.__setattr__(self, "manifests", self.data)
 
 
 @dataclass(frozen=True, slots=True)

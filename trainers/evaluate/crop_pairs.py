@@ -48,7 +48,13 @@ def resized(crops: CropSet, size_px: int) -> CropSet:
     if crops.size_px == size_px:
         return crops
     images = np.stack([resize_crop(image, size_px) for image in crops.images])
-    return CropSet(images, crops.landmarks, crops.names)
+    return CropSet(
+        images,
+        crops.landmarks,
+        crops.names,
+        track_frames=crops.track_frames,
+        sources=crops.sources,
+    )
 
 
 def crop_photo_pairs(photographs: PhotoPairs, size_px: int) -> CropPairs:

@@ -18,15 +18,22 @@ from facemask_video.pipeline.load_networks import style_chooser
 from facemask_video.translate.device import pick_device, pick_precision
 from facemask_video.translate.stage import CropTranslator
 from facemask_video.translate.translator import Translator
+from trainers.config.faces import folder_names
 from trainers.data.crops import CropSet
 from trainers.data.detector import photograph_detector
+from trainers.data.splits import read_names
 from trainers.evaluate.clips import find_clips, measure_clip, pool_clips
 from trainers.evaluate.config import EvaluateConfig
 from trainers.evaluate.crop_pairs import crop_photo_pairs, draw_mask_pairs, resized
 from trainers.evaluate.face_attributes import read_manifests
 from trainers.evaluate.face_verification import measure_verification, read_face_pairs
 from trainers.evaluate.generator_evaluator import GeneratorEvaluator, Results
-from trainers.evaluate.held_out import evenly_sampled, load_crops, split_held_out
+from trainers.evaluate.held_out import (
+    Evaluated,
+    evenly_sampled,
+    load_crops,
+    split_evaluated,
+)
 from trainers.evaluate.identity import embed_faces
 from trainers.evaluate.measurement import Context
 from trainers.evaluate.metric_networks import MetricNetworks, load_metric_networks
@@ -158,19 +165,31 @@ class _ImageEvaluation:
             )
 
     def _held_out(self, source: Path, domain: str) -> tuple[CropSet, CropSet]:
-        """Return the faces of a source to evaluate, and the others."""
+        """Return the faces of a source to evaluate, and those that were trained on."""
         self.on_step(f"reading {source}")
         sets = self.config.sets
         size_px = max(translator.crop_size_px for translator in self.translators.values())
-        crops = load_crops(source, size_px=size_px, device=self.device, domain=domain)
-        if domain == "masked" and sets.masked_folders:
-            crops = crops.in_folders([name.strip() for name in sets.masked_folders.split(",")])
-        # Training leaves the pairs out too.
-        paired = frozenset(self.paired_names) | frozenset(self.paired_names.values())
-        held_out, others = split_held_out(
-            crops, share=sets.held_out, also=paired, where=str(source)
+        folders = folder_names(sets.masked_folders if domain == "masked" else sets.bare_folders)
+        evaluated = Evaluated(
+            split=sets.split,
+            validation=sets.held_out,
+            test=sets.test_share,
+            whole_folders=tuple(folder_names(sets.whole_folders)),
+            names=None if sets.names is None else read_names(sets.names),
+            # Training leaves the pairs out too.
+            also=frozenset(self.paired_names) | frozenset(self.paired_names.values()),
         )
-        return evenly_sampled(held_out, sets.limit), others
+        crops = load_crops(
+            source,
+            size_px=size_px,
+            device=self.device,
+            domain=domain,
+            choose=evaluated.chooser(folders),
+        )
+        if folders:
+            crops = crops.in_folders(folders)
+        chosen, others = split_evaluated(crops, evaluated, where=str(source))
+        return evenly_sampled(chosen, sets.limit), others
 
     def _evaluate_pairs(
         self,

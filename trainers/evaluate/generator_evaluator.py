@@ -117,7 +117,11 @@ class GeneratorEvaluator:
             real = resized(real, self._translator.crop_size_px)
             if self._real_or_fake:
                 made = CropSet(
-                    outputs, inputs.landmarks, inputs.names, track_frames=inputs.track_frames
+                    outputs,
+                    inputs.landmarks,
+                    inputs.names,
+                    track_frames=inputs.track_frames,
+                    sources=inputs.sources,
                 )
                 add([self._measure_real_or_fake(real, made, context)])
             for features, names, extract in self._networks.extractors:

@@ -110,9 +110,10 @@ def measure_real_or_fake(
 def source_groups(crops: CropSet, same_source: Mapping[str, str] | None = None) -> list[str]:
     """Return for each crop the name of the person or video that it comes from.
 
-    Crops of videos go by their folder, which extraction names after the video. Others do where
-    there are at least 20 folders, as in a folder a person; else each picture stands for itself.
-    The set's own folder, which begins each name, is left out: equal sources of two sets are one.
+    What a manifest says goes first. Crops of videos go by their folder, which extraction names
+    after the video. Others do where there are at least 20 folders, as in a folder a person; else
+    each picture stands for itself. The set's own folder, which begins each name, is left out:
+    equal sources of two sets are one.
     """
     names = [(same_source or {}).get(name, name) for name in crops.names]
     paths = [PurePosixPath(*PurePosixPath(name).parts[1:]) for name in names]
@@ -122,8 +123,8 @@ def source_groups(crops: CropSet, same_source: Mapping[str, str] | None = None) 
     else:
         in_video = crops.track_frames[:, 0] >= 0
     return [
-        str(path.parent if by_folder or of_video else path.with_suffix(""))
-        for path, of_video in zip(paths, in_video, strict=True)
+        str(known) or str(path.parent if by_folder or of_video else path.with_suffix(""))
+        for path, of_video, known in zip(paths, in_video, crops.sources_or_unknown(), strict=True)
     ]
 
 

@@ -1,5 +1,6 @@
 """The faces of a styled mask's training: cut, paired with bare ones once, and split by name."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -48,14 +49,8 @@ def load_styled_faces(
     unmask, card = load_generator(default_weights(Direction.UNMASK), direction=Direction.UNMASK)
     if not isinstance(unmask, TwoStageGenerator):
         raise ConfigError("the shipped unmask generator does not segment masks.")
-    data = DataConfig(
-        bare=faces.bare,
-        masked=faces.masked,
-        masked_folders=faces.masked_folders,
-        held_out=faces.held_out,
-        held_out_names=faces.held_out_names,
-        crop_size_px=card.crop_size_px,
-    )
+    named = {field.name: getattr(faces, field.name) for field in fields(TrainingFacesConfig)}
+    data = DataConfig(**named, crop_size_px=card.crop_size_px)
     crops = load_training_crops(data, folder, device=device, on_crop=on_crop)
     classifier = MaskClassifier.load(default_mask_classifier(), device=torch.device("cpu"))
     size_px = round(crop_size_px * _LARGER)

@@ -7,13 +7,15 @@ import torch
 
 from facemask_video.core.errors import ConfigError
 from trainers.config import DataConfig
+from trainers.config.faces import folder_names
 from trainers.data.crop_sources import OnCrop, read_crops, warn_of_skipped, write_skipped
 from trainers.data.crops import CropSet
+from trainers.data.splits import SPLITS, read_names
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingCrops:
-    """Both domains, each in two parts that share no source.
+    """Both domains, each in two parts that share no source; what is for tests is in neither.
 
     Attributes:
         bare: Bare faces to train on.
@@ -44,12 +46,13 @@ def load_training_crops(
     """
     bare = _load_domain("bare", data.bare, data, cache, device, on_crop)
     masked = _load_domain("masked", data.masked, data, cache, device, on_crop)
+    if data.bare_folders:
+        bare = bare.in_folders(folder_names(data.bare_folders))
     if data.masked_folders:
-        masked = masked.in_folders([name.strip() for name in data.masked_folders.split(",")])
-    names = _read_names(data.held_out_names)
+        masked = masked.in_folders(folder_names(data.masked_folders))
+    names = frozenset() if data.held_out_names is None else read_names(data.held_out_names)
     (bare, bare_held_out), (masked, masked_held_out) = (
-        _split(crops, data.held_out, names, domain)
-        for domain, crops in (("bare", bare), ("masked", masked))
+        _split(crops, data, names, domain) for domain, crops in (("bare", bare), ("masked", masked))
     )
     return TrainingCrops(bare, masked, bare_held_out, masked_held_out)
 
@@ -84,29 +87,24 @@ def _load_domain(
     return crops
 
 
-def _read_names(path: Path | None) -> frozenset[str]:
-    if path is None:
-        return frozenset()
-    try:
-        return frozenset(path.read_text(encoding="utf-8").split())
-    except OSError as exc:
-        raise ConfigError(
-            f"{path}: cannot be read ({exc.strerror}); check data.held_out_names."
-        ) from exc
-
-
 def _split(
-    crops: CropSet, share: float, names: frozenset[str], domain: str
+    crops: CropSet, data: DataConfig, names: frozenset[str], domain: str
 ) -> tuple[CropSet, CropSet]:
-    """Return what is trained on and what is set aside."""
-    aside = crops.held_out(share, also=names)
-    if aside.all():
+    """Return what is trained on and what is set aside for validation."""
+    splits = crops.splits(
+        validation=data.held_out,
+        test=data.test_share,
+        whole_folders=folder_names(data.whole_folders),
+        set_aside=names,
+    )
+    train, validation = splits == SPLITS.index("train"), splits == SPLITS.index("validation")
+    if not train.any():
         remedy = "add pictures"
-        if (crops.aside_or_unknown() == 1).all():
+        if (crops.aside_or_unknown() > 0).all():
             # A set of one video has one source, and a source is never divided.
             remedy = "deal the splits anew with facemask-video curate --split 1,0,0"
         raise ConfigError(f"data.{domain}: all {len(crops)} crops are set aside; {remedy}.")
-    if not aside.any():
+    if not validation.any():
         # A small set may lose nobody to the split; previews then show what was trained on.
-        return crops, crops
-    return crops.take(~aside), crops.take(aside)
+        validation = train
+    return crops.take(train), crops.take(validation)

@@ -12,7 +12,7 @@ from facemask_video.core.frame import ImageU8
 from facemask_video.video import VideoReader
 from tests.trainers.tiny import drawn_crops, tiny_config
 from trainers.data.crop_sources import read_crops
-from trainers.data.crops import CropSet, held_out, list_images
+from trainers.data.crops import CropSet, list_images
 from trainers.fit.training_crops import load_training_crops
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "astronaut.mp4"
@@ -128,15 +128,6 @@ def test_a_set_of_another_alignment_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="aligned as eyes99"):
         CropSet.load(path)
-
-
-def test_the_split_goes_by_name_and_stays_when_a_set_grows() -> None:
-    names = [f"web/{index}.jpg" for index in range(2000)]
-
-    aside = held_out(names)
-
-    assert 0.07 < aside.mean() < 0.13
-    assert np.array_equal(held_out(names[500:]), aside[500:])
 
 
 def test_crops_of_named_folders_are_taken_and_named_pictures_set_aside(tmp_path: Path) -> None:

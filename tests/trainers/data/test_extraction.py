@@ -13,7 +13,7 @@ from tests.extract.rows import make_row
 from tests.trainers.tiny import drawn_crops, tiny_config
 from trainers.data.crop_sources import join_crops, read_crops
 from trainers.data.extraction import is_extraction, read_extraction
-from trainers.evaluate.held_out import load_crops, split_held_out
+from trainers.evaluate.held_out import Evaluated, load_crops, split_evaluated
 from trainers.fit.training_crops import load_training_crops
 
 CPU = torch.device("cpu")
@@ -81,10 +81,11 @@ def test_training_sets_aside_what_the_manifest_does_whatever_the_names_say(
     crops = load_training_crops(config.data, tmp_path / "run", device=CPU)
     again = load_training_crops(config.data, tmp_path / "run", device=CPU)
 
-    expected = [n for n, split_ in enumerate(splits) if split_ != "train"]
+    expected = [n for n, split_ in enumerate(splits) if split_ == "val"]
+    trained_on = [n for n, split_ in enumerate(splits) if split_ == "train"]
     aside = [int(name.rpartition("-t")[2]) for name in crops.bare_held_out.names]
     assert aside == expected
-    assert len(crops.bare) == len(splits) - len(expected)
+    assert [int(name.rpartition("-t")[2]) for name in crops.bare.names] == trained_on
     assert again.bare_held_out.names == crops.bare_held_out.names
     # With nobody set aside, previews show what is trained on.
     assert len(crops.masked) == len(crops.masked_held_out) == 4
@@ -101,17 +102,19 @@ def test_a_set_that_lies_wholly_aside_is_refused_with_what_to_do(
         load_training_crops(config.data, tmp_path / "run", device=CPU)
 
 
-def test_an_evaluation_takes_what_was_set_aside_or_all_of_it(extraction: Made) -> None:
-    splits = ["train", "test", "val", "train"]
+def test_an_evaluation_takes_the_split_of_the_manifest_or_all(extraction: Made) -> None:
+    splits = ["train", "test", "val", "train", "val", "test"]
     folder = extraction(*({"split": name} for name in splits), {"domain": "masked"})
 
     crops = load_crops(folder, size_px=32, device=CPU, domain="bare")
-    evaluated, others = split_held_out(crops, share=0.1, where="A")
+    evaluated, others = split_evaluated(crops, Evaluated(), where="A")
+    test, _ = split_evaluated(crops, Evaluated(split="test"), where="A")
 
     assert crops.size_px == 32
-    assert [name[-8:-6] for name in evaluated.names] == ["01", "02"]
+    assert [name[-8:-6] for name in evaluated.names] == ["02", "04"]
+    assert [name[-8:-6] for name in test.names] == ["01", "05"]
     assert len(others) == 2
-    assert len(split_held_out(crops, share=1.0, where="A")[0]) == 4
+    assert len(split_evaluated(crops, Evaluated(validation=1), where="A")[0]) == 6
 
 
 def test_extractions_and_pictures_make_one_set_that_keeps_who_is_aside(extraction: Made) -> None:
@@ -122,7 +125,7 @@ def test_extractions_and_pictures_make_one_set_that_keeps_who_is_aside(extractio
     crops = join_crops([crops for crops, _ in read])
 
     assert not any(skipped for _, skipped in read)
-    assert crops.held_out(0.0).tolist() == [False, True, False, True]
+    assert crops.splits().tolist() == [0, 1, 0, 2]
     assert crops.neighbours().tolist() == [1, 0, 3, 2]
 
 

@@ -10,34 +10,40 @@ import torch
 
 from facemask_video.core.errors import ConfigError
 from tests.trainers.tiny import drawn_crops
-from trainers.data.crops import held_out
+from trainers.data.splits import split_of
 from trainers.evaluate.crop_pairs import (
     crop_photo_pairs,
     draw_mask_pairs,
     resized,
 )
-from trainers.evaluate.held_out import evenly_sampled, load_crops, split_held_out
+from trainers.evaluate.held_out import Evaluated, evenly_sampled, load_crops, split_evaluated
 from trainers.evaluate.photo_pairs import read_pairs_file, read_photo_pairs
 
 CPU = torch.device("cpu")
 
 
-def test_evaluated_faces_are_those_that_training_sets_aside() -> None:
+def test_pairs_that_training_left_out_are_evaluated_too() -> None:
     crops = drawn_crops(60, size_px=16)
-    also = frozenset({"bare/007.png"})
-    evaluated, others = split_held_out(crops, share=0.2, also=also, where="here")
-    expected = {
-        n for n, out in zip(crops.names, held_out(crops.names, share=0.2), strict=True) if out
+    (also,) = [n for n in crops.names if split_of(n) == "train"][:1]
+    evaluated, others = split_evaluated(crops, Evaluated(also=frozenset({also})), where="here")
+    assert set(evaluated.names) == {
+        also,
+        *(name for name in crops.names if split_of(name) == "validation"),
     }
-    assert set(evaluated.names) == expected | also
-    assert set(evaluated.names) | set(others.names) == set(crops.names)
-    assert not set(evaluated.names) & set(others.names)
-    assert len(split_held_out(crops, share=1, where="here")[0]) == 60
+    assert {split_of(name) for name in others.names} == {"train"}
+    assert also not in others.names
+
+
+def test_a_list_of_names_is_evaluated_in_place_of_a_split() -> None:
+    crops = drawn_crops(20, size_px=16)
+    names = frozenset({"bare/003.png", "bare/011.png", "bare/none.png"})
+    evaluated, _ = split_evaluated(crops, Evaluated(names=names), where="here")
+    assert set(evaluated.names) == names - {"bare/none.png"}
 
 
 def test_too_few_held_out_faces_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"pictures: 1 of 1 faces .* expected at least 2"):
-        split_held_out(drawn_crops(1), share=1, where="pictures")
+        split_evaluated(drawn_crops(1), Evaluated(validation=1), where="pictures")
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

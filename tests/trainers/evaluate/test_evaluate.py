@@ -135,7 +135,7 @@ def test_reports_are_not_replaced_unasked(files: Path) -> None:
         (("--unmask-weights", "none.safetensors"), "none.safetensors: no such weights file"),
         (("--classifier", "none.safetensors"), "none.safetensors: no such classifier"),
         (("--bare", "empty"), "empty: holds no pictures"),
-        (("--held-out", 0.0001), "0 of 8 faces are set aside"),
+        (("--held-out", 0.0001), "0 of 8 faces are of the split validation"),
         (("--real-or-fake",), "has 8 real images and 8 outputs, expected at least 10"),
         (("--outputs", "empty"), "pass both --sources and --outputs"),
         (("--lfw-pairs", "pairs.txt"), "verification needs --lfw-images and --embedder"),
