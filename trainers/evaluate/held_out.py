@@ -66,7 +66,7 @@ class Evaluated:
             whole_folders=self.whole_folders,
             set_aside=self.also,
         )
-        return splits == SPLITS.index(self.split)
+        return np.asarray(splits == SPLITS.index(self.split))
 
 
 def load_crops(
