@@ -1,10 +1,13 @@
 """Decode a stream to its end, whatever is wrong in the middle."""
 
 import contextlib
+import heapq
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
+from typing import cast
 
 import av
 import av.error
@@ -13,29 +16,46 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from facemask_video.core.errors import VideoReadError
-from facemask_video.video.probe import describe_error, open_source
+from facemask_video.video.continuous_clock import ContinuousClock
+from facemask_video.video.probe import clock_may_jump, describe_error, open_source
 
 # 0 lets FFmpeg take as many as there are processors.
 DECODER_THREADS = 0
 # A demuxer that fails this often without one packet in between will not find its way back.
 _DEMUX_FAILURES_IN_A_ROW = 64
+# Packets kept while the group of pictures that holds a time is looked for. A codec that has but one
+# key picture in a file is decoded from there.
+_MOST_PACKETS_KEPT = 2000
 
 
 class Decoder:
     """The pictures of one stream of an open file; damaged packets are counted and passed over.
 
+    Times go on where the file's own clock starts anew (`ContinuousClock`). A container that numbers
+    packets instead of timing them (AVI) holds no presentation times, and where pictures are shown
+    in another order than they are stored in, what FFmpeg makes of the numbers is not in order: the
+    n-th picture shown then takes the place of the n-th packet.
+
     Attributes:
+        counts_packets: Pictures take their times from their place, so decoding must begin with the
+            first.
         packets: Packets so far.
         damaged: Pictures so far that were decoded with damage.
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream, path: Path) -> None:
         # The default, SLICE, leaves most codecs on one core.
+        self.counts_packets = container.format.name == "avi" and bool(
+            stream.codec_context.reorder_depth
+        )
         stream.codec_context.thread_type = "AUTO"
-        stream.codec_context.thread_count = DECODER_THREADS
+        # Without times the pictures that threads hold back at an error could not be told apart.
+        stream.codec_context.thread_count = 1 if self.counts_packets else DECODER_THREADS
         self._container = container
         self._stream = stream
         self._path = path
+        self._clock = _clock_of(container, stream)
+        self._places: list[int] = []
         self.packets = 0
         self.damaged = 0
         self._flagged = 0
@@ -50,22 +70,40 @@ class Decoder:
         """
         return max(self._flagged, self._refused + self.damaged)
 
-    def pictures(self) -> Iterator[av.VideoFrame]:
-        """Decode every packet; a damaged one is counted and passed over."""
+    @property
+    def jumps(self) -> int:
+        """How often the file's clock has jumped so far."""
+        return self._clock.jumps
+
+    def pictures(self, *, from_tick: int | None = None) -> Iterator[av.VideoFrame]:
+        """Decode every packet; a damaged one is counted and passed over.
+
+        Args:
+            from_tick: Pass over the groups of pictures that end before this time without decoding
+                them, where packets are timed. Pictures before it may still come, or none where
+                times are not in order.
+        """
+        packets = self._packets()
+        if from_tick is not None and not self.counts_packets:
+            packets = _from_group_of(from_tick, packets)
         # More than any decoder holds back, by reordering and by threads together.
         sent: deque[int] = deque(maxlen=128)
         delivered = -math.inf
-        for packet in self._packets():
+        for packet in packets:
             if packet.size:
                 self.packets += 1
                 self._flagged += packet.is_corrupt
                 if packet.pts is not None and not packet.is_discard:
                     sent.append(packet.pts)
+                if self.counts_packets and packet.dts is not None:
+                    heapq.heappush(self._places, packet.dts)
             for picture in self._decode(packet):
+                if self.counts_packets:
+                    picture.pts = heapq.heappop(self._places) if self._places else None
                 delivered = max(delivered, delivered if picture.pts is None else picture.pts)
                 self._delivered += 1
                 yield picture
-        if any(pts > delivered for pts in sent):
+        if not self.counts_packets and any(pts > delivered for pts in sent):
             yield from self._tail(delivered)
 
     def _decode(self, packet: "Packet[VideoStream]") -> list[av.VideoFrame]:
@@ -74,6 +112,9 @@ class Decoder:
         except av.error.InvalidDataError:
             # What a flush refuses is found again, and counted, by `_tail`.
             self._refused += packet.size > 0
+            if packet.dts in self._places:
+                self._places.remove(packet.dts)
+                heapq.heapify(self._places)
             return []
         except (av.error.FFmpegError, ValueError) as exc:
             raise VideoReadError(
@@ -93,10 +134,16 @@ class Decoder:
             stream = container.streams[self._stream.index]
             assert isinstance(stream, VideoStream), "the stream that the first pass read"
             stream.codec_context.thread_count = 1
+            packets: Iterable[Packet[VideoStream]] = _demuxed(
+                container, stream, _clock_of(container, stream)
+            )
             if math.isfinite(delivered):
-                with contextlib.suppress(av.error.FFmpegError):
-                    container.seek(int(delivered), stream=stream, backward=True)
-            for packet in container.demux(stream):
+                if clock_may_jump(container):
+                    packets = _from_group_of(int(delivered), packets)
+                else:
+                    with contextlib.suppress(av.error.FFmpegError):
+                        container.seek(int(delivered), stream=stream, backward=True)
+            for packet in packets:
                 refused, damaged = self._refused, self.damaged
                 pictures = self._decode(packet)
                 if packet.pts is not None and packet.pts <= delivered:
@@ -110,7 +157,7 @@ class Decoder:
         failures = 0
         while True:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in _demuxed(self._container, self._stream, self._clock):
                     failures = 0
                     yield packet
                 return
@@ -127,3 +174,42 @@ class Decoder:
                     f"{self._path}: reading failed after {self._delivered} frames "
                     f"({describe_error(exc)}); check the disk."
                 ) from exc
+
+
+def _clock_of(container: InputContainer, stream: VideoStream) -> ContinuousClock:
+    return ContinuousClock(video_index=stream.index, closes_pauses=clock_may_jump(container))
+
+
+def _demuxed(
+    container: InputContainer, stream: VideoStream, clock: ContinuousClock
+) -> "Iterator[Packet[VideoStream]]":
+    """Yield a stream's packets on one clock, and an empty one at the end."""
+    # Where the clock may jump all streams are looked at, so that all move alike.
+    wanted = list(container.streams) if clock_may_jump(container) else [stream]
+    for packet in clock.mend(container.demux(wanted)):
+        if packet.stream_index == stream.index:
+            yield cast("Packet[VideoStream]", packet)
+
+
+def _from_group_of(
+    tick: int, packets: "Iterable[Packet[VideoStream]]"
+) -> "Iterator[Packet[VideoStream]]":
+    """Pass over packets up to the last key picture that is shown no later than a time.
+
+    Yields none where times fall before it: pictures are then counted on from where they fell.
+    """
+    packets = iter(packets)
+    kept: list[Packet[VideoStream]] = []
+    last_dts = -math.inf
+    for packet in packets:
+        if packet.dts is not None:
+            if packet.dts <= last_dts:
+                return iter(())
+            last_dts = packet.dts
+        if packet.is_keyframe and packet.pts is not None and packet.pts <= tick:
+            kept.clear()
+        kept.append(packet)
+        beyond = packet.dts is not None and packet.dts > tick
+        if packet.pts is None or beyond or len(kept) > _MOST_PACKETS_KEPT:
+            break
+    return chain(kept, packets)

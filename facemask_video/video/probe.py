@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import av.error
 from av.container import InputContainer
+from av.format import Flags
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
@@ -44,6 +45,12 @@ _MASTERING = {
     *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DOVI_METADATA"),
     *("DYNAMIC_HDR_PLUS", "DYNAMIC_HDR_VIVID", "AMBIENT_VIEWING_ENVIRONMENT"),
 }
+
+# The values are ints in truth, which their stub does not say.
+_CLOCK_MAY_JUMP = cast(int, Flags.ts_discont.value)
+_NO_INDEX = (
+    _CLOCK_MAY_JUMP | cast(int, Flags.no_timestamps.value) | cast(int, Flags.generic_index.value)
+)
 
 _TIME_BASE_OF_CONTAINER = Fraction(1, 1_000_000)
 
@@ -137,6 +144,30 @@ def fraction(value: Any) -> Fraction | None:
     if value is None or not value.denominator or not value.numerator:
         return None
     return Fraction(value.numerator, value.denominator)
+
+
+def clock_may_jump(container: InputContainer) -> bool:
+    """Return whether the times of a container may begin anew on the way, as FFmpeg knows it.
+
+    Such a file may begin at any time, too, and its own is where a player starts.
+    """
+    return bool(container.format.flags & _CLOCK_MAY_JUMP)
+
+
+def player_zero_s(container: InputContainer, start_s: Fraction) -> Fraction:
+    """Return the time of a file's clock that a player shows as 0.
+
+    Args:
+        container: The open file.
+        start_s: Where its header says that the file begins.
+    """
+    # Elsewhere audio priming may lie before 0, where no player's clock begins.
+    return start_s if clock_may_jump(container) else max(start_s, Fraction(0))
+
+
+def is_indexed(container: InputContainer) -> bool:
+    """Return whether a container says where its key pictures lie, so that seeking is sound."""
+    return not container.format.flags & _NO_INDEX
 
 
 def stream_time_base(stream: Stream) -> Fraction:

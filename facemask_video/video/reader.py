@@ -4,12 +4,14 @@ import logging
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import av
 import av.error
+from av.video.frame import PictureType
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.wording import counted
@@ -17,9 +19,19 @@ from facemask_video.video.decoder import Decoder
 from facemask_video.video.native_frame import FrameTools, NativeFrame
 from facemask_video.video.panels import panel_size
 from facemask_video.video.plane_layout import layout_of, nearest_layout
-from facemask_video.video.probe import open_main_video, probe_first_picture
+from facemask_video.video.probe import (
+    clock_may_jump,
+    is_indexed,
+    open_main_video,
+    player_zero_s,
+    probe_first_picture,
+)
 
 logger = logging.getLogger(__name__)
+
+# How long before a range a seek aims; the next where the one before landed in the range. The index
+# of a file may be by decoding time, and pictures after a key picture may lean on those before it.
+_SEEK_MARGINS_S = (Fraction(0), Fraction(2), Fraction(20))
 
 
 class VideoReader:
@@ -66,9 +78,7 @@ class VideoReader:
         self.mastering_data = probed.mastering_data
         self._orientation = probed.orientation
         self._layout = nearest_layout(probed.info.pixel_format)
-        # Opened afresh, so that faults before the first picture are counted like all others.
-        self._container, self._stream = open_main_video(path)
-        self._decoder = Decoder(self._container, self._stream, path)
+        self._open()
         self._time_base = probed.info.time_base
         self._tools = FrameTools()
         self._frames = 0
@@ -87,6 +97,11 @@ class VideoReader:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _open(self) -> None:
+        # Opened afresh, so that faults before the first picture are counted like all others.
+        self._container, self._stream = open_main_video(self.path)
+        self._decoder = Decoder(self._container, self._stream, self.path)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -130,8 +145,7 @@ class VideoReader:
         """Return the first tick at or after a time on the player's clock."""
         # The microsecond that was meant: 0.4 as a float lies just above two fifths.
         instant_s = Fraction(time_s).limit_denominator(1_000_000)
-        # Audio priming may lie before 0, where no player's clock begins.
-        ticks = (max(self.info.start_s, Fraction(0)) + instant_s) / self._time_base
+        ticks = (player_zero_s(self._container, self.info.start_s) + instant_s) / self._time_base
         return -((-ticks.numerator) // ticks.denominator)
 
     def __iter__(self) -> Iterator[NativeFrame]:
@@ -153,11 +167,7 @@ class VideoReader:
                 "nearest whose samples can be written one by one"
             )
         first_tick, end_tick = self.first_tick, self.end_tick
-        if first_tick is not None:
-            self._seek(first_tick)
-        for picture in self._decoder.pictures():
-            pts = self._time_of(picture)
-            self._last_pts = pts
+        for picture, pts in self._timed_pictures(first_tick):
             if first_tick is not None and pts < first_tick:
                 continue
             if end_tick is not None and pts >= end_tick:
@@ -171,16 +181,53 @@ class VideoReader:
             )
         self._note_faults(complete=first_tick is None and end_tick is None)
 
-    def _seek(self, tick: int) -> None:
-        try:
-            self._container.seek(tick, stream=self._stream, backward=True)
-        except av.error.FFmpegError:
-            # No index: reading from the start finds the same frames, only later.
-            logger.debug("%s: cannot seek; reading from the start", self.path)
+    def _timed_pictures(self, first_tick: int | None) -> Iterator[tuple[av.VideoFrame, int]]:
+        """Yield pictures with their times, from no later than a tick on."""
+        if first_tick is not None:
+            for way in self._ways_to(first_tick):
+                pictures = self._timed(way)
+                first = next(pictures, None)
+                # What comes must begin before the range, or frames may be missing at its front, and
+                # with a picture that leans on no other, or they may be damaged.
+                if first is not None and first[1] <= first_tick and _stands_alone(first[0]):
+                    yield from chain([first], pictures)
+                    return
+                self._container.close()
+                self._open()
+                self._untimed_frames, self._last_pts = 0, None
+        yield from self._timed(self._decoder.pictures())
+
+    def _ways_to(self, tick: int) -> Iterator[Iterator[av.VideoFrame]]:
+        """Yield pictures from somewhere before a time on, each way slower and surer than the last.
+
+        The file is opened anew between them.
+        """
+        if not is_indexed(self._container) or self._decoder.counts_packets:
+            yield self._decoder.pictures(from_tick=tick)
+            return
+        earliest = self._stream.start_time or 0
+        for margin_s in _SEEK_MARGINS_S:
+            aim = max(tick - round(margin_s / self._time_base), earliest)
+            try:
+                self._container.seek(aim, stream=self._stream, backward=True)
+            except av.error.FFmpegError:
+                logger.debug("%s: cannot seek to %d", self.path, aim)
+                yield iter(())
+            else:
+                yield self._decoder.pictures(from_tick=tick)
+
+    def _timed(self, pictures: Iterator[av.VideoFrame]) -> Iterator[tuple[av.VideoFrame, int]]:
+        for picture in pictures:
+            pts = self._time_of(picture)
+            self._last_pts = pts
+            yield picture, pts
 
     def _time_of(self, picture: av.VideoFrame) -> int:
-        if picture.pts is not None:
-            return picture.pts
+        pts, last_pts = picture.pts, self._last_pts
+        # Where few packets are timed FFmpeg reckons the others, and may fall behind.
+        reckoned = last_pts is not None and pts is not None and pts <= last_pts
+        if pts is not None and not (reckoned and clock_may_jump(self._container)):
+            return pts
         self._untimed_frames += 1
         if picture.dts is not None and (self._last_pts is None or picture.dts > self._last_pts):
             return picture.dts
@@ -217,8 +264,13 @@ class VideoReader:
     def _note_faults(self, *, complete: bool) -> None:
         if self._untimed_frames:
             self.notes.append(
-                f"{self._untimed_frames} frames carry no presentation time; they took their "
-                "decoding time, or followed the frame before at the nominal rate"
+                f"{self._untimed_frames} frames carry no presentation time of their own; they took "
+                "their decoding time, or followed the frame before at the nominal rate"
+            )
+        if self._decoder.jumps:
+            self.notes.append(
+                f"the file's clock starts anew or jumps {counted(self._decoder.jumps, 'time')}; "
+                "what follows is shown without a break, audio moved with the video"
             )
         if self.corrupt_packets:
             self.notes.append(
@@ -264,3 +316,8 @@ class VideoReader:
         alone = not any(stream.kind == "audio" for stream in self.info.streams)
         end_s = self.info.start_s + self.info.duration_s
         return end_s, Fraction(1, 10) if alone else Fraction(2)
+
+
+def _stands_alone(picture: av.VideoFrame) -> bool:
+    # Decoders of codecs without prediction may leave the type open.
+    return picture.pict_type in (PictureType.I, PictureType.NONE)
