@@ -153,8 +153,8 @@ def lag_frames(track: NDArray[np.float64], truth: NDArray[np.float64]) -> int:
     """Return by how many frames the truth must be delayed to be most like the track."""
     lags = range(-FARTHEST_LAG, FARTHEST_LAG + 1)
     inside = np.arange(FARTHEST_LAG, len(track) - FARTHEST_LAG)
-    likeness = [np.corrcoef(track[inside], truth[inside - lag])[0, 1] for lag in lags]
-    return lags[int(np.argmax(likeness))]
+    correlation = [np.corrcoef(track[inside], truth[inside - lag])[0, 1] for lag in lags]
+    return lags[int(np.argmax(correlation))]
 
 
 if __name__ == "__main__":

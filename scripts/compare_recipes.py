@@ -28,7 +28,7 @@ from trainers.fit.runs import RunFolder
 from trainers.fit.training_crops import TrainingCrops, load_training_crops
 
 FOLDER = Path(__file__).parents[1] / "configs" / "recipes"
-JUDGED = Path(__file__).parents[1] / "configs" / "evaluate" / "held-out.toml"
+EVALUATED = Path(__file__).parents[1] / "configs" / "evaluate" / "held-out.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +132,13 @@ def train(recipe: Recipe, config: TrainConfig, crops: TrainingCrops, run: RunFol
     return not outcome.stopped_by
 
 
-def judge(recipe: Recipe, run: RunFolder, asked: argparse.Namespace) -> Report:
-    """Judge what a recipe made on pictures set aside."""
+def evaluate_run(recipe: Recipe, run: RunFolder, asked: argparse.Namespace) -> Report:
+    """Measure what a recipe made on pictures set aside."""
     given: dict[str, object] = {
         "sets.bare": asked.bare,
         "sets.masked": asked.masked,
         "sets.pairs": asked.pairs,
-        "sets.outlines": asked.outlines,
+        "sets.segmentations": asked.segmentations,
         "sets.limit": asked.limit,
         "sets.drawn": asked.limit,
         "weights.direction": "both" if len(recipe.directions) > 1 else recipe.directions[0],
@@ -146,7 +146,7 @@ def judge(recipe: Recipe, run: RunFolder, asked: argparse.Namespace) -> Report:
     }
     for direction in recipe.directions:
         given[f"weights.{direction}"] = run.weights / f"{direction}-standard.safetensors"
-    return evaluate(build(EvaluateConfig, read_toml(JUDGED, EvaluateConfig), given))
+    return evaluate(build(EvaluateConfig, read_toml(EVALUATED, EvaluateConfig), given))
 
 
 def table(reports: Mapping[str, Report], direction: str) -> str:
@@ -156,9 +156,9 @@ def table(reports: Mapping[str, Report], direction: str) -> str:
         f"| `{direction}` | " + " | ".join(title for title, *_ in columns) + " |",
         "| --- |" + " --- |" * len(columns),
     ]
-    judged = [r for r in RECIPES if r.name in reports and direction in r.directions]
-    rows = [(recipe.title, recipe.name, "ours") for recipe in judged]
-    rows += [("the input, untouched", recipe.name, "copy") for recipe in judged[:1]]
+    evaluated = [r for r in RECIPES if r.name in reports and direction in r.directions]
+    rows = [(recipe.title, recipe.name, "ours") for recipe in evaluated]
+    rows += [("the input, untouched", recipe.name, "copy") for recipe in evaluated[:1]]
     for title, name, method in rows:
         found = {each.key: each for each in reports[name].measurements}
         cells = []
@@ -188,7 +188,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--masked-folders", default="", help="As of facemask-train fit.")
     parser.add_argument("--held-out-names", type=Path, help="As of facemask-train fit.")
     parser.add_argument("--pairs", type=Path, help="As of facemask-train evaluate.")
-    parser.add_argument("--outlines", type=Path, help="As of facemask-train evaluate.")
+    parser.add_argument("--segmentations", type=Path, help="As of facemask-train evaluate.")
     parser.add_argument("--images", type=int, default=5000, help="Images that a recipe sees.")
     parser.add_argument("--limit", type=int, default=100, help="Pictures of each set judged.")
     parser.add_argument("--recipe", action="append", help="Only this one; repeatable.")
@@ -216,7 +216,7 @@ def main() -> int:
             if not train(recipe, config, crops, run):
                 print(f"{recipe.name}: interrupted; called again, this goes on.")
                 return 130
-            report = judge(recipe, run, asked)
+            report = evaluate_run(recipe, run, asked)
         except FacemaskVideoError as exc:
             print(f"{recipe.name}: {exc}", file=sys.stderr)
             return 1

@@ -50,7 +50,7 @@ def largest_box(tracks: Path, index: int) -> Box:
     raise SystemExit(f"{tracks}: no face in frame {index}.")
 
 
-def cut_tile(picture: ImageU8, face: Box) -> ImageU8:
+def crop_tile(picture: ImageU8, face: Box) -> ImageU8:
     """Cut a square around a face and bring it to the size of a tile."""
     side = min((face.y1 - face.y0) / _FACE_SHARE, *picture.shape[:2])
     x0 = np.clip((face.x0 + face.x1 - side) / 2, 0, picture.shape[1] - side)
@@ -77,7 +77,7 @@ def make_column(
         )
     index, _ = read_frame(clip, time_s)
     face = largest_box(tracks, index)
-    return [cut_tile(read_frame(path, time_s)[1], face) for path in (clip, masked, bare)]
+    return [crop_tile(read_frame(path, time_s)[1], face) for path in (clip, masked, bare)]
 
 
 def make_label(text: str, width_px: int) -> ImageU8:

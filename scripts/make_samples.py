@@ -67,7 +67,7 @@ def main() -> None:
     for name, picture, times_s in (
         ("astronaut.mp4", bare, even),
         ("astronaut_vfr.mp4", bare, uneven_times_s()),
-        ("astronaut_masked.mp4", wear_mask(bare), even),
+        ("astronaut_masked.mp4", put_mask_on(bare), even),
     ):
         path = arguments.folder / name
         write_clip(path, picture, times_s)
@@ -127,7 +127,7 @@ def camera(time_s: float) -> Affine:
     return geometry.compose(geometry.compose(centered, turned), placed)
 
 
-def wear_mask(drawing: ImageU8) -> ImageU8:
+def put_mask_on(drawing: ImageU8) -> ImageU8:
     """Draw a pleated surgical mask on the enlarged picture, lit like the face under it."""
     image = drawing.astype(np.float32)
     for loop in EAR_LOOPS:

@@ -76,13 +76,13 @@ def verdicts(labels: Path, rows: Iterable[ManifestRow]) -> list[Verdict]:
     ]
 
 
-def figures(told: Sequence[Verdict]) -> dict[str, Any]:
+def figures(classified: Sequence[Verdict]) -> dict[str, Any]:
     """Return counts, precision and recall of dropping."""
-    dropped = sum(bool(v.dropped_for) for v in told)
-    bad = sum(bool(v.reason) for v in told)
-    right = sum(bool(v.dropped_for and v.reason) for v in told)
+    dropped = sum(bool(v.dropped_for) for v in classified)
+    bad = sum(bool(v.reason) for v in classified)
+    right = sum(bool(v.dropped_for and v.reason) for v in classified)
     return {
-        "pictures": len(told),
+        "pictures": len(classified),
         "to_drop": bad,
         "dropped": dropped,
         "rightly": right,
@@ -91,27 +91,27 @@ def figures(told: Sequence[Verdict]) -> dict[str, Any]:
     }
 
 
-def by_label(told: Sequence[Verdict]) -> dict[str, Any]:
+def by_label(classified: Sequence[Verdict]) -> dict[str, Any]:
     """Return for each labelled reason how many there are, and how many are dropped."""
     return {
         reason: {
-            "pictures": sum(v.reason == reason for v in told),
-            "dropped": sum(v.reason == reason and bool(v.dropped_for) for v in told),
+            "pictures": sum(v.reason == reason for v in classified),
+            "dropped": sum(v.reason == reason and bool(v.dropped_for) for v in classified),
         }
-        for reason in sorted({v.reason for v in told if v.reason})
+        for reason in sorted({v.reason for v in classified if v.reason})
     }
 
 
-def by_criterion(told: Sequence[Verdict]) -> dict[str, Any]:
+def by_criterion(classified: Sequence[Verdict]) -> dict[str, Any]:
     """Return for each reason of the curation what it drops, rightly, and rightly alone."""
     return {
         reason: {
-            "dropped": sum(reason in v.dropped_for for v in told),
-            "rightly": sum(reason in v.dropped_for and bool(v.reason) for v in told),
-            "alone": sum(v.dropped_for == {reason} for v in told),
-            "rightly_alone": sum(v.dropped_for == {reason} and bool(v.reason) for v in told),
+            "dropped": sum(reason in v.dropped_for for v in classified),
+            "rightly": sum(reason in v.dropped_for and bool(v.reason) for v in classified),
+            "alone": sum(v.dropped_for == {reason} for v in classified),
+            "rightly_alone": sum(v.dropped_for == {reason} and bool(v.reason) for v in classified),
         }
-        for reason in sorted(frozenset[str]().union(*(v.dropped_for for v in told)))
+        for reason in sorted(frozenset[str]().union(*(v.dropped_for for v in classified)))
     }
 
 
@@ -123,22 +123,24 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="Name the disagreements.")
     asked = parser.parse_args()
     try:
-        told = verdicts(asked.labels, read_manifest(asked.set))
+        classified = verdicts(asked.labels, read_manifest(asked.set))
     except FacemaskVideoError as exc:
         sys.exit(str(exc))
     result = {
-        "all": figures(told),
-        "even": figures([v for v in told if v.is_even]),
-        "odd": figures([v for v in told if not v.is_even]),
-        "sure": figures([v for v in told if v.sure]),
-        "labelled": by_label(told),
-        "criteria": by_criterion(told),
+        "all": figures(classified),
+        "even": figures([v for v in classified if v.is_even]),
+        "odd": figures([v for v in classified if not v.is_even]),
+        "sure": figures([v for v in classified if v.sure]),
+        "labelled": by_label(classified),
+        "criteria": by_criterion(classified),
     }
     if asked.list:
         result["dropped_wrongly"] = {
-            v.name: sorted(v.dropped_for) for v in told if v.dropped_for and not v.reason
+            v.name: sorted(v.dropped_for) for v in classified if v.dropped_for and not v.reason
         }
-        result["kept_wrongly"] = {v.name: v.reason for v in told if v.reason and not v.dropped_for}
+        result["kept_wrongly"] = {
+            v.name: v.reason for v in classified if v.reason and not v.dropped_for
+        }
     print(json.dumps(result, indent=2))
     return 0
 

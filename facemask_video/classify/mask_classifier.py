@@ -91,7 +91,7 @@ class MaskClassifier:
 
 def default_mask_classifier() -> Path:
     """Return the shipped classifier's path."""
-    return SHIPPED / "gate.safetensors"
+    return SHIPPED / "mask-classifier.safetensors"
 
 
 def save_mask_classifier(path: Path, network: MaskClassifierNetwork, *, images_seen: int) -> None:

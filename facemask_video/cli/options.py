@@ -45,11 +45,20 @@ _FROM_FFMPEG = {
 
 
 class SettingOption(click.Option):
-    """An option that knows which setting it gives."""
+    """An option that knows which setting it gives, and takes that one's former name unseen."""
 
     def __init__(self, *args: Any, named: NamedSetting, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.named = named
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Say what ``--help`` shows: all names but the former one."""
+        everything = self.opts
+        self.opts = [name for name in everything if name != former_flag(self.named)]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts = everything
 
     def resolve_envvar_value(self, ctx: click.Context) -> str | None:
         """Read the variable of the option's name, or of another name that the option has."""
@@ -306,8 +315,17 @@ def setting_option(named: NamedSetting) -> Callable[[Function], Function]:
             arguments["show_default"] = False
     if issubclass(named.kind, Mapping):
         arguments |= {"multiple": True, "default": None, "show_default": False}
+    former = former_flag(named)
+    if former is not None:
+        flags = (*flags, former)
     # click names the parameter, and with it the environment variable, after the first long flag.
     return click.option(*flags, **arguments)
+
+
+def former_flag(named: NamedSetting) -> str | None:
+    """Return what the option was called in earlier versions, where it was another name."""
+    former = named.setting.former_key
+    return former and "--" + former.replace("_", "-")
 
 
 def _param_type(named: NamedSetting) -> Any:

@@ -140,8 +140,9 @@ class FilterConfig(Checked):
     only: Literal["masked", "bare", "all"] = setting(
         "all", help="Keep masked faces, bare ones, or both"
     )
-    worn: Literal["right", "any"] = setting(
+    wearing: Literal["right", "any"] = setting(
         "right",
+        former_key="worn",
         help="Keep masked faces only where the mask covers nose and chin, or any",
     )
     dedupe: bool = setting(

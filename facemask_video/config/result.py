@@ -51,7 +51,6 @@ class TranslateConfig(Checked):
     )
     classifier: Literal["auto", "off"] = setting(
         "auto",
-        flags=("--classifier", "--gate"),
         former_key="gate",
         help="Work only on the faces that the direction is for: unmask on masked ones, mask on "
         "bare ones, decided for a track as a whole, and on those it cannot tell; off works on all",
@@ -156,7 +155,6 @@ class NetworksConfig(Checked):
 
     classifier: Literal["auto", "off"] = setting(
         "off",
-        flags=("--classifier", "--gate"),
         former_key="gate",
         help="auto also says of each person whether the face is masked or bare; convert then goes "
         "by that",

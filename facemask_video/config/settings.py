@@ -41,7 +41,8 @@ class Setting:
         zero_is_auto: Whether 0 is called ``auto`` on the command line.
         is_time: Whether it is seconds that may be written as HH:MM:SS.
         metavar: Name of the value in ``--help``.
-        former_key: What files call the setting that were written for earlier versions.
+        former_key: What files call the setting that were written for earlier versions; the command
+            line still takes it, and shows it nowhere.
         heading: Where ``--help`` shows a setting that lies in no section.
     """
 
@@ -216,6 +217,12 @@ def read_options(options: Mapping[str, object], config: type, caller: str) -> di
             raise TypeError(f"{caller}() got an unexpected keyword argument {option!r}{hint}")
         values[known[option].name] = _coerce(known[option], value, "", Path())
     return values
+
+
+def under_present_keys(plain: Mapping[str, Any], config: type) -> dict[str, Any]:
+    """Return the plain data of a section, of this version or an earlier one, under present keys."""
+    present = {named.former_name: named.name for named in settings_of(config)}
+    return {present.get(key, key): value for key, value in plain.items()}
 
 
 def values_of(config: object) -> dict[str, object]:

@@ -58,14 +58,14 @@ class IntegralImages:
         if device.type == "cpu":
             # OpenCV sums in one pass over memory, a tenth of the time of two of PyTorch's.
             table = np.empty((len(images), self.height + 1, self.width + 1, 4), np.int32)
-            for image, sums in zip(images, table, strict=True):
-                cv2.integral(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), sums)
+            for image, integral in zip(images, table, strict=True):
+                cv2.integral(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA), integral)
             self._table = _pack(torch.from_numpy(table))
         else:
             pixels = torch.from_numpy(np.stack(images)).to(device)
             down = pixels.to(torch.int32).cumsum(dim=1, dtype=torch.int32)
-            sums = down.cumsum(dim=2, dtype=torch.int32)
-            self._table = _pack(nn.functional.pad(sums, (0, 1, 1, 0, 1, 0)))
+            integral = down.cumsum(dim=2, dtype=torch.int32)
+            self._table = _pack(nn.functional.pad(integral, (0, 1, 1, 0, 1, 0)))
         self._row_stride = self.width + 1
         self._image_stride = self._row_stride * (self.height + 1)
 
@@ -110,20 +110,20 @@ class IntegralImages:
         flat = self._table.reshape(-1)
         base = (candidates.image_index * self._image_stride)[:, None, None]
 
-        def sums_at(y: Tensor, x: Tensor) -> Tensor:
+        def integral_at(y: Tensor, x: Tensor) -> Tensor:
             index = base + (y * self._row_stride)[:, :, None] + x[:, None, :]
             return _unpack(flat.index_select(0, index.reshape(-1)))
 
-        total = sums_at(bottom, right).sub_(sums_at(top, right))
-        total = total.sub_(sums_at(bottom, left)).add_(sums_at(top, left))
+        total = integral_at(bottom, right).sub_(integral_at(top, right))
+        total = total.sub_(integral_at(bottom, left)).add_(integral_at(top, left))
         area = (bottom - top)[:, :, None] * (right - left)[:, None, :]
         crops = total.reshape(*area.shape, 4)[..., :3] / area[..., None]
         return crops.permute(0, 3, 1, 2)
 
 
-def _pack(sums: Tensor) -> Tensor:
+def _pack(integral: Tensor) -> Tensor:
     """View the last dimension, four numbers of 32 bits, as one complex number of 128."""
-    return torch.view_as_complex(sums.view(torch.float64))
+    return torch.view_as_complex(integral.view(torch.float64))
 
 
 def _unpack(packed: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ def rejection_reasons(row: ManifestRow, limits: FilterConfig) -> Iterator[str]:
         yield "badly-lit"
     if max(abs(row.yaw_deg), _turn_by_width_deg(row)) > limits.max_yaw_deg:
         yield "turned"
-    if limits.worn == "right" and _is_worn_wrong(row):
+    if limits.wearing == "right" and _is_wearing_wrong(row):
         yield "worn-wrong"
     if limits.only not in ("all", row.domain):
         yield "other-domain"
@@ -72,7 +72,7 @@ def _turn_by_width_deg(row: ManifestRow) -> float:
     return math.degrees(math.acos(min(1.0, seen)))
 
 
-def _is_worn_wrong(row: ManifestRow) -> bool:
+def _is_wearing_wrong(row: ManifestRow) -> bool:
     covered = [part for part in (row.nose_covered, row.chin_covered) if part is not None]
     return row.domain == "masked" and any(part < _LEFT_BARE for part in covered)
 

@@ -54,7 +54,7 @@ class TracksWithVerdicts(Sidecar):
         for line in super().__iter__():
             yield replace(line, faces=tuple(self._with_verdict(entry) for entry in line.faces))
 
-    def covers(self, start_s: float | None, end_s: float | None) -> bool:
+    def contains(self, start_s: float | None, end_s: float | None) -> bool:
         """Return whether there is a line for each frame of a range."""
         begins = self.start_s <= (start_s or 0.0)
         return begins and (self.end_s is None or (end_s is not None and end_s <= self.end_s))
@@ -95,7 +95,7 @@ def open_tracks(reader: VideoReader, config: ConvertConfig) -> TracksWithVerdict
     wanted = None if config.translate.classifier == "off" else SOURCE_DOMAIN[config.direction]
     tracks = TracksWithVerdicts(config.replay.tracks, direction=config.direction, wanted=wanted)
     check_source(tracks, reader.path)
-    if not tracks.covers(reader.start_s, reader.end_s):
+    if not tracks.contains(reader.start_s, reader.end_s):
         end = "" if tracks.end_s is None else f" --end {tracks.end_s:g}"
         raise TracksError(
             f"{tracks.path}: the tracks are of a part of the video only; "

@@ -39,7 +39,7 @@ def cost_matrix(
         detected: Pose of each detection.
         unseen_s: Time since each track was last seen.
     """
-    costs = np.full((len(predicted), len(detected)), np.inf)
+    cost = np.full((len(predicted), len(detected)), np.inf)
     for row, (track, gap_s) in enumerate(zip(predicted, unseen_s, strict=True)):
         reach = min(_MAX_REACH, _REACH + _REACH_PER_S * gap_s)
         for column, face in enumerate(detected):
@@ -47,19 +47,19 @@ def cost_matrix(
             distance = float(np.hypot(track[0] - face[0], track[1] - face[1])) / size_px
             growth = abs(float(track[2] - face[2]))
             if distance <= reach and growth <= _MAX_SIZE_CHANGE:
-                costs[row, column] = distance + _SIZE_WEIGHT * growth
-    return costs
+                cost[row, column] = distance + _SIZE_WEIGHT * growth
+    return cost
 
 
-def add_appearance_costs(
-    costs: NDArray[np.float64],
+def add_appearance_cost(
+    cost: NDArray[np.float64],
     of_tracks: Sequence[Appearance | None],
     of_detections: Mapping[int, Appearance],
 ) -> None:
     """Add how different each track and detection look, in place, where both are known.
 
     Args:
-        costs: Shape (tracks, detections).
+        cost: Shape (tracks, detections).
         of_tracks: Appearance of each track, where known.
         of_detections: Appearance of some detections, by column.
     """
@@ -67,32 +67,32 @@ def add_appearance_costs(
         for row, remembered in enumerate(of_tracks):
             if remembered is not None:
                 distance = bhattacharyya_distance(remembered, detected)
-                costs[row, column] += APPEARANCE_WEIGHT * distance
+                cost[row, column] += APPEARANCE_WEIGHT * distance
 
 
-def assign(costs: NDArray[np.float64]) -> list[tuple[int, int]]:
+def assign(cost: NDArray[np.float64]) -> list[tuple[int, int]]:
     """Pair rows with columns so that the total cost is least (Hungarian method).
 
     Args:
-        costs: Shape (rows, columns); infinite where a pair cannot be.
+        cost: Shape (rows, columns); infinite where a pair cannot be.
 
     Returns:
         (row, column) pairs, each row and column at most once, never one of infinite cost.
     """
-    if costs.size == 0:
+    if cost.size == 0:
         return []
-    finite = np.where(np.isfinite(costs), costs, _IMPOSSIBLE)
+    finite = np.where(np.isfinite(cost), cost, _IMPOSSIBLE)
     rows, columns = linear_sum_assignment(finite)
     return [
         (int(row), int(column))
         for row, column in zip(rows, columns, strict=True)
-        if np.isfinite(costs[row, column])
+        if np.isfinite(cost[row, column])
     ]
 
 
-def ambiguous_columns(costs: NDArray[np.float64]) -> list[int]:
+def ambiguous_columns(cost: NDArray[np.float64]) -> list[int]:
     """Return the columns that could go to several rows, or to a row that could take several."""
-    possible = np.isfinite(costs)
+    possible = np.isfinite(cost)
     contested = possible.sum(axis=0) > 1
     of_undecided_row = possible[possible.sum(axis=1) > 1].any(axis=0)
     return [int(column) for column in np.flatnonzero(contested | of_undecided_row)]

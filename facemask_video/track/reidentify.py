@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facemask_video.track.association import add_appearance_costs, assign, cost_matrix
+from facemask_video.track.association import add_appearance_cost, assign, cost_matrix
 from facemask_video.track.track import Track
 
 
@@ -19,17 +19,17 @@ def predecessors(
             better fit.
         bridge_s: See `can_continue`.
     """
-    costs = np.full((len(lost), len(begun)), np.inf)
+    cost = np.full((len(lost), len(begun)), np.inf)
     for row, track in enumerate(lost):
         for column, later in enumerate(begun):
             if can_continue(track, later, bridge_s=bridge_s):
                 gap_s = later.first_seen_s - track.last_seen_s
                 predicted = track.extrapolated_pose(later.first_seen_s)
-                costs[row, column] = cost_matrix([predicted], [later.first_pose], [gap_s])[0, 0]
+                cost[row, column] = cost_matrix([predicted], [later.first_pose], [gap_s])[0, 0]
     known = {at: each.appearance for at, each in enumerate(begun) if each.appearance is not None}
-    add_appearance_costs(costs, [track.appearance for track in lost], known)
+    add_appearance_cost(cost, [track.appearance for track in lost], known)
     found: list[Track | None] = [None] * len(begun)
-    for row, column in assign(costs):
+    for row, column in assign(cost):
         found[column] = lost[row]
     return found
 

@@ -6,7 +6,7 @@ from facemask_video.config import DetectConfig, TrackConfig
 from facemask_video.core.faces import Detection, TrackedFace
 from facemask_video.track.appearance import Appearance
 from facemask_video.track.association import (
-    add_appearance_costs,
+    add_appearance_cost,
     ambiguous_columns,
     assign,
     cost_matrix,
@@ -149,17 +149,17 @@ class Tracker:
             describe: See `push`.
         """
         waiting = [track for track in self._active() if track.last_seen_index < self._index]
-        costs = cost_matrix(
+        cost = cost_matrix(
             [track.pose for track in waiting],
             [face.face.pose for face in faces],
             [self._time_s - track.last_seen_s for track in waiting],
         )
-        ambiguous = ambiguous_columns(costs) if describe is not None else []
+        ambiguous = ambiguous_columns(cost) if describe is not None else []
         if describe is not None and ambiguous:
             appearances = {column: describe(faces[column].detection) for column in ambiguous}
-            add_appearance_costs(costs, [track.appearance for track in waiting], appearances)
+            add_appearance_cost(cost, [track.appearance for track in waiting], appearances)
         taken = set()
-        for row, column in assign(costs):
+        for row, column in assign(cost):
             face, track = faces[column], waiting[row]
             track.observe(
                 face.detection, face.face, self._time_s, occluded=is_occluded(face, in_frame)

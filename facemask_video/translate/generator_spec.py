@@ -31,7 +31,7 @@ class GeneratorSpec:
         alpha: Predict alpha; without it the picture replaces the whole input.
         skips: Hand the encoder's features to the decoder (``resnet`` only).
         attention: A self-attention layer after the blocks.
-        outline_ngf: Channels of the first layer of the network that segments the mask
+        segmentation_ngf: Channels of the first layer of the network that segments the mask
             (``two-stage`` and ``styled``).
         final_kernel: Side of the first and last convolution, odd.
         fold: Pixels of a side folded into channels before the first layer and unfolded after the
@@ -56,8 +56,11 @@ class GeneratorSpec:
     alpha: bool = setting(True, help="Predict where the picture replaces the input")
     skips: bool = setting(False, help="Hand the encoder's features to the decoder")
     attention: bool = setting(False, help="Self-attention after the blocks")
-    outline_ngf: int = setting(
-        16, low=1, help="Channels of a two-stage generator's segmentation network"
+    segmentation_ngf: int = setting(
+        16,
+        low=1,
+        former_key="outline_ngf",
+        help="Channels of a two-stage generator's segmentation network",
     )
     final_kernel: int = setting(7, low=1, help="Side of the first and last convolution, odd")
     fold: int = setting(1, low=1, help="Pixels of a side folded into channels; 2 is 4x cheaper")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from facemask_video.align.template import ALIGNMENT_ID
+from facemask_video.config.settings import under_present_keys
 from facemask_video.core.direction import Direction
 from facemask_video.core.network_file import (
     NetworkFile,
@@ -70,7 +71,7 @@ class WeightsCard:
         return file.parse_card(
             lambda card: cls(
                 direction=Direction(card["direction"]),
-                spec=GeneratorSpec(**json.loads(card["spec"])),
+                spec=GeneratorSpec(**under_present_keys(json.loads(card["spec"]), GeneratorSpec)),
                 crop_size_px=int(card["crop_size_px"]),
                 styles=tuple(json.loads(card.get("styles", "[]"))),
                 images_seen=int(card["images_seen"]),

@@ -11,7 +11,7 @@ from facemask_video.translate.weights import WeightsCard, save_generator
 from facemask_video.video import VideoReader
 from tests.cli.conftest import Run
 
-_SPEC = GeneratorSpec(architecture="styled", ngf=4, n_blocks=1, fold=2, outline_ngf=4)
+_SPEC = GeneratorSpec(architecture="styled", ngf=4, n_blocks=1, fold=2, segmentation_ngf=4)
 
 
 @pytest.fixture

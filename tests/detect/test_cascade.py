@@ -145,10 +145,10 @@ def test_a_face_that_leaves_the_picture_keeps_its_size(pictures: list[ImageU8]) 
     detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
     (face,) = detector.detect(pictures[:1])[0]
     right = int(face.box.x1 - 0.25 * face.box.width_px)
-    cut_off = np.ascontiguousarray(pictures[0][:, :right])
+    cropped = np.ascontiguousarray(pictures[0][:, :right])
     box = face.box
     for _ in range(5):
-        found = detector.refine([cut_off], [[box]])[0][0]
+        found = detector.refine([cropped], [[box]])[0][0]
         box = found.box
     assert found.score > 0.8
     assert iou(box, face.box) > 0.75

@@ -116,7 +116,7 @@ def test_the_chin_of_a_short_face_lies_higher() -> None:
     )
 
 
-def test_a_sight_is_no_face_of_its_own_beside_or_over_a_surer_one(tmp_path: Path) -> None:
+def test_an_observation_is_no_face_of_its_own_beside_or_over_a_surer_one(tmp_path: Path) -> None:
     sure, neck = detection_at(150, 100, 80), detection_at(155, 160, 60, score=0.8)
     again, friend = detection_at(155, 105, 60, score=0.96), detection_at(260, 100, 60, score=0.97)
     picture = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)

@@ -64,7 +64,7 @@ def test_a_good_crop_is_kept(facts: dict[str, object]) -> None:
 def test_filters_can_be_turned_off() -> None:
     wrong = make_row(**_MASKED | {"nose_covered": 0.0})
 
-    assert _reasons(wrong, worn="any") == ()
+    assert _reasons(wrong, wearing="any") == ()
     assert _reasons(make_row(face_px=10.0), min_size_px=0.0) == ()
     assert _reasons(make_row(yaw_deg=80.0), max_yaw_deg=90.0) == ()
 

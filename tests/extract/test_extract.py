@@ -272,16 +272,16 @@ def test_an_interrupted_run_goes_on_and_ends_as_if_it_had_never_stopped(
 
     with pytest.raises(_Stopped):
         extract(
-            [clips[0], clips[1]], tmp_path / "cut", config,
+            [clips[0], clips[1]], tmp_path / "interrupted", config,
             networks=fake_networks(assessor=_StoppingAssessor()),
         )  # fmt: skip
-    assert not (tmp_path / "cut" / "manifest.jsonl").exists()
-    assert len(list((tmp_path / "cut" / "crops").rglob("*.png"))) == 36
+    assert not (tmp_path / "interrupted" / "manifest.jsonl").exists()
+    assert len(list((tmp_path / "interrupted" / "crops").rglob("*.png"))) == 36
     assessor = FakeAssessor()
-    extract(clips, tmp_path / "cut", config, networks=fake_networks(assessor=assessor))
+    extract(clips, tmp_path / "interrupted", config, networks=fake_networks(assessor=assessor))
 
     assert assessor.asked == 20
-    assert _tree(tmp_path / "cut") == _tree(tmp_path / "whole")
+    assert _tree(tmp_path / "interrupted") == _tree(tmp_path / "whole")
 
 
 def test_a_finished_source_is_not_worked_through_again(clips: list[Path], tmp_path: Path) -> None:

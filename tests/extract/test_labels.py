@@ -22,14 +22,14 @@ def test_two_hundred_pictures_are_labelled_once_each_in_the_order_of_the_rule():
 
 
 def test_whatever_is_to_be_dropped_has_a_reason_and_nothing_else_has():
-    worn_wrong = {"under-chin", "nose-out"}
+    wearing_wrong = {"under-chin", "nose-out"}
     for row in _rows():
         assert row["sure"] in {"yes", "no"}
         if row["verdict"] == "keep":
             assert not row["reason"]
         else:
             assert row["reason"]
-            assert (row["verdict"] == "worn-wrong") == (row["reason"] in worn_wrong)
+            assert (row["verdict"] == "worn-wrong") == (row["reason"] in wearing_wrong)
     assert Counter(row["verdict"] for row in _rows())["keep"] == 142
 
 

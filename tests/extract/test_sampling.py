@@ -11,12 +11,14 @@ from tests.fakes import fake_frames
 
 
 @dataclass(frozen=True)
-class _Sight:
+class _Observation:
     time_s: float
     quality: float
 
 
-def _offered(best: BestOfTracks[_Sight], observations: list[_Sight], track: int = 0) -> None:
+def _offered(
+    best: BestOfTracks[_Observation], observations: list[_Observation], track: int = 0
+) -> None:
     for observation in observations:
         best.offer(track, observation.time_s, observation)
 
@@ -57,9 +59,9 @@ def test_every_and_best_exclude_each_other() -> None:
 
 
 def test_the_best_of_a_track_are_spread_over_its_time() -> None:
-    best: BestOfTracks[_Sight] = BestOfTracks(3, ends_after_s=1)
+    best: BestOfTracks[_Observation] = BestOfTracks(3, ends_after_s=1)
     # The worth rises towards the end of each third.
-    _offered(best, [_Sight(i / 25, i % 100) for i in range(300)])
+    _offered(best, [_Observation(i / 25, i % 100) for i in range(300)])
 
     assert [observation.time_s for observation in best.finish()] == pytest.approx(
         [3.96, 7.96, 11.96], abs=0.2
@@ -67,8 +69,8 @@ def test_the_best_of_a_track_are_spread_over_its_time() -> None:
 
 
 def test_however_long_a_track_is_few_observations_are_held() -> None:
-    best: BestOfTracks[_Sight] = BestOfTracks(4, ends_after_s=1)
-    _offered(best, [_Sight(i / 25, -i) for i in range(25 * 3600)])
+    best: BestOfTracks[_Observation] = BestOfTracks(4, ends_after_s=1)
+    _offered(best, [_Observation(i / 25, -i) for i in range(25 * 3600)])
 
     chosen = list(best.finish())
 
@@ -78,16 +80,16 @@ def test_however_long_a_track_is_few_observations_are_held() -> None:
 
 
 def test_a_short_track_gives_what_it_has() -> None:
-    best: BestOfTracks[_Sight] = BestOfTracks(5, ends_after_s=1)
-    _offered(best, [_Sight(0.0, 1.0), _Sight(0.04, 2.0)])
+    best: BestOfTracks[_Observation] = BestOfTracks(5, ends_after_s=1)
+    _offered(best, [_Observation(0.0, 1.0), _Observation(0.04, 2.0)])
 
     assert [observation.quality for observation in best.finish()] == [2.0]
 
 
 def test_a_track_that_ended_is_given_out_and_forgotten() -> None:
-    best: BestOfTracks[_Sight] = BestOfTracks(1, ends_after_s=1)
-    _offered(best, [_Sight(0.0, 1.0)])
-    _offered(best, [_Sight(0.9, 7.0)], track=1)
+    best: BestOfTracks[_Observation] = BestOfTracks(1, ends_after_s=1)
+    _offered(best, [_Observation(0.0, 1.0)])
+    _offered(best, [_Observation(0.9, 7.0)], track=1)
 
     assert [observation.quality for observation in best.ended(1.5)] == [1.0]
     assert list(best.ended(1.5)) == []

@@ -58,8 +58,8 @@ def drawn(scene: int, cast: Cast) -> ImageU8:
         alpha = np.clip((1 - apart) * 8, 0, 1).astype(np.float32)
         shift = np.array([[1, 0, x - width / 2], [0, 1, y - height / 2]])
         layer = cv2.warpAffine(head, shift, (WIDTH_PX, HEIGHT_PX))
-        cover = cv2.warpAffine(alpha, shift, (WIDTH_PX, HEIGHT_PX))[..., None]
-        image += cover * (layer - image)
+        opacity = cv2.warpAffine(alpha, shift, (WIDTH_PX, HEIGHT_PX))[..., None]
+        image += opacity * (layer - image)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 

@@ -10,7 +10,7 @@ from facemask_video.translate.networks import GeneratorSpec, StyledGenerator
 from facemask_video.video import VideoReader
 
 SAMPLES = Path(__file__).parents[2] / "samples"
-SPEC = GeneratorSpec(architecture="styled", ngf=8, n_blocks=1, fold=2, outline_ngf=8)
+SPEC = GeneratorSpec(architecture="styled", ngf=8, n_blocks=1, fold=2, segmentation_ngf=8)
 
 
 def _first_frame(name: str) -> np.ndarray:

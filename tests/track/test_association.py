@@ -6,7 +6,7 @@ import pytest
 from facemask_video.core.geometry import Box
 from facemask_video.track.appearance import bhattacharyya_distance, describe_appearance
 from facemask_video.track.association import (
-    add_appearance_costs,
+    add_appearance_cost,
     ambiguous_columns,
     assign,
     cost_matrix,
@@ -52,10 +52,10 @@ def test_appearance_adds_nothing_where_it_is_equal_and_most_where_colours_differ
     image[:, :100], image[:, 100:] = (180, 90, 90), (60, 80, 160)
     frame = ArrayFrame(image)
     red, blue = (describe_appearance(frame, Box(x, 20, x + 20, 40)) for x in (40, 150))
-    costs = np.zeros((2, 1))
+    cost = np.zeros((2, 1))
 
-    add_appearance_costs(costs, [red, None], {0: blue})
+    add_appearance_cost(cost, [red, None], {0: blue})
 
     assert bhattacharyya_distance(red, red) == pytest.approx(0, abs=1e-6)
-    assert costs[0, 0] > 0.5
-    assert costs[1, 0] == 0
+    assert cost[0, 0] > 0.5
+    assert cost[1, 0] == 0

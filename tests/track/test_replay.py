@@ -33,8 +33,8 @@ def sidecar(tmp_path: Path, video: Path) -> Sidecar:
     path = tmp_path / "t.jsonl"
     with SidecarWriter(path, source=describe_source(video)) as writer:
         for index in range(5):
-            gate = SidecarFace(face(), domain="masked", domain_score=0.75, translated=True)
-            writer.write(TimedFrame(index, index / 25), [gate] if index % 2 else [])
+            classified = SidecarFace(face(), domain="masked", domain_score=0.75, translated=True)
+            writer.write(TimedFrame(index, index / 25), [classified] if index % 2 else [])
         writer.finish()
     return Sidecar(path)
 

@@ -22,7 +22,7 @@ SETTINGS: dict[str, object] = {
     "unmask.architecture": "two-stage",
     "unmask.ngf": 4,
     "unmask.n_blocks": 1,
-    "unmask.outline_ngf": 4,
+    "unmask.segmentation_ngf": 4,
     "unmask.fold": 2,
     "discriminator.ndf": 4,
     "discriminator.n_layers": 2,

@@ -15,7 +15,7 @@ from facemask_video.translate.networks import (
 from facemask_video.translate.networks.style import crop_box, extend_cloth, place_in_box, region_box
 from facemask_video.translate.weights import WeightsCard, load_generator, save_generator
 
-SPEC = GeneratorSpec(architecture="styled", ngf=8, n_blocks=1, fold=2, outline_ngf=8)
+SPEC = GeneratorSpec(architecture="styled", ngf=8, n_blocks=1, fold=2, segmentation_ngf=8)
 SIDE = 64
 
 
@@ -151,7 +151,7 @@ def test_a_region_is_mirrored_with_its_face() -> None:
 
 
 def test_larger_crops_take_one_more_layer_and_the_same_networks_below_it() -> None:
-    large = _generator(1, GeneratorSpec("styled", ngf=8, n_blocks=1, fold=4, outline_ngf=8))
+    large = _generator(1, GeneratorSpec("styled", ngf=8, n_blocks=1, fold=4, segmentation_ngf=8))
     faces = torch.rand(2, 3, 2 * SIDE, 2 * SIDE) * 2 - 1
 
     assert large(faces).painted.shape == (2, 3, 2 * SIDE, 2 * SIDE)

@@ -11,7 +11,7 @@ from facemask_video.translate.styles import StylePicker, from_linear, to_linear
 from facemask_video.translate.translator import Translator
 from facemask_video.translate.weights import WeightsCard
 
-SPEC = GeneratorSpec(architecture="styled", ngf=8, n_blocks=1, fold=2, outline_ngf=8)
+SPEC = GeneratorSpec(architecture="styled", ngf=8, n_blocks=1, fold=2, segmentation_ngf=8)
 NAMES = ("surgical", "black", "surgical", "cloth")
 
 

@@ -65,6 +65,27 @@ def test_a_generator_comes_back_as_it_was_but_for_half_precision(
     assert not any(p.requires_grad for p in loaded.parameters())
 
 
+def test_a_file_whose_names_are_those_of_earlier_versions_is_read(tmp_path: Path) -> None:
+    spec = GeneratorSpec("two-stage", ngf=4, n_blocks=1, segmentation_ngf=6, fold=2)
+    network = build_generator(spec)
+    path = tmp_path / "unmask.safetensors"
+    card = WeightsCard(Direction.UNMASK, spec, 32)
+    save_generator(path, network, card)
+    metadata = card.to_metadata()
+    metadata["spec"] = metadata["spec"].replace("segmentation_ngf", "outline_ngf")
+    tensors = load_file(path)
+    former = {name.replace("segmentation.", "outline."): tensors[name] for name in tensors}
+    assert set(former) != set(tensors)
+    save_file(former, path, metadata=metadata)
+
+    loaded, read = load_generator(path, direction=Direction.UNMASK)
+
+    assert read.spec == spec
+    assert list(loaded.state_dict()) == list(network.state_dict())
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, tensors[name].float()), name
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [

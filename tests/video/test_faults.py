@@ -63,7 +63,7 @@ MAKERS = {
     "empty": (lambda d: _written(d / "empty.mp4", b""), "is empty"),
     "text": (lambda d: _written(d / "text.mp4", b"hello there\n" * 50), "not a"),
     "audio": (lambda d: audio_only(d / "tone.wav"), "no video stream"),
-    "cut": (
+    "truncated": (
         lambda d: truncate(encode_clip(d / "whole.mp4"), d / "cut.mp4", keep=0.5),
         "not a video file, or is cut off before its index",
     ),
@@ -151,8 +151,8 @@ def test_a_corrupt_packet_costs_no_other_frame_however_many_threads(
 
 def test_a_file_cut_off_after_its_index_says_how_much_is_there(tmp_path, clip):
     front = move_index_to_front(clip, tmp_path / "front.mp4")
-    cut = truncate(front, tmp_path / "cut.mp4", keep=0.7)
-    with VideoReader(cut) as reader:
+    truncated = truncate(front, tmp_path / "cut.mp4", keep=0.7)
+    with VideoReader(truncated) as reader:
         count = len(list(reader))
     assert 0 < count < 20
     note = next(note for note in reader.notes if "ends early" in note)
@@ -161,8 +161,8 @@ def test_a_file_cut_off_after_its_index_says_how_much_is_there(tmp_path, clip):
 
 def test_a_cut_matroska_says_how_much_is_there(tmp_path):
     clip = encode_clip(tmp_path / "in.mkv", moving_square_frames(50), codec="ffv1")
-    cut = truncate(clip, tmp_path / "cut.mkv", keep=0.5)
-    with VideoReader(cut) as reader:
+    truncated = truncate(clip, tmp_path / "cut.mkv", keep=0.5)
+    with VideoReader(truncated) as reader:
         count = len(list(reader))
     assert 0 < count < 50
     assert any("ends early" in note for note in reader.notes)

@@ -69,14 +69,15 @@ def crops(
         read_crops(folder, size_px=config.size_px, device=device, on_crop=cutting_line)
         for folder in folders
     ]
-    cut = join_crops([crops for crops, _ in read])
+    crop_set = join_crops([crops for crops, _ in read])
     skipped = [each for _, left_out in read for each in left_out]
-    cut.save(output)
+    crop_set.save(output)
     write_skipped(output.with_suffix(".skipped.txt"), skipped)
     if quiet:
         return
     click.echo(
-        f"{output}: {len(cut):,} crops of {config.size_px} px; {len(skipped):,} pictures left out."
+        f"{output}: {len(crop_set):,} crops of {config.size_px} px; {len(skipped):,} pictures "
+        "left out."
     )
     for name, reason in skipped:
         click.echo(f"left out: {name}: {reason}", err=True)

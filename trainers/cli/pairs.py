@@ -29,8 +29,8 @@ def pairs(config: PairsConfig, place: Path, output: Path, quiet: bool) -> None:
     """Write masked and unmasked pictures of the same faces, and where the masks lie.
 
     DIR holds pictures of bare faces, or is what facemask-video extract made; crops in an .npz file
-    do as well. OUT gets the folders bare, masked and outline, with manifest.jsonl telling what is
-    on each picture, and pairs.csv, which facemask-train evaluate --pairs reads.
+    do as well. OUT gets the folders bare, masked and segmentation, with manifest.jsonl telling what
+    is on each picture, and pairs.csv, which facemask-train evaluate --pairs reads.
 
     \b
     facemask-train pairs photos/bare -o pairs --styles surgical,ffp2 --per-image 2 --jobs 4

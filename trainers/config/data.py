@@ -35,16 +35,25 @@ class DataConfig(TrainingFacesConfig):
         "varied",
         help="Masks drawn for the unmask generator to take off, real fabric aside",
     )
-    worn_wrong: float = setting(
-        0.06, low=0, high=1, help="Share of the varied masks to take off that leave the nose free"
+    wearing_wrong: float = setting(
+        0.06,
+        low=0,
+        high=1,
+        former_key="worn_wrong",
+        help="Share of the varied masks to take off that leave the nose free",
     )
-    worn_high: float = setting(
-        0.1, low=0, high=1, help="Share of the varied masks to take off that reach up to the eyes"
+    wearing_high: float = setting(
+        0.1,
+        low=0,
+        high=1,
+        former_key="worn_high",
+        help="Share of the varied masks to take off that reach up to the eyes",
     )
-    worn_loose: float = setting(
+    wearing_loose: float = setting(
         0.0,
         low=0,
         high=1,
+        former_key="worn_loose",
         help="Share of the varied masks that stand off a turned head's far cheek",
     )
     garments: float = setting(
@@ -80,9 +89,15 @@ class AugmentationConfig:
         high=0.9,
         help="Strength of changes of colour and light",
     )
-    wear: float = setting(0.4, low=0, high=1, help="Share that is blurred, noisy or compressed")
-    cut_off: float = setting(
-        0.0, low=0, high=1, help="Share that ends inside the crop, as where a picture cuts a face"
+    degradation: float = setting(
+        0.4, low=0, high=1, former_key="wear", help="Share that is blurred, noisy or compressed"
+    )
+    truncation: float = setting(
+        0.0,
+        low=0,
+        high=1,
+        former_key="cut_off",
+        help="Share that ends inside the crop, as where a picture cuts a face",
     )
     pitch_deg: float = setting(
         0.0, low=0, high=35, help="How far heads are bowed or raised at most"

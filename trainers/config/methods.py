@@ -22,8 +22,11 @@ class WarmStartConfig:
     lambda_l1: float = setting(10.0, low=0, help="L1 under the mask")
     lambda_chroma: float = setting(0.0, low=0, help="L1 of colour alone under the mask")
     lambda_keep: float = setting(1.0, low=0, help="L1 of the whole painted picture")
-    lambda_outline: float = setting(
-        2.0, low=0, help="Segmentation, or alpha, against the drawn mask"
+    lambda_segmentation: float = setting(
+        2.0,
+        low=0,
+        former_key="lambda_outline",
+        help="Segmentation, or alpha, against the drawn mask",
     )
     lambda_perceptual: float = setting(2.0, low=0, help="Features of faces")
     lambda_gan: float = setting(0.3, low=0, help="Adversary")

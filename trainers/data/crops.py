@@ -28,13 +28,11 @@ from trainers.data.splits import SPLITS, read_sources, source_of, splits_of
 UNKNOWN = 255
 """What a crop's pseudo-label is filled with where nobody knows it."""
 
-_STORED_AS = {
-    "pseudo_labels": "covers",
-    "track_frames": "moments",
-    "aside": "aside",
-    "sources": "sources",
-}
-"""What a file of crops calls the attributes that it may lack."""
+_MAY_LACK = ("pseudo_labels", "track_frames", "aside", "sources")
+"""Attributes that a set of crops, and its file, may lack."""
+
+_FORMERLY = {"covers": "pseudo_labels", "moments": "track_frames"}
+"""What files of earlier versions call them."""
 
 NEAR_FRAMES = 8
 """Frames of one track that lie further apart show no longer nearly the same."""
@@ -120,7 +118,7 @@ class CropSet:
             "names": np.array(self.names),
             "alignment_id": np.array(ALIGNMENT_ID),
         }
-        known = {_STORED_AS[name]: getattr(self, name) for name in _STORED_AS}
+        known = {name: getattr(self, name) for name in _MAY_LACK}
         arrays |= {name: array for name, array in known.items() if array is not None}
         # An open file: given a path, numpy adds the suffix .npz to it.
         with atomic_write(path) as part, part.open("wb") as file:
@@ -230,9 +228,8 @@ class CropSet:
                         f"{ALIGNMENT_ID}; crop them again with facemask-train crops."
                     )
                 names = tuple(str(name) for name in stored["names"])
-                known = {
-                    name: stored[key] for name, key in _STORED_AS.items() if key in stored.files
-                }
+                there = {_FORMERLY.get(key, key): key for key in stored.files}
+                known = {name: stored[there[name]] for name in _MAY_LACK if name in there}
                 return cls(stored["images"], stored["landmarks"], names, **known)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as exc:
             raise ConfigError(

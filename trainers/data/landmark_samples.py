@@ -17,7 +17,9 @@ from trainers.data.masks import FloatImage, draw_mask
 from trainers.data.numbered import NumberedSamples
 from trainers.data.styles import random_style
 
-UPRIGHT = AugmentationConfig(turn_deg=18, scale=0.12, shift=0.05, color=0.35, wear=0.5, cut_off=0.2)
+UPRIGHT = AugmentationConfig(
+    turn_deg=18, scale=0.12, shift=0.05, color=0.35, degradation=0.5, truncation=0.2
+)
 BENT = replace(UPRIGHT, turn_deg=26, pitch_deg=30, light=0.3, cast=0.1)
 
 _BENT = 0.5
@@ -30,7 +32,7 @@ _DRAWN = 0.75
 """Share of the samples that wear a drawn mask, and of those the share of real cloth."""
 _REAL_CLOTH = 0.4
 
-_WORN_HIGH, _WORN_LOOSE, _GARMENTS = 0.15, 0.5, 0.25
+_WEARING_HIGH, _WEARING_LOOSE, _GARMENTS = 0.15, 0.5, 0.25
 """Shares of the drawn masks, as of `trainers.data.samples.TrainingSamples`."""
 
 _TURNED = 0.5
@@ -76,11 +78,11 @@ class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.floa
             if rng.random() < _REAL_CLOTH:
                 masked = int(rng.integers(len(self.masked)))
                 cloth = fabric_patch(_varied(self.masked, masked, augmentation, rng)[0], rng)
-            style = random_style(rng, worn_high=_WORN_HIGH, worn_loose=_WORN_LOOSE)
+            style = random_style(rng, wearing_high=_WEARING_HIGH, wearing_loose=_WEARING_LOOSE)
             if rng.random() < _GARMENTS:
                 picture = draw_garment(picture, points, style.color, rng, texture=cloth)
             picture, _ = draw_mask(picture, points, style, texture=cloth)
-        if rng.random() < augmentation.cut_off:
+        if rng.random() < augmentation.truncation:
             (picture,) = truncate((picture,), rng)
         if rng.random() < _HALF_HIDDEN:
             before = None
@@ -90,7 +92,7 @@ class LandmarkSamples(NumberedSamples[tuple[NDArray[np.float32], NDArray[np.floa
                 # Not in the same place, or it would have its own eye where the hidden one is.
                 before = np.roll(before, VARIED_SIZE_PX // 2, axis=1)
             picture = _hide_side(picture, points, before, rng)
-        if rng.random() < augmentation.wear:
+        if rng.random() < augmentation.degradation:
             picture, _ = degrade(picture, picture, rng)
         crop, points = _detected(picture, points, rng)
         if rng.random() < _COARSE:

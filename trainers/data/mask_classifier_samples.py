@@ -11,7 +11,7 @@ from trainers.data.masks import draw_mask
 from trainers.data.numbered import NumberedSamples
 from trainers.data.styles import random_style
 
-AUGMENTATION = AugmentationConfig(turn_deg=12, scale=0.15, shift=0.06, color=0.35, wear=0.4)
+AUGMENTATION = AugmentationConfig(turn_deg=12, scale=0.15, shift=0.06, color=0.35, degradation=0.4)
 """Wider than the generators': the classifier also sees crops that were aligned badly."""
 
 _VARIED_SIZE_PX = 96
@@ -33,7 +33,7 @@ class MaskClassifierSamples(NumberedSamples[tuple[NDArray[np.float32], np.float3
         )
         if drawn:
             picture, _ = draw_mask(picture, landmarks, random_style(rng))
-        if rng.random() < AUGMENTATION.wear:
+        if rng.random() < AUGMENTATION.degradation:
             picture, _ = degrade(picture, picture, rng)
         return classifier_input(picture), np.float32(is_masked)
 

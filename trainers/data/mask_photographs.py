@@ -84,7 +84,7 @@ def pair_photographs(
         now = classifier.masked_scores(completed)
         for at, image in enumerate(images):
             landmarks = crops.landmarks[first + at]
-            if was[at] > 0.6 and now[at] < 0.5 and is_worn_mask(found[at], landmarks[2]):
+            if was[at] > 0.6 and now[at] < 0.5 and is_proper_mask(found[at], landmarks[2]):
                 masked.append(_shrink(image, size_px))
                 regions.append(_shrink(found[at], size_px))
                 bare.append(_shrink(completed[at], size_px))
@@ -97,7 +97,7 @@ def pair_photographs(
     return MaskPhotographs(np.stack(masked), np.stack(regions), np.stack(bare), tuple(names))
 
 
-def is_worn_mask(region: NDArray[np.uint8], nose: NDArray[np.floating]) -> bool:
+def is_proper_mask(region: NDArray[np.uint8], nose: NDArray[np.floating]) -> bool:
     """Tell whether a region, 255 on the mask, (S, S), can be a mask worn over mouth and nose.
 
     Args:

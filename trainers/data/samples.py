@@ -107,9 +107,9 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
             cloth = fabric_patch(real, rng) if rng.random() < self.data.real_fabric else None
             style = random_style(
                 rng,
-                worn_wrong=self.data.worn_wrong,
-                worn_high=self.data.worn_high,
-                worn_loose=self.data.worn_loose,
+                wearing_wrong=self.data.wearing_wrong,
+                wearing_high=self.data.wearing_high,
+                wearing_loose=self.data.wearing_loose,
             )
             if self.data.unmask_learns == "surgical":
                 style = SURGICAL
@@ -119,14 +119,14 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         surgical, surgical_alpha = (
             draw_mask(bare, landmarks, learnt) if self.draws_for_mask else (bare, nothing)
         )
-        if self.augmentation.cut_off > 0 and rng.random() < self.augmentation.cut_off:
+        if self.augmentation.truncation > 0 and rng.random() < self.augmentation.truncation:
             bare, surgical, surgical_alpha, masked, alpha = truncate(
                 (bare, surgical, surgical_alpha, masked, alpha), rng
             )
         degraded, target = masked, bare
-        if rng.random() < self.augmentation.wear:
+        if rng.random() < self.augmentation.degradation:
             degraded, target = degrade(masked, bare, rng)
-        if self.degrades_bare and rng.random() < self.augmentation.wear:
+        if self.degrades_bare and rng.random() < self.augmentation.degradation:
             bare, surgical = degrade(bare, surgical, rng)
         return {
             "bare": _planes(bare),
@@ -194,9 +194,9 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         """Vary, truncate and degrade one crop; returns it, its landmarks and its alpha."""
         rng = np.random.default_rng(seed)
         face, landmarks, alpha = self._vary(crops, index, rng)
-        if self.augmentation.cut_off > 0 and rng.random() < self.augmentation.cut_off:
+        if self.augmentation.truncation > 0 and rng.random() < self.augmentation.truncation:
             face, alpha = truncate((face, alpha), rng)
-        if rng.random() < self.augmentation.wear:
+        if rng.random() < self.augmentation.degradation:
             face, _ = degrade(face, face, rng)
         return face, landmarks, alpha
 

@@ -83,17 +83,17 @@ SURGICAL = MaskStyle()
 def random_style(
     rng: np.random.Generator,
     *,
-    worn_wrong: float = 0.0,
-    worn_high: float = 0.0,
-    worn_loose: float = 0.0,
+    wearing_wrong: float = 0.0,
+    wearing_high: float = 0.0,
+    wearing_loose: float = 0.0,
 ) -> MaskStyle:
     """Draw a style at random, wide enough that a segmentation learnt from it finds real masks.
 
     Args:
         rng: Source of randomness.
-        worn_wrong: Share of masks that leave the nose free.
-        worn_high: Share of the others that are pulled up to the eyes or over their lower half.
-        worn_loose: Share that stands off the far cheek, which shows where the head is turned.
+        wearing_wrong: Share of masks that leave the nose free.
+        wearing_high: Share of the others that are pulled up to the eyes or over their lower half.
+        wearing_loose: Share that stands off the far cheek, which shows where the head is turned.
     """
     shape = str(rng.choice(SHAPES, p=(0.45, 0.35, 0.2)))
     kind = rng.random()
@@ -110,7 +110,7 @@ def random_style(
     pattern = "plain" if rng.random() < 0.6 else str(rng.choice(PATTERNS[1:]))
     tight = rng.random() < 0.25
     gaiter = rng.random() < 0.15
-    free_nose = rng.random() < worn_wrong
+    free_nose = rng.random() < wearing_wrong
     style = MaskStyle(
         shape=shape,
         color=_rgb(color),
@@ -136,11 +136,11 @@ def random_style(
         seed=int(rng.integers(2**31)),
     )
     # Drawn last, so that the other masks of a series are the same with and without these.
-    if worn_high > 0 and not free_nose and rng.random() < worn_high:
+    if wearing_high > 0 and not free_nose and rng.random() < wearing_high:
         # The edge dips by a tenth between nose and side, where the eyes lie at height 0.
         top, side_top = float(rng.uniform(-0.1, 0.35)), float(rng.uniform(-0.12, 0.4))
         style = replace(style, top=top, side_top=side_top)
-    if worn_loose > 0 and rng.random() < worn_loose:
+    if wearing_loose > 0 and rng.random() < wearing_loose:
         style = replace(style, loose=float(rng.uniform(0.1, 0.6)))
     return style
 

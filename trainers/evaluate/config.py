@@ -39,8 +39,9 @@ class SetsConfig(FacesConfig):
         metavar="CSV",
         help="Pictures of the same face without and with a mask: columns unmasked and masked",
     )
-    outlines: Path | None = setting(
+    segmentations: Path | None = setting(
         None,
+        former_key="outlines",
         metavar="FOLDER",
         help="Segmentations of those masks, PNG of the masked pictures' names, 255 where mask",
     )

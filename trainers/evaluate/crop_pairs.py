@@ -66,8 +66,8 @@ def crop_photo_pairs(photographs: PhotoPairs, size_px: int) -> CropPairs:
     for (true, with_mask, segmentation), points in zip(
         pictures, photographs.masked.landmarks_px, strict=True
     ):
-        cut, to_crop = align_face_in_image(true, points, size_px)
-        bare.append(cut)
+        crop, to_crop = align_face_in_image(true, points, size_px)
+        bare.append(crop)
         masked.append(align_face_in_image(with_mask, points, size_px)[0])
         region = segmentation.astype(np.float32)
         warped = warp(region, to_crop, width_px=size_px, height_px=size_px, border="zero")

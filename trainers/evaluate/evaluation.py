@@ -203,7 +203,7 @@ class _ImageEvaluation:
         if sets.pairs is not None:
             self.on_step(f"{Direction.UNMASK}: pairs of {sets.pairs}")
             photographs = read_photo_pairs(
-                sets.pairs, device=self.device, segmentations=sets.outlines, limit=sets.limit
+                sets.pairs, device=self.device, segmentations=sets.segmentations, limit=sets.limit
             )
             images = f"{len(photographs)} exact pairs"
             evaluator.photographs(photographs, photograph_detector(self.device), images)

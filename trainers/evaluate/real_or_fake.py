@@ -216,8 +216,8 @@ def clustered_standard_error(correct: NDArray[np.bool_], groups: Sequence[str]) 
     0.2887
     """
     names, members = np.unique(groups, return_inverse=True)
-    sums = np.bincount(members, correct - correct.mean(), minlength=len(names))
-    variance = len(names) / (len(names) - 1) * float(np.square(sums).sum()) / len(correct) ** 2
+    totals = np.bincount(members, correct - correct.mean(), minlength=len(names))
+    variance = len(names) / (len(names) - 1) * float(np.square(totals).sum()) / len(correct) ** 2
     return float(np.sqrt(variance))
 
 

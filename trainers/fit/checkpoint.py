@@ -159,16 +159,16 @@ def _restore_process(state: dict[str, Any], own: Mapping[str, Stateful]) -> None
 def _from_first_format(state: dict[str, Any]) -> dict[str, Any]:
     """Rename what the first format had, in which each method laid out its own state."""
     method, meter = state["parts"].pop("method"), state["parts"].pop("meter")
-    judges = {name: part for name, part in method.items() if name.startswith("judge")}
+    discriminators = {name: part for name, part in method.items() if name.startswith("judge")}
     if "networks" not in method:  # all methods but the warm start
         generators = method["generators"]
         one_for = "generators" if len(generators) > 1 else "generator"
         method = {
             "networks": generators
             | {name: method[name] for name in ("embeddings",) if name in method}
-            | {name: judge["network"] for name, judge in judges.items()},
+            | {name: each["network"] for name, each in discriminators.items()},
             "optimizers": {one_for: method["optimizer"]}
-            | {name: judge["optimizer"] for name, judge in judges.items()},
+            | {name: each["optimizer"] for name, each in discriminators.items()},
         }
     return {
         "format": "facemask-checkpoint/2",
@@ -182,7 +182,7 @@ def _from_first_format(state: dict[str, Any]) -> dict[str, Any]:
         "processes": [
             {
                 "parts": {"meter": meter}
-                | {f"pools/{name}": judge["pool"] for name, judge in judges.items()},
+                | {f"pools/{name}": each["pool"] for name, each in discriminators.items()},
                 "rng": state["rng"],
             }
         ],

@@ -33,7 +33,7 @@ class Meter:
 
     def __init__(self, processes: Processes | None = None) -> None:
         self._processes = processes or Processes()
-        self._sums: dict[str, Tensor] = {}
+        self._totals: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
         self._of_discriminators: set[str] = set()
         self._n_images = 0
@@ -43,21 +43,21 @@ class Meter:
         """Take in a step of ``n_images`` in all processes together."""
         self._of_discriminators |= losses.discriminator.keys()
         for name, value in (losses.generator | losses.discriminator).items():
-            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._totals[name] = self._totals[name] + value if name in self._totals else value
             self._counts[name] = self._counts.get(name, 0) + 1
         self._n_images += n_images
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was taken in since the last reading."""
         return {
-            "sums": dict(self._sums),
+            "sums": dict(self._totals),
             "counts": dict(self._counts),
             "of_discriminators": sorted(self._of_discriminators),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the state that `state_dict` returned."""
-        self._sums, self._counts = dict(state["sums"]), dict(state["counts"])
+        self._totals, self._counts = dict(state["sums"]), dict(state["counts"])
         self._of_discriminators = set(state["of_discriminators"])
 
     def read(self, images_seen: int) -> Reading:
@@ -69,7 +69,7 @@ class Meter:
         means = self._means()
         elapsed_s = max(time.monotonic() - self._started, 1e-9)
         rate = self._n_images / elapsed_s
-        self._sums, self._counts, self._n_images = {}, {}, 0
+        self._totals, self._counts, self._n_images = {}, {}, 0
         self._started = time.monotonic()
         broken = sorted(name for name, value in means.items() if not math.isfinite(value))
         if broken:
@@ -84,12 +84,12 @@ class Meter:
         )
 
     def _means(self) -> dict[str, float]:
-        sums: dict[str, float] = {}
+        totals: dict[str, float] = {}
         counts: dict[str, int] = {}
         for of_each in self._processes.gather(
-            {name: (float(total), self._counts[name]) for name, total in self._sums.items()}
+            {name: (float(total), self._counts[name]) for name, total in self._totals.items()}
         ):
             for name, (total, count) in of_each.items():
-                sums[name] = sums.get(name, 0.0) + total
+                totals[name] = totals.get(name, 0.0) + total
                 counts[name] = counts.get(name, 0) + count
-        return {name: sums[name] / counts[name] for name in sums}
+        return {name: totals[name] / counts[name] for name in totals}

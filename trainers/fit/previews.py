@@ -18,7 +18,7 @@ from trainers.data.masks import draw_mask
 from trainers.data.styles import random_style
 from trainers.fit.curves import caption
 
-_AS_THEY_ARE = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
+_AS_THEY_ARE = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, degradation=0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

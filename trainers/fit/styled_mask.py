@@ -170,7 +170,7 @@ def styled_spec(crop_size_px: int) -> GeneratorSpec:
     if crop_size_px not in (128, 256):
         raise ConfigError(f"crop_size_px: got {crop_size_px}, expected 128 or 256.")
     return GeneratorSpec(
-        architecture="styled", ngf=32, n_blocks=4, fold=crop_size_px // 64, outline_ngf=16
+        architecture="styled", ngf=32, n_blocks=4, fold=crop_size_px // 64, segmentation_ngf=16
     )
 
 

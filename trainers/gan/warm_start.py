@@ -98,7 +98,7 @@ class WarmStart(BothDirections):
 
     def _segment_and_paint(self, batch: Batch, loss: WeightedSum) -> tuple[Tensor, Tensor]:
         """Let ``unmask`` paint the drawn masks away; returns its picture and its alpha."""
-        generator, weight = self.unmask, self.config.lambda_outline
+        generator, weight = self.unmask, self.config.lambda_segmentation
         if not isinstance(generator, TwoStageGenerator):
             painted, alpha = generator(batch.masked)
             loss.add("unmask/segmentation", alpha_loss(alpha, batch.masked_alpha), weight)
@@ -162,7 +162,7 @@ class WarmStart(BothDirections):
         with autocast(self.device, self.precision):
             translation = self.mask(image)
             result = translation.over(image)
-            loss.add("mask/alpha", alpha_loss(translation.alpha, opacity), opt.lambda_outline)
+            loss.add("mask/alpha", alpha_loss(translation.alpha, opacity), opt.lambda_segmentation)
             under = weighted_l1(translation.painted, target, opacity)
             whole = weighted_l1(result, target, torch.ones_like(opacity))
             loss.terms["mask/l1"] = under

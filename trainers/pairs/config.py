@@ -31,8 +31,9 @@ class PairsConfig:
         help=f"Masks to choose from: {', '.join(STYLES)}; with a generator those that its weights "
         "hold, or random for all",
     )
-    worn: str = setting(
+    wearing: str = setting(
         "right",
+        former_key="worn",
         choices=("right", "wrong"),
         help="Cover nose and chin, or pull the mask under the nose or the mouth",
     )
@@ -50,8 +51,9 @@ class PairsConfig:
         default_text="256, or the crops' own",
         help="Side of the pictures",
     )
-    gate: str = setting(
+    classifier: str = setting(
         "auto",
+        former_key="gate",
         choices=("auto", "off"),
         help="Leave out faces that are masked already, or keep all",
     )
@@ -61,8 +63,8 @@ class PairsConfig:
     def __post_init__(self) -> None:
         check(self)
         if self.maker == "generator":
-            if self.worn != "right":
-                raise ConfigError("--worn wrong: a generator puts masks on right; leave it out.")
+            if self.wearing != "right":
+                raise ConfigError("--wearing wrong: a generator puts masks on right; leave it out.")
             return
         for name in self.style_names:
             if name not in STYLES:

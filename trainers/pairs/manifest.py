@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facemask_video.config.settings import under_present_keys
 from facemask_video.core.errors import CropsError
 from facemask_video.core.files import atomic_write
 from facemask_video.core.json_lines import read_rows
+from trainers.pairs.config import PairsConfig
 
 MANIFEST, OPTIONS, LIST = "manifest.jsonl", "pairs.json", "pairs.csv"
+
+_FORMERLY = {"outline": "segmentation", "worn": "wearing"}
+"""What sets of earlier versions call a row's keys."""
 
 Point = tuple[float, float]
 
@@ -25,12 +30,12 @@ class PairRow:
         pair: Number of the mask on this face, from 0.
         bare: File of the bare picture, from the set's folder; as are the other files.
         masked: File of the masked picture.
-        outline: File of the mask's outline.
+        segmentation: File that says where the mask lies.
         size_px: Side of the three.
         landmarks: Five (x, y) in px of the pictures: eyes, nose, corners of the mouth.
         made_by: ``drawn`` or ``generator``.
         style: Name of the style; ``generator`` where that made it.
-        worn: ``right``, ``under-nose`` or ``under-mouth``.
+        wearing: ``right``, ``under-nose`` or ``under-mouth``.
         split: ``train``, ``val`` or ``test``, where the input's manifest says.
         look: What was drawn exactly, the fields of `trainers.data.styles.MaskStyle`; None where a
             generator made it.
@@ -40,19 +45,19 @@ class PairRow:
     pair: int
     bare: str
     masked: str
-    outline: str
+    segmentation: str
     size_px: int
     landmarks: tuple[Point, ...]
     made_by: str
     style: str
-    worn: str
+    wearing: str
     split: str | None
     look: dict[str, Any] | None
 
     @property
     def files(self) -> tuple[str, str, str]:
         """The three pictures."""
-        return self.bare, self.masked, self.outline
+        return self.bare, self.masked, self.segmentation
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> "PairRow":
@@ -62,7 +67,8 @@ class PairRow:
             ValueError, TypeError, KeyError: A key is missing, unknown, or of a wrong type.
         """
         landmarks = tuple((float(x), float(y)) for x, y in plain["landmarks"])
-        return cls(**{**plain, "landmarks": landmarks})
+        present = {_FORMERLY.get(key, key): value for key, value in plain.items()}
+        return cls(**{**present, "landmarks": landmarks})
 
 
 def read_pair_rows(path: Path, *, finished: bool = True) -> list[PairRow]:
@@ -119,6 +125,7 @@ def open_pairs_folder(out: Path, options: dict[str, Any]) -> None:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as exc:
             raise CropsError(f"{path}: cannot be read ({exc}); take another folder.") from exc
+        found = under_present_keys(found, PairsConfig)
         for key in sorted(options | found):
             if found.get(key) != options.get(key):
                 raise CropsError(

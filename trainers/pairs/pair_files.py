@@ -1,11 +1,11 @@
 """Where the pictures of a set of pairs lie: always inside it, whatever the faces are called.
 
-    OUT/pairs.json             the options that it was made with
-    OUT/manifest.jsonl         a `PairRow` for each pair, one JSON object a line
-    OUT/pairs.csv              bare and masked files, for ``facemask-train evaluate --pairs``
-    OUT/bare/FACE.png          the face as it was
-    OUT/masked/FACE-N.png      the same with its N-th mask
-    OUT/outline/FACE-N.png     where that mask lies: 255 on it, 0 elsewhere, its edge between
+    OUT/pairs.json                 the options that it was made with
+    OUT/manifest.jsonl             a `PairRow` for each pair, one JSON object a line
+    OUT/pairs.csv                  bare and masked files, for ``facemask-train evaluate --pairs``
+    OUT/bare/FACE.png              the face as it was
+    OUT/masked/FACE-N.png          the same with its N-th mask
+    OUT/segmentation/FACE-N.png    where that mask lies: 255 on it, 0 elsewhere, its edge between
 
 Folders of the input are kept, so that ``bare`` and ``masked`` have a folder for each person where
 the input has one.
@@ -16,7 +16,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-BARE, MASKED, OUTLINE = "bare", "masked", "outline"
+BARE, MASKED, SEGMENTATION = "bare", "masked", "segmentation"
 
 _LONGEST_PART = 80
 

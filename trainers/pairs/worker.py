@@ -20,7 +20,7 @@ from facemask_video.detect.detector import Detector
 from trainers.pairs.config import PairsConfig
 from trainers.pairs.manifest import PairRow
 from trainers.pairs.masker import DrawnMasker, FaceMasker
-from trainers.pairs.pair_files import BARE, MASKED, OUTLINE
+from trainers.pairs.pair_files import BARE, MASKED, SEGMENTATION
 from trainers.pairs.source_faces import FaceSource, load_face
 
 MASKED_ALREADY = "masked already"
@@ -47,7 +47,7 @@ class Worker:
 
     def __init__(self, config: PairsConfig, out: Path) -> None:
         self._config, self._out = config, out
-        self._is_masked = load_mask_classifier() if config.gate == "auto" else None
+        self._is_masked = load_mask_classifier() if config.classifier == "auto" else None
         self._masker = load_masker(config)
 
     def make(self, task: Task) -> list[PairRow] | str:
@@ -61,9 +61,11 @@ class Worker:
         write_picture(self._out / bare, face.image)
         rows = []
         for number, made in enumerate(self._masker.masked(face, task.source.name)):
-            masked, outline = (f"{folder}/{task.path}-{number}.png" for folder in (MASKED, OUTLINE))
+            masked, segmentation = (
+                f"{folder}/{task.path}-{number}.png" for folder in (MASKED, SEGMENTATION)
+            )
             write_picture(self._out / masked, made.image)
-            write_picture(self._out / outline, np.rint(made.alpha * 255).astype(np.uint8))
+            write_picture(self._out / segmentation, np.rint(made.alpha * 255).astype(np.uint8))
             points = tuple((round(float(x), 2), round(float(y), 2)) for x, y in face.landmarks)
             rows.append(
                 PairRow(
@@ -71,12 +73,12 @@ class Worker:
                     pair=number,
                     bare=bare,
                     masked=masked,
-                    outline=outline,
+                    segmentation=segmentation,
                     size_px=face.image.shape[0],
                     landmarks=points,
                     made_by=self._config.maker,
                     style=made.style,
-                    worn=made.wearing,
+                    wearing=made.wearing,
                     split=task.source.split,
                     look=made.parameters,
                 )
@@ -88,7 +90,7 @@ def load_masker(config: PairsConfig) -> FaceMasker:
     """Return the masker that the options name."""
     if config.maker == "drawn":
         return DrawnMasker(
-            config.style_names, wearing=config.worn, per_image=config.per_image, seed=config.seed
+            config.style_names, wearing=config.wearing, per_image=config.per_image, seed=config.seed
         )
     _compute_in_one_thread()
     from trainers.pairs.generator_masker import GeneratorMasker, generator_weights

@@ -132,9 +132,9 @@ class StyledGenerator(nn.Module):
         self.encoder = StyleEncoder(_N_TEXTURE, _N_SHAPE)
         self.shape_style = _mlp(_N_SHAPE)
         self.look_style = _mlp(2 * _N_TEXTURE + _N_SHAPE)
-        self.segmentation = _StyledUNet(3, spec.outline_ngf, 3)
+        self.segmentation = _StyledUNet(3, spec.segmentation_ngf, 3)
         self.to_region = nn.Sequential(
-            nn.Conv2d(spec.outline_ngf, 4, 3, padding=1), nn.PixelShuffle(2)
+            nn.Conv2d(spec.segmentation_ngf, 4, 3, padding=1), nn.PixelShuffle(2)
         )
         self.painting = _StyledUNet(4, spec.ngf, spec.n_blocks, _N_TEXTURE)
         widths = [spec.ngf // 2**level for level in range(self.n_fine + 1)]

@@ -1,5 +1,7 @@
 """Segment the mask, then complete the face under it."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -30,7 +32,7 @@ class TwoStageGenerator(nn.Module):
         super().__init__()
         self.spec = spec
         segmentation = GeneratorSpec(
-            ngf=spec.outline_ngf,
+            ngf=spec.segmentation_ngf,
             n_blocks=2,
             n_downsampling=4 if spec.fold == 1 else 3,
             norm=spec.norm,
@@ -39,13 +41,13 @@ class TwoStageGenerator(nn.Module):
             final_kernel=3,
             fold=spec.fold,
         )
-        # Weights files and checkpoints know the segmentation network by this name.
-        self.outline = ResnetTrunk(segmentation, 3, 1)
+        self.segmentation = ResnetTrunk(segmentation, 3, 1)
         self.completion = ResnetTrunk(spec, 4, 3)
+        self.register_load_state_dict_pre_hook(_take_former_names)
 
     def mask_logits(self, image: Tensor) -> Tensor:
         """Return the logits of the mask's segmentation, shape (n, 1, S, S)."""
-        return self.outline(image)  # type: ignore[no-any-return]
+        return self.segmentation(image)  # type: ignore[no-any-return]
 
     def mask_probability(self, image: Tensor) -> Tensor:
         """Return how likely each pixel is cloth, shape (n, 1, S, S)."""
@@ -104,3 +106,10 @@ class TwoStageGenerator(nn.Module):
 
     def _margin_px(self, image: Tensor) -> int:
         return max(1, round(self.MARGIN_PX_AT_128 * int(image.shape[-1]) / 128))
+
+
+def _take_former_names(_: nn.Module, tensors: dict[str, Any], prefix: str, *_rest: object) -> None:
+    """Let weights files and checkpoints be loaded that call the segmentation network otherwise."""
+    former = f"{prefix}outline."
+    for name in [name for name in tensors if name.startswith(former)]:
+        tensors[f"{prefix}segmentation.{name.removeprefix(former)}"] = tensors.pop(name)

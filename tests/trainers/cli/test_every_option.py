@@ -37,8 +37,8 @@ SHOWN: dict[str, Any] = {
     "data.real_fabric": 1.0,
     "data.mask_learns": "varied",
     "data.unmask_learns": "surgical",
-    "data.worn_wrong": 1.0,
-    "data.worn_high": 1.0,
+    "data.wearing_wrong": 1.0,
+    "data.wearing_high": 1.0,
     "data.garments": 1.0,
     "data.turned": 1.0,
     "data.serial_batches": True,
@@ -48,8 +48,8 @@ SHOWN: dict[str, Any] = {
     "augmentation.scale": 0.0,
     "augmentation.shift": 0.0,
     "augmentation.color": 0.0,
-    "augmentation.wear": 0.0,
-    "augmentation.cut_off": 1.0,
+    "augmentation.degradation": 0.0,
+    "augmentation.truncation": 1.0,
     "augmentation.pitch_deg": 20.0,
     "augmentation.light": 0.3,
     "augmentation.cast": 0.3,
@@ -67,7 +67,7 @@ LEARNT: dict[str, tuple[dict[str, Any], Any]] = {
     "mask.alpha": (METHODS["cyclegan"], False),
     "mask.skips": (METHODS["cyclegan"], True),
     "mask.attention": (METHODS["cyclegan"], True),
-    "mask.outline_ngf": (METHODS["cyclegan"] | TWO_STAGE, 8),
+    "mask.segmentation_ngf": (METHODS["cyclegan"] | TWO_STAGE, 8),
     "mask.final_kernel": (METHODS["cyclegan"], 3),
     "mask.fold": (METHODS["cyclegan"], 2),
     "mask.fill": (METHODS["cyclegan"] | TWO_STAGE, "face"),
@@ -82,7 +82,7 @@ LEARNT: dict[str, tuple[dict[str, Any], Any]] = {
     "unmask.alpha": (RESNETS, False),
     "unmask.skips": ({}, True),
     "unmask.attention": ({}, True),
-    "unmask.outline_ngf": ({}, 8),
+    "unmask.segmentation_ngf": ({}, 8),
     "unmask.final_kernel": ({}, 3),
     "unmask.fold": ({}, 1),
     "discriminator.ndf": ({}, 8),
@@ -99,7 +99,7 @@ LEARNT: dict[str, tuple[dict[str, Any], Any]] = {
     "warm_start.lambda_l1": ({}, 1.0),
     "warm_start.lambda_chroma": ({}, 5.0),
     "warm_start.lambda_keep": ({}, 5.0),
-    "warm_start.lambda_outline": ({}, 5.0),
+    "warm_start.lambda_segmentation": ({}, 5.0),
     "warm_start.lambda_perceptual": (WARM, 5.0),
     "warm_start.lambda_gan": ({}, 5.0),
     "warm_start.lambda_features": ({}, 5.0),
@@ -149,7 +149,7 @@ ELSEWHERE = {
     "data.whole_folders": "test_splits.py::test_folders_that_show_the_same_people",
     "data.held_out_names": "test_crops.py::test_crops_of_named_folders",
     "data.load_size_px": "test_crops.py::test_a_folder_is_cut_once",
-    "data.worn_loose": "test_batches.py::test_loose_masks_are_drawn_on_turned_heads",
+    "data.wearing_loose": "test_batches.py::test_loose_masks_are_drawn_on_turned_heads",
     "data.n_workers": "test_batches.py::test_batches_hold_the_samples_in_order_whatever",
     "features.vggface2": "test_methods.py::test_the_perceptual_loss_takes_vggface2",
     "features.inception": "test_best.py::test_the_distance_is_kid_where",
@@ -252,13 +252,13 @@ def _left_by_a_run(changes: dict[str, Any], folder: Path, crops: Path) -> dict[s
         "run.ema_rampup": 0.5,
         "data.load_size_px": 48,
     }
-    told = [f"--set={k}={v}" for k, v in (SETTINGS | settings).items() if k not in own]
+    given = [f"--set={k}={v}" for k, v in (SETTINGS | settings).items() if k not in own]
     paths = ["--bare", crops / "bare.npz", "--masked", crops / "masked.npz"]
     runs = [] if "run.run_dir" in changes else ["--run-dir", "runs"]
     runner = CliRunner()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        result = runner.invoke(main, ["fit", *told, *map(str, paths), *runs, *_typed(changes)])
+        result = runner.invoke(main, ["fit", *given, *map(str, paths), *runs, *_typed(changes)])
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
     stats = [
         {k: v for k, v in json.loads(line).items() if k != "images_per_s"}

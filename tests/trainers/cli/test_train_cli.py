@@ -191,9 +191,9 @@ def test_what_is_typed_wins_over_the_file_wherever_that_is_named(tmp_path: Path)
     file.write_text("[sets]\ndrawn = 3\nlimit = 4\n")
 
     for named in ([file], ["--config", file]):
-        result = _run("evaluate", *named, "--drawn", 5, "--outlines", tmp_path, "--dry-run")
+        result = _run("evaluate", *named, "--drawn", 5, "--segmentations", tmp_path, "--dry-run")
         sets = json.loads(result.output)["sets"]
-        assert (sets["drawn"], sets["limit"], sets["outlines"]) == (5, 4, str(tmp_path))
+        assert (sets["drawn"], sets["limit"], sets["segmentations"]) == (5, 4, str(tmp_path))
     twice = _run("evaluate", file, "--config", file, "--dry-run")
     assert twice.exit_code == 2
     assert "name one of them" in twice.output
@@ -221,8 +221,8 @@ def test_progress_is_lines_objects_or_nothing(capsys: pytest.CaptureFixture[str]
     cutting_line("bare", 10, 20)
     cutting_line("bare", 20, 20)
 
-    line, as_json, auto, cut = capsys.readouterr().err.splitlines()
+    line, as_json, auto, cropping = capsys.readouterr().err.splitlines()
     assert line == auto
     assert "8/16 images  50 %  2.0 images/s  0:00:04 left  mask: l1 0.500" in line
     assert json.loads(as_json) == {**stats, "images": 16}
-    assert cut == "bare: 20 pictures looked at"
+    assert cropping == "bare: 20 pictures looked at"

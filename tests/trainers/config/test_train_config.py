@@ -34,7 +34,7 @@ SMALL: dict[str, object] = {
     "warm_start.gan_from": 0,
     "mask.ngf": 4,
     "unmask.ngf": 4,
-    "unmask.outline_ngf": 4,
+    "unmask.segmentation_ngf": 4,
     "discriminator.ndf": 4,
 }
 

@@ -18,7 +18,7 @@ from trainers.data.samples import TrainingSamples
 from trainers.fit.build import build_samples
 
 BARE, MASKED = drawn_crops(8, seed=1), drawn_crops(6, seed=2)
-STILL = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
+STILL = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, degradation=0)
 
 
 def _samples(
@@ -147,7 +147,7 @@ def test_loose_masks_are_drawn_on_turned_heads_where_asked_for() -> None:
     crops = drawn_training_crops()
     crops.bare.landmarks[:, 2, 0] += 0.1
     usual, loose = (
-        build_samples(tiny_config(data__worn_loose=share), crops.bare, crops.masked, first=0)
+        build_samples(tiny_config(data__wearing_loose=share), crops.bare, crops.masked, first=0)
         for share in (0.0, 1.0)
     )
     assert any(
@@ -249,7 +249,9 @@ def test_pictures_are_in_range_and_opacities_fit() -> None:
         assert bare.any()
 
 
-def test_without_wear_unmasking_changes_what_lies_under_the_mask_and_its_shadow_only() -> None:
+def test_without_degradation_unmasking_changes_what_lies_under_the_mask_and_its_shadow_only() -> (
+    None
+):
     samples = _samples(augmentation=STILL)
     for number in range(8):
         sample = samples[number]
@@ -281,7 +283,7 @@ def test_neighbours_in_time_are_varied_alike_and_lie_where_they_are_said_to() ->
         masked=in_tracks(drawn_crops(4, seed=5)),
         size_px=40,
         seed=3,
-        augmentation=AugmentationConfig(cut_off=0.3),
+        augmentation=AugmentationConfig(truncation=0.3),
         first=0,
         count=6,
         wanted={"with_neighbours": True},
@@ -320,7 +322,7 @@ def test_where_nothing_is_drawn_each_face_is_varied_and_degraded_by_itself() -> 
             wanted={"draws_pairs": False},
         )
 
-    still, degraded = samples(STILL), samples(replace(STILL, wear=1.0))
+    still, degraded = samples(STILL), samples(replace(STILL, degradation=1.0))
     for number in range(8):
         before, after = still[number], degraded[number]
         assert before["masked_alpha"].max() == before["surgical_alpha"].max() == 0
@@ -336,12 +338,12 @@ def test_drawing_learns_from_degraded_faces_where_it_is_all_that_is_learnt() -> 
         _samples(
             size_px=40,
             seed=3,
-            augmentation=replace(STILL, wear=1.0),
+            augmentation=replace(STILL, degradation=1.0),
             first=0,
             count=6,
-            wanted={"degrades_bare": wear_bare},
+            wanted={"degrades_bare": degrade_bare},
         )
-        for wear_bare in (False, True)
+        for degrade_bare in (False, True)
     )
 
     differing = set()
@@ -352,7 +354,7 @@ def test_drawing_learns_from_degraded_faces_where_it_is_all_that_is_learnt() -> 
 
 
 def test_masks_worn_wrong_are_drawn_on_request() -> None:
-    def covered(worn_wrong: float) -> float:
+    def covered(wearing_wrong: float) -> float:
         samples = _samples(
             size_px=40,
             seed=3,
@@ -360,7 +362,7 @@ def test_masks_worn_wrong_are_drawn_on_request() -> None:
             first=0,
             count=12,
             undrawn=0.0,
-            worn_wrong=worn_wrong,
+            wearing_wrong=wearing_wrong,
         )
         return sum(float(samples[number]["masked_alpha"].mean()) for number in range(12))
 
@@ -415,7 +417,7 @@ def test_each_augmentation_changes_pictures_and_landmarks_stay_on_the_eyes(
     assert changed
 
 
-def test_wear_takes_detail_from_both_and_adds_noise_to_the_input_alone() -> None:
+def test_degradation_takes_detail_from_both_and_adds_noise_to_the_input_alone() -> None:
     crops = drawn_crops(1, size_px=64)
     face = crops.images[0].astype(np.float32) / 255
     rng = np.random.default_rng(0)
@@ -450,11 +452,11 @@ def test_a_cut_face_ends_at_the_same_places_in_every_picture_and_repeats_its_edg
 
 
 def test_the_share_of_cut_samples_is_the_one_asked_for() -> None:
-    whole = _samples(augmentation=replace(STILL, cut_off=0.0), count=8)
-    cut = _samples(augmentation=replace(STILL, cut_off=1.0), count=8)
+    whole = _samples(augmentation=replace(STILL, truncation=0.0), count=8)
+    truncated = _samples(augmentation=replace(STILL, truncation=1.0), count=8)
 
-    changed = [not np.allclose(whole[i]["bare"], cut[i]["bare"], atol=0.02) for i in range(8)]
+    changed = [not np.allclose(whole[i]["bare"], truncated[i]["bare"], atol=0.02) for i in range(8)]
 
     assert sum(changed) >= 6
-    assert cut[0]["bare"].min() >= -1
-    assert cut[0]["masked_alpha"].max() <= 1
+    assert truncated[0]["bare"].min() >= -1
+    assert truncated[0]["masked_alpha"].max() <= 1

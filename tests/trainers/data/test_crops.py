@@ -105,6 +105,23 @@ def test_a_set_comes_back_from_its_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["set.npz"]
 
 
+def test_a_file_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    crops = drawn_crops(2)
+    frames, labels = np.zeros((2, 2), np.int64), np.ones(crops.images.shape[:3], np.uint8)
+    replace(crops, track_frames=frames, pseudo_labels=labels).save(tmp_path / "set.npz")
+    with np.load(tmp_path / "set.npz") as stored:
+        arrays = dict(stored)
+    arrays |= {"covers": arrays.pop("pseudo_labels"), "moments": arrays.pop("track_frames")}
+    np.savez(tmp_path / "former.npz", **arrays)
+
+    loaded = CropSet.load(tmp_path / "former.npz")
+
+    assert loaded.pseudo_labels is not None
+    assert np.array_equal(loaded.pseudo_labels, labels)
+    assert loaded.track_frames is not None
+    assert np.array_equal(loaded.track_frames, frames)
+
+
 def test_a_file_that_is_no_set_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "set.npz"
     for content in (b"", b"PK\x03\x04 cut short", b"text"):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facemask_video.align.template import TEMPLATE
-from trainers.data.mask_photographs import is_worn_mask
+from trainers.data.mask_photographs import is_proper_mask
 
 NOSE = TEMPLATE[2]
 
@@ -14,7 +14,7 @@ def _region(top: float, bottom: float, left: float = 0.25, right: float = 0.75) 
 
 
 def test_a_mask_over_mouth_and_nose_is_one() -> None:
-    assert is_worn_mask(_region(0.5, 0.85), NOSE)
+    assert is_proper_mask(_region(0.5, 0.85), NOSE)
 
 
 @pytest.mark.parametrize(
@@ -27,4 +27,4 @@ def test_a_mask_over_mouth_and_nose_is_one() -> None:
     ],
 )
 def test_what_is_no_worn_mask_is_left_out(region: np.ndarray) -> None:
-    assert not is_worn_mask(region, NOSE)
+    assert not is_proper_mask(region, NOSE)

@@ -131,9 +131,10 @@ def test_masks_worn_wrong_leave_the_nose_free() -> None:
     nose = POINTS[2].round().astype(int)
     rng = np.random.default_rng(0)
 
-    def nose_covered(worn_wrong: float) -> float:
+    def nose_covered(wearing_wrong: float) -> float:
         alphas = [
-            draw_mask(SKIN, POINTS, random_style(rng, worn_wrong=worn_wrong))[1] for _ in range(12)
+            draw_mask(SKIN, POINTS, random_style(rng, wearing_wrong=wearing_wrong))[1]
+            for _ in range(12)
         ]
         return float(np.mean([alpha[nose[1] + 2, nose[0]] for alpha in alphas]))
 
@@ -144,10 +145,11 @@ def test_masks_worn_wrong_leave_the_nose_free() -> None:
 def test_masks_worn_high_reach_the_eyes() -> None:
     rng = np.random.default_rng(0)
 
-    def lid_covered(worn_high: float) -> float:
+    def lid_covered(wearing_high: float) -> float:
         x, y = int(POINTS[0, 0]), int(POINTS[0, 1] + 0.2 * (POINTS[1, 0] - POINTS[0, 0]))
         alphas = [
-            draw_mask(SKIN, POINTS, random_style(rng, worn_high=worn_high))[1] for _ in range(24)
+            draw_mask(SKIN, POINTS, random_style(rng, wearing_high=wearing_high))[1]
+            for _ in range(24)
         ]
         return float(np.mean([alpha[y, x] > 0.5 for alpha in alphas]))
 
@@ -205,7 +207,7 @@ def test_half_of_the_loose_masks_stand_up_beside_the_nose() -> None:
 
 def test_the_share_of_loose_masks_changes_no_other() -> None:
     usual = random_style(np.random.default_rng(3))
-    loose = random_style(np.random.default_rng(3), worn_loose=1.0)
+    loose = random_style(np.random.default_rng(3), wearing_loose=1.0)
 
     assert usual.loose == 0 < loose.loose
     assert replace(loose, loose=0.0) == usual

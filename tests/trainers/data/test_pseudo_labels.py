@@ -45,13 +45,13 @@ def test_untrusted_covers_are_marked_unknown_and_survive_a_file(tmp_path) -> Non
     picture, _ = _masked_picture()
     crops = CropSet(picture[None], np.zeros((1, 5, 2), np.float32), ("masked/a.png",))
     spec = GeneratorSpec(
-        architecture="two-stage", ngf=4, n_blocks=1, outline_ngf=4, final_kernel=3, fold=2
+        architecture="two-stage", ngf=4, n_blocks=1, segmentation_ngf=4, final_kernel=3, fold=2
     )
     generator = build_generator(spec).eval()
     assert isinstance(generator, TwoStageGenerator)
     # A network that sees no mask anywhere.
-    generator.outline.head.weight.data.zero_()
-    generator.outline.head.bias.data.fill_(-9.0)
+    generator.segmentation.head.weight.data.zero_()
+    generator.segmentation.head.bias.data.fill_(-9.0)
 
     covered = add_pseudo_labels(crops, generator, size_px=64)
     covered.save(tmp_path / "crops.npz")
@@ -65,7 +65,7 @@ def test_the_command_labels_a_crop_set(tmp_path) -> None:
     picture, _ = _masked_picture()
     crops = CropSet(picture[None], np.zeros((1, 5, 2), np.float32), ("masked/a.png",))
     crops.save(tmp_path / "crops.npz")
-    spec = GeneratorSpec(architecture="two-stage", ngf=4, n_blocks=1, outline_ngf=4, fold=2)
+    spec = GeneratorSpec(architecture="two-stage", ngf=4, n_blocks=1, segmentation_ngf=4, fold=2)
     weights = tmp_path / "unmask.safetensors"
     save_generator(weights, build_generator(spec), WeightsCard(Direction.UNMASK, spec, 64))
     command = ["covers", str(tmp_path / "crops.npz"), "--weights", str(weights), "-o"]

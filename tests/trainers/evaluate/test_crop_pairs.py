@@ -91,8 +91,8 @@ def write_pair(folder: Path, *, size: tuple[int, int] = (64, 64), n: int = 2) ->
     return folder / "pairs.csv"
 
 
-def load(path: Path, outlines: Path | None = None):
-    return read_photo_pairs(path, device=CPU, segmentations=outlines, limit=0)
+def load(path: Path, segmentations: Path | None = None):
+    return read_photo_pairs(path, device=CPU, segmentations=segmentations, limit=0)
 
 
 def test_pairs_of_different_size_are_refused(tmp_path: Path) -> None:
@@ -133,13 +133,13 @@ def test_damaged_lists_of_pairs_are_refused(tmp_path: Path, text: str, message: 
 
 def test_real_pairs_are_cut_alike_and_hidden_by_either_outline(shared_data: Path) -> None:
     listed = shared_data / "pairs_ffhq_cmfd.csv"
-    outlines = shared_data / "faces_masked/cmfd_seg"
-    told, given = (
+    segmentations = shared_data / "faces_masked/cmfd_seg"
+    found, given = (
         crop_photo_pairs(read_photo_pairs(listed, device=CPU, segmentations=each, limit=3), 64)
-        for each in (None, outlines)
+        for each in (None, segmentations)
     )
-    for pairs in (told, given):
+    for pairs in (found, given):
         apart = np.abs(pairs.truth.astype(int) - pairs.masked.images).max(axis=3)
         assert apart[~pairs.hidden].mean() < 8 < 40 < apart[pairs.hidden].mean()
-    shared = (told.hidden & given.hidden).sum() / (told.hidden | given.hidden).sum()
+    shared = (found.hidden & given.hidden).sum() / (found.hidden | given.hidden).sum()
     assert shared > 0.85

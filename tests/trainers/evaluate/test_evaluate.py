@@ -42,11 +42,11 @@ def files(tmp_path: Path) -> Path:
         save_generator(tmp_path / f"{direction}.safetensors", build_generator(spec), card)
     classifier = MaskClassifierNetwork(2)
     torch.nn.init.constant_(classifier.head.bias, 50.0)
-    save_mask_classifier(tmp_path / "gate.safetensors", classifier, images_seen=0)
+    save_mask_classifier(tmp_path / "mask-classifier.safetensors", classifier, images_seen=0)
     (tmp_path / "evaluate.toml").write_text(
         '[sets]\nbare = "bare.npz"\nmasked = "masked.npz"\nheld_out = 1\ndrawn = 3\n'
         '[weights]\nmask = "mask.safetensors"\nunmask = "unmask.safetensors"\n'
-        'classifier = "gate.safetensors"\n[run]\ndevice = "cpu"\n'
+        'classifier = "mask-classifier.safetensors"\n[run]\ndevice = "cpu"\n'
     )
     return tmp_path
 
@@ -208,7 +208,7 @@ def test_outputs_that_stay_in_their_domain_are_found() -> None:
 
 def test_a_missing_classifier_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no such classifier; train one"):
-        load_classifier(tmp_path / "gate.safetensors", device=CPU)
+        load_classifier(tmp_path / "mask-classifier.safetensors", device=CPU)
 
 
 def report_of(samples: dict[str, float]) -> Report:
@@ -286,7 +286,7 @@ def test_persons_are_verified_through_the_command(files: Path, shared_data: Path
         *("--lfw-limit", 1),
         *("--embedder", embedder, "--mask-weights", files / "mask.safetensors"),
         *("--unmask-weights", files / "unmask.safetensors"),
-        *("--classifier", files / "gate.safetensors", "--device", "cpu"),
+        *("--classifier", files / "mask-classifier.safetensors", "--device", "cpu"),
     )
     assert result.exit_code == 0, result.output
     assert "| verification_accuracy_bare_bare ↑ | 1.000" in result.output

@@ -59,13 +59,13 @@ def pairs() -> PhotoPairs:
         photo = np.full((*PHOTO, 3), 90, np.uint8)
         photo[12 : 12 + SIZE_PX, 32 : 32 + SIZE_PX] = crop
         truth.append(photo)
-    outline = np.zeros(PHOTO, bool)
-    outline[62:92, 55:105] = True
-    masked = tuple(np.where(outline[..., None], np.uint8(200), photo) for photo in truth)
+    region = np.zeros(PHOTO, bool)
+    region[62:92, 55:105] = True
+    masked = tuple(np.where(region[..., None], np.uint8(200), photo) for photo in truth)
     names = tuple(f"masked/{i}.png" for i in range(3))
     photographs = Photographs(masked, np.stack([POINTS] * 3), names)
     bare_names = tuple(f"bare/{i}.png" for i in range(3))
-    return PhotoPairs(photographs, tuple(truth), bare_names, (outline,) * 3)
+    return PhotoPairs(photographs, tuple(truth), bare_names, (region,) * 3)
 
 
 def _values(pairs: PhotoPairs, outputs: tuple[ImageU8, ...]) -> dict[str, float]:
@@ -108,12 +108,12 @@ def test_whole_photographs_are_measured_at_their_own_size(pairs: PhotoPairs) -> 
 def test_what_jpeg_lost_elsewhere_counts_in_the_whole_but_not_in_the_hidden_only(
     pairs: PhotoPairs,
 ) -> None:
-    worn = tuple(
+    painted = tuple(
         np.clip(picture.astype(int) + 9, 0, 255).astype(np.uint8) for picture in pairs.truth
     )
     outputs = tuple(
         np.where(region[..., None], true, other)
-        for region, true, other in zip(pairs.hidden, pairs.truth, worn, strict=True)
+        for region, true, other in zip(pairs.hidden, pairs.truth, painted, strict=True)
     )
 
     found = _values(pairs, outputs)
@@ -136,8 +136,8 @@ def test_known_landmarks_replace_the_detectors(pairs: PhotoPairs) -> None:
     other = POINTS + 5
     known = {"bare/1.png": other}
 
-    told = with_landmarks(pairs.bare, pairs.bare_names, known)
+    located = with_landmarks(pairs.bare, pairs.bare_names, known)
 
-    assert np.array_equal(told.landmarks_px[1], other)
-    assert np.array_equal(told.landmarks_px[0], POINTS)
-    assert told.names == pairs.masked.names
+    assert np.array_equal(located.landmarks_px[1], other)
+    assert np.array_equal(located.landmarks_px[0], POINTS)
+    assert located.names == pairs.masked.names

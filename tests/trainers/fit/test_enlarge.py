@@ -40,7 +40,7 @@ def test_an_enlarged_network_paints_the_same_at_twice_the_size(fold: int) -> Non
 
 
 def test_both_stages_of_a_two_stage_generator_are_enlarged() -> None:
-    spec = GeneratorSpec(architecture="two-stage", outline_ngf=8, fold=2, skips=True, **SIZES)  # type: ignore[arg-type]
+    spec = GeneratorSpec(architecture="two-stage", segmentation_ngf=8, fold=2, skips=True, **SIZES)  # type: ignore[arg-type]
     small = build_generator(spec).eval()
     large = build_generator(enlarged_spec(spec)).eval()
     assert isinstance(small, TwoStageGenerator)

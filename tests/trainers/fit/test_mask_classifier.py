@@ -19,7 +19,7 @@ from trainers.fit.small_networks import SmallRun
 from trainers.fit.training_crops import TrainingCrops
 
 CPU = torch.device("cpu")
-STILL = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, wear=0)
+STILL = AugmentationConfig(flip=False, turn_deg=0, scale=0, shift=0, color=0, degradation=0)
 
 
 def _masked(n_crops: int, *, seed: int, size_px: int = 40) -> CropSet:
@@ -45,7 +45,7 @@ def test_samples_are_half_masked_and_the_same_by_number() -> None:
     assert again[7][0].max() <= 1 + 1e-6
 
 
-def test_a_gate_learns_to_tell_drawn_masks_from_bare_faces() -> None:
+def test_a_mask_classifier_learns_to_tell_drawn_masks_from_bare_faces() -> None:
     crops = TrainingCrops(
         drawn_crops(24, seed=1), _masked(24, seed=2), drawn_crops(8, seed=3), _masked(8, seed=4)
     )
@@ -60,12 +60,12 @@ def test_a_gate_learns_to_tell_drawn_masks_from_bare_faces() -> None:
 
 
 @on_every_device
-def test_the_command_writes_a_gate_that_the_converter_loads(
+def test_the_command_writes_a_mask_classifier_that_the_converter_loads(
     tmp_path: Path, device: torch.device
 ) -> None:
     drawn_crops(6, size_px=64, seed=1).save(tmp_path / "bare.npz")
     _masked(6, seed=2, size_px=64).save(tmp_path / "masked.npz")
-    path = tmp_path / "gate.safetensors"
+    path = tmp_path / "mask-classifier.safetensors"
 
     result = CliRunner().invoke(
         main,
@@ -81,7 +81,7 @@ def test_the_command_writes_a_gate_that_the_converter_loads(
     assert all(0 <= score <= 1 for score in scores)
 
 
-def test_a_gate_needs_both_domains(tmp_path: Path) -> None:
+def test_a_mask_classifier_needs_both_domains(tmp_path: Path) -> None:
     drawn_crops(4, size_px=128).save(tmp_path / "bare.npz")
 
     result = CliRunner().invoke(

@@ -19,7 +19,7 @@ from trainers.fit.training_crops import load_training_crops
 onnxruntime = pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
 
-SMALL = {"ngf": 4, "n_blocks": 1, "outline_ngf": 4}
+SMALL = {"ngf": 4, "n_blocks": 1, "segmentation_ngf": 4}
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_the_command_writes_one_run_folder_and_speaks_once(tmp_path: Path) -> No
         drawn_crops(8, seed=seed, name=name).save(tmp_path / f"{name}.npz")
     settings = [f"--set={name}={value}" for name, value in SETTINGS.items() if name != "name"]
 
-    told = _torchrun(
+    said = _torchrun(
         "--no-python", Path(sys.executable).with_name("facemask-train"), "fit", *settings,
         "--set", "run.progress=json", "--set", "run.preview_every=0",
         "--images", 8, "--run-dir", tmp_path / "runs",
@@ -109,8 +109,8 @@ def test_the_command_writes_one_run_folder_and_speaks_once(tmp_path: Path) -> No
     )  # fmt: skip
 
     [run] = (tmp_path / "runs").iterdir()
-    assert told.count('"images_seen": 8') == 1
-    assert "2 processes" in told
+    assert said.count('"images_seen": 8') == 1
+    assert "2 processes" in said
     assert {path.name for path in run.iterdir()} == {
         "checkpoints", "options.json", "stats.jsonl", "weights",
     }  # fmt: skip

@@ -174,7 +174,7 @@ def test_one_direction_can_learn_alone(direction: str) -> None:
         "lambda_l1",
         "lambda_chroma",
         "lambda_keep",
-        "lambda_outline",
+        "lambda_segmentation",
         "lambda_perceptual",
         "lambda_gan",
         "lambda_features",

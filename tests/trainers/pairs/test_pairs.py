@@ -24,7 +24,7 @@ from trainers.data.styles import STYLES
 from trainers.evaluate.photo_pairs import read_photo_pairs
 from trainers.pairs.config import PairsConfig
 from trainers.pairs.make_pairs import make_pairs
-from trainers.pairs.manifest import MANIFEST, PairRow, read_pair_rows
+from trainers.pairs.manifest import MANIFEST, OPTIONS, PairRow, read_pair_rows
 
 SAMPLES = Path(__file__).parents[3] / "samples"
 SIZE_PX = 48
@@ -35,7 +35,7 @@ def _run(*arguments: object) -> Result:
 
 
 def _config(**options: Any) -> PairsConfig:
-    return PairsConfig(**{"gate": "off", **options})
+    return PairsConfig(**{"classifier": "off", **options})
 
 
 def _read(path: Path) -> NDArray[np.uint8]:
@@ -77,12 +77,12 @@ def photographs(tmp_path: Path) -> Path:
 
 
 def _check_pair(out: Path, row: PairRow) -> None:
-    bare, masked, outline = (_read(out / file) for file in row.files)
+    bare, masked, segmentation = (_read(out / file) for file in row.files)
     assert bare.shape == masked.shape == (row.size_px, row.size_px, 3)
-    assert outline.shape == bare.shape[:2]
-    assert 0.1 < (outline > 127).mean() < 0.5
+    assert segmentation.shape == bare.shape[:2]
+    assert 0.1 < (segmentation > 127).mean() < 0.5
     x, y = np.mean(row.landmarks[3:], axis=0).round().astype(int)
-    assert outline[y, x] == 255
+    assert segmentation[y, x] == 255
     # The eyes are those of the bare picture.
     above = slice(0, int(min(y for _, y in row.landmarks[:2])))
     assert np.array_equal(masked[above], bare[above])
@@ -116,7 +116,7 @@ def test_pictures_become_pairs_and_what_is_left_out_is_told_with_exit_code_3(
             (row.bare, row.masked) for row in rows
         ]
     pairs = read_photo_pairs(
-        out / "pairs.csv", device=torch.device("cpu"), segmentations=out / "outline", limit=0
+        out / "pairs.csv", device=torch.device("cpu"), segmentations=out / "segmentation", limit=0
     )
     assert len(pairs) == 2
     (photographs / "broken.jpg").unlink()
@@ -126,7 +126,7 @@ def test_pictures_become_pairs_and_what_is_left_out_is_told_with_exit_code_3(
 def test_a_generator_puts_its_mask_on(photographs: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
-    result = _run(photographs, "-o", out, "--with", "generator", "--gate", "off")
+    result = _run(photographs, "-o", out, "--with", "generator", "--classifier", "off")
 
     assert result.exit_code == 3, result.output
     rows = read_pair_rows(out / MANIFEST)
@@ -141,7 +141,7 @@ def test_a_generator_puts_its_mask_on(photographs: Path, tmp_path: Path) -> None
 
 def test_a_generator_puts_on_masks_of_the_styles_named(crops: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    config = _config(maker="generator", styles="black,ffp2", per_image=4, gate="off")
+    config = _config(maker="generator", styles="black,ffp2", per_image=4, classifier="off")
 
     make_pairs(crops, out, config)
 
@@ -185,10 +185,22 @@ def test_the_same_pairs_come_out_of_several_processes_and_of_an_interrupted_run(
     rows = read_pair_rows(whole / MANIFEST)
     (resumed / rows[2].masked).unlink()
     for row in rows[6:]:
-        (resumed / row.outline).unlink()
+        (resumed / row.segmentation).unlink()
+    # As an earlier version called what it wrote.
+    _rename(resumed / MANIFEST, {'"segmentation":': '"outline":', '"wearing":': '"worn":'})
+    _rename(resumed / OPTIONS, {'"wearing":': '"worn":', '"classifier":': '"gate":'})
     outcome = make_pairs(crops, resumed, _config(per_image=2))
     assert (outcome.n_faces, outcome.n_new) == (6, 5)
+    _rename(resumed / OPTIONS, {'"worn":': '"wearing":', '"gate":': '"classifier":'})
     assert _tree(resumed) == expected
+
+
+def _rename(path: Path, names: dict[str, str]) -> None:
+    text = path.read_text()
+    for present, former in names.items():
+        assert present in text
+        text = text.replace(present, former)
+    path.write_text(text)
 
 
 def test_a_face_keeps_its_mask_in_another_set_and_another_seed_gives_another(
@@ -210,14 +222,14 @@ def test_a_face_keeps_its_mask_in_another_set_and_another_seed_gives_another(
 
 
 def test_styles_are_taken_in_turn_and_worn_as_asked(crops: Path, tmp_path: Path) -> None:
-    config = _config(styles="ffp2, black,cloth", per_image=4, worn="wrong")
+    config = _config(styles="ffp2, black,cloth", per_image=4, wearing="wrong")
 
     rows = make_pairs(crops, tmp_path / "out", config).rows
 
     assert {row.style for row in rows} == {"ffp2", "black", "cloth"}
     for face in range(6):
         assert len({row.style for row in rows[4 * face : 4 * face + 3]}) == 3
-    assert {row.worn for row in rows} == {"under-nose", "under-mouth"}
+    assert {row.wearing for row in rows} == {"under-nose", "under-mouth"}
 
 
 def test_nothing_is_written_outside_the_folder_whatever_faces_are_called(tmp_path: Path) -> None:
@@ -296,7 +308,10 @@ def test_weights_that_are_not_there_are_told_before_anything_is_made(
     [
         ({"styles": "surgical,velvet"}, "--styles: got 'velvet', expected names out of surgical"),
         ({"weights": Path("x")}, "--weights: drawn masks need none"),
-        ({"maker": "generator", "worn": "wrong"}, "--worn wrong: a generator puts masks on right"),
+        (
+            {"maker": "generator", "worn": "wrong"},
+            "--wearing wrong: a generator puts masks on right",
+        ),
     ],
 )
 def test_options_without_effect_are_refused(options: dict[str, Any], message: str) -> None:

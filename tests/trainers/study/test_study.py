@@ -135,8 +135,8 @@ def test_intervals_are_wilson_s() -> None:
 
 def test_scores_are_by_generator_and_direction_and_for_all() -> None:
     rows = scores(answers(10, 20) + answers(5, 20, direction="unmask", session="b"))
-    told = [(row.direction, row.fooled, row.trials, row.persons) for row in rows]
-    assert told == [("mask", 10, 20, 1), ("unmask", 5, 20, 1), ("", 15, 40, 2)]
+    figures = [(row.direction, row.fooled, row.trials, row.persons) for row in rows]
+    assert figures == [("mask", 10, 20, 1), ("unmask", 5, 20, 1), ("", 15, 40, 2)]
     assert "| all | - | 37.5% |" in to_markdown(rows)
 
 

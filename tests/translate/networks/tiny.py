@@ -6,7 +6,7 @@ import torch
 
 from facemask_video.translate.networks import GeneratorSpec, TwoStageGenerator, build_generator
 
-SIZES: dict[str, Any] = {"ngf": 4, "n_blocks": 1, "outline_ngf": 4, "final_kernel": 3}
+SIZES: dict[str, Any] = {"ngf": 4, "n_blocks": 1, "segmentation_ngf": 4, "final_kernel": 3}
 
 
 def tiny_spec(**options: Any) -> GeneratorSpec:
