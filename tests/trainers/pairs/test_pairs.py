@@ -309,7 +309,7 @@ def test_weights_that_are_not_there_are_told_before_anything_is_made(
         ({"styles": "surgical,velvet"}, "--styles: got 'velvet', expected names out of surgical"),
         ({"weights": Path("x")}, "--weights: drawn masks need none"),
         (
-            {"maker": "generator", "worn": "wrong"},
+            {"maker": "generator", "wearing": "wrong"},
             "--wearing wrong: a generator puts masks on right",
         ),
     ],
