@@ -43,7 +43,7 @@ class TwoStageGenerator(nn.Module):
         )
         self.segmentation = ResnetTrunk(segmentation, 3, 1)
         self.completion = ResnetTrunk(spec, 4, 3)
-        self.register_load_state_dict_pre_hook(_take_former_names)
+        self.register_load_state_dict_pre_hook(_take_former_names)  # type: ignore[no-untyped-call]
 
     def mask_logits(self, image: Tensor) -> Tensor:
         """Return the logits of the mask's segmentation, shape (n, 1, S, S)."""
