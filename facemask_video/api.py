@@ -86,12 +86,15 @@ def convert_video(
     progress: OnProgress | None = None,
     **options: object,
 ) -> "ConversionReport":
-    """Translate every face of a video and change nothing else, as ``facemask-video convert``.
+    """Translate every face of a video or a picture, as ``facemask-video convert``.
+
+    Nothing else is changed.
 
     Args:
-        source: Video to read.
-        target: Video to write; beside the source, with _masked or _unmasked in its name, where
-            None. It appears when it is complete, or not at all.
+        source: Video or picture to read.
+        target: Video or picture to write; beside the source, with _masked or _unmasked in its name,
+            where None. It appears when it is complete, or not at all. Of a picture a name such as
+            ``out.mp4`` makes a video of one frame.
         config: Settings that the options are laid over: those of a TOML file or of a shipped one,
             by its name, or a configuration.
         networks: What `load_networks` returned, for the same direction; loaded anew where None.
@@ -100,7 +103,7 @@ def convert_video(
 
     Raises:
         TypeError: There is no such option, or one of those of `load_networks` beside ``networks``.
-        ConfigError: A value is not accepted.
+        ConfigError: A value is not accepted, or an option has no part in a picture.
         VideoReadError: The source cannot be read to its end.
         VideoWriteError: The target exists and ``overwrite`` is not given, or cannot be written.
         WeightsError: The generator's weights are missing or made for something else.
@@ -118,7 +121,10 @@ def convert_video(
         _check_networks(networks, settings, options, "convert_video")
     plan = make_plan(Path(source), None if target is None else Path(target), settings)
     # Loads torch, which takes seconds: not before the plan is known to be sound.
-    from facemask_video.pipeline.convert import convert
+    if plan.info.is_picture:
+        from facemask_video.pipeline.picture import convert_picture as convert
+    else:
+        from facemask_video.pipeline.convert import convert
 
     return convert(Path(source), plan.target, settings, on_progress=progress, networks=networks)
 
@@ -285,7 +291,7 @@ def verify_video(
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a video file holds.
+    """What a video or a picture holds.
 
     Attributes:
         info: Its streams, pictures and tags.
@@ -297,10 +303,10 @@ class Inspection:
 
 
 def inspect_video(file: str | Path) -> Inspection:
-    """Describe a video and say whether its faces are known to be synthetic.
+    """Describe a video or a picture and say whether its faces are known to be synthetic.
 
     Args:
-        file: Video to read.
+        file: Video or picture to read.
 
     Raises:
         VideoReadError: It cannot be opened.
@@ -310,9 +316,17 @@ def inspect_video(file: str | Path) -> Inspection:
     (640, 360, None)
     """
     from facemask_video import provenance
-    from facemask_video.video import probe
+    from facemask_video.core.pictures import is_picture
 
-    info = probe(Path(file))
+    path = Path(file)
+    if is_picture(path):
+        from facemask_video.stills.probe import probe_picture
+
+        info = probe_picture(path)
+    else:
+        from facemask_video.video import probe
+
+        info = probe(path)
     return Inspection(info, provenance.read(info.metadata))
 
 

@@ -1,4 +1,4 @@
-"""``facemask-video convert``: translate the faces of one video."""
+"""``facemask-video convert``: translate the faces of one video or picture."""
 
 from pathlib import Path
 
@@ -20,16 +20,18 @@ from facemask_video.config import ConvertConfig
 def convert(
     config: ConvertConfig, source: Path, target: Path | None, dry_run: bool, quiet: bool
 ) -> None:
-    """Translate every face of the video IN and write the video OUT.
+    """Translate every face of the video or picture IN and write OUT.
 
     Without OUT the result lies beside IN, with _masked or _unmasked in its name. Everything outside
     the faces is kept: the pictures' samples as decoded, the times, and all audio, subtitle and data
-    streams. What unmask paints under a mask is invented: it is nobody's real face.
+    streams; of a picture the profile, EXIF and, in a JPEG, the very coefficients. What unmask
+    paints under a mask is invented: it is nobody's real face.
 
     \b
     facemask-video in.mp4 out.mp4 --direction mask
     facemask-video in.mov --direction unmask --start 00:01:00 --end 00:01:30
     facemask-video in.mp4 exact.mkv -d mask --encoder ffv1
+    facemask-video photo.jpg masked.jpg -d mask
     """
     if dry_run:
         from facemask_video.pipeline.plan import make_plan

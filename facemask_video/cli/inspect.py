@@ -47,6 +47,8 @@ def inspect(config: PrintConfig, file: Path, **_quiet: bool) -> None:
 def _rows(info: "VideoInfo") -> list[tuple[str, str]]:
     from facemask_video.pipeline.plan import picture_text
 
+    if info.is_picture:
+        return _picture_rows(info)
     count = info.frame_count_from_header
     rows = [
         ("file", f"{info.path} ({info.container}, {info.path.stat().st_size:,} bytes)"),
@@ -68,6 +70,21 @@ def _rows(info: "VideoInfo") -> list[tuple[str, str]]:
     rows += [("stream", _stream_text(stream)) for stream in info.streams]
     if info.chapters:
         rows.append(("chapters", str(len(info.chapters))))
+    return rows
+
+
+def _picture_rows(info: "VideoInfo") -> list[tuple[str, str]]:
+    from facemask_video.pipeline.plan import picture_text
+
+    rows = [
+        ("file", f"{info.path} ({info.container}, {info.path.stat().st_size:,} bytes)"),
+        ("picture", picture_text(info)),
+    ]
+    if info.rotation_deg or info.mirrored:
+        turn = f"{info.rotation_deg} degrees{', mirrored' if info.mirrored else ''}"
+        rows.append(("rotation", turn))
+    about = (("profile", "colour profile"), ("resolution", "dots an inch"))
+    rows += [(name, info.metadata[tag]) for name, tag in about if tag in info.metadata]
     return rows
 
 

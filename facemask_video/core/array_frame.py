@@ -33,7 +33,9 @@ class ArrayFrame:
     def thumbnail(self, max_side_px: int) -> tuple[ImageU8, float]:
         """Return a small picture and its scale, by area; see `Frame.thumbnail`."""
         scale = min(1.0, max_side_px / max(self.width_px, self.height_px))
-        size = (round(self.width_px * scale), round(self.height_px * scale))
+        if scale == 1:
+            return self.image, scale
+        size = (max(1, round(self.width_px * scale)), max(1, round(self.height_px * scale)))
         small = cv2.resize(self.image, size, interpolation=cv2.INTER_AREA)
         return np.asarray(small, dtype=np.uint8), scale
 

@@ -147,7 +147,7 @@ class ChapterInfo:
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a file says about itself and about its main video stream.
+    """What a file says about itself and about its main video stream; or of a still picture.
 
     Attributes:
         path: The file.
@@ -174,6 +174,8 @@ class VideoInfo:
         metadata: The container's tags.
         chapters: The chapters.
         interlaced: Whether the first picture is two fields.
+        is_picture: Whether it is a still picture, which has no stream; ``container`` and ``codec``
+            are its format, and frames its pages.
     """
 
     path: Path
@@ -200,3 +202,4 @@ class VideoInfo:
     metadata: dict[str, str] = field(default_factory=dict)
     chapters: tuple[ChapterInfo, ...] = ()
     interlaced: bool = False
+    is_picture: bool = False

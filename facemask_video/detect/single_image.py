@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 
 from facemask_video.core import geometry
+from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import Detection, TrackedFace, TrackId
-from facemask_video.core.frame import ImageU8
+from facemask_video.core.frame import Frame, ImageU8
 from facemask_video.core.geometry import overlap_coefficient
 from facemask_video.detect.detector import Detector, RegionDetector
 from facemask_video.detect.observations import same_face
@@ -36,7 +37,12 @@ def find_in_picture(
         detector: Finds faces of `SMALLEST_FACE_PX` and more; weak ones are reported too.
         min_face_px: Smallest side of a face, in px of the picture.
     """
-    found = _distinct(_detect_padded(picture, detector, min_face_px))
+    return find_in_frame(ArrayFrame(picture), detector, min_face_px=min_face_px)
+
+
+def find_in_frame(frame: Frame, detector: Detector, *, min_face_px: float) -> list[TrackedFace]:
+    """Return one face for each person in the one picture that a frame is; see `find_in_picture`."""
+    found = _distinct(_detect_padded(frame, detector, min_face_px))
     return [
         TrackedFace(TrackId(index), each.box, each.landmarks, each.score, observed=True)
         for index, each in enumerate(found)
@@ -91,13 +97,9 @@ def choose_faces(
     return list(faces[:max_faces])
 
 
-def _detect_padded(picture: ImageU8, detector: Detector, min_face_px: float) -> Sequence[Detection]:
-    height, width = picture.shape[:2]
-    scale = min(1.0, detect_size_px(width, height, min_face_px=min_face_px) / max(width, height))
-    shown = picture
-    if scale < 1:
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        shown = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+def _detect_padded(frame: Frame, detector: Detector, min_face_px: float) -> Sequence[Detection]:
+    size_px = detect_size_px(frame.width_px, frame.height_px, min_face_px=min_face_px)
+    shown, scale = frame.thumbnail(size_px)
     for share in _BORDERS:
         padded, border = _pad(shown, share)
         found = detector.detect([padded])[0]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from facemask_video.config import ConvertConfig
 from facemask_video.core.direction import Direction
+from facemask_video.core.pictures import WRITTEN_SUFFIXES
 from facemask_video.video.target import MUXERS, check_outputs, muxer_of
 
 # Containers that cannot hold H.264, which the default encoder writes.
@@ -27,7 +28,17 @@ def default_target(source: Path, config: ConvertConfig) -> Path:
     return source.with_name(f"{source.stem}{_SUFFIX[config.direction]}{extension}")
 
 
-def check_targets(source: Path, target: Path, config: ConvertConfig) -> None:
+def default_picture_target(source: Path, config: ConvertConfig) -> Path:
+    """Return where a picture goes when nobody says: beside the source, in its format.
+
+    >>> default_picture_target(Path("a/b.JPG"), ConvertConfig(Direction.MASK)).as_posix()
+    'a/b_masked.JPG'
+    """
+    extension = source.suffix if source.suffix.lower() in WRITTEN_SUFFIXES else ".png"
+    return source.with_name(f"{source.stem}{_SUFFIX[config.direction]}{extension}")
+
+
+def check_files(source: Path, target: Path, config: ConvertConfig) -> None:
     """Refuse, before anything is written, files that must not or cannot be.
 
     Args:
@@ -36,8 +47,7 @@ def check_targets(source: Path, target: Path, config: ConvertConfig) -> None:
         config: Names the further files to write.
 
     Raises:
-        VideoWriteError: A file to write is read as well, exists, or has no directory, or the
-            target's suffix names no container.
+        VideoWriteError: A file to write is read as well, exists, or has no directory.
     """
     named = [target, config.output.report, config.output.tracks_out]
     check_outputs(
@@ -45,4 +55,13 @@ def check_targets(source: Path, target: Path, config: ConvertConfig) -> None:
         inputs=[path for path in (source, config.replay.tracks) if path is not None],
         overwrite=config.output.overwrite,
     )
+
+
+def check_targets(source: Path, target: Path, config: ConvertConfig) -> None:
+    """Refuse what `check_files` refuses, and a video whose suffix names no container.
+
+    Raises:
+        VideoWriteError: There is such a file.
+    """
+    check_files(source, target, config)
     muxer_of(target)

@@ -5,9 +5,16 @@ from pathlib import Path
 
 from facemask_video.config import ConvertConfig, RangeConfig, to_json
 from facemask_video.core.frame import VideoInfo
-from facemask_video.pipeline.output_paths import check_targets, default_target
+from facemask_video.core.pictures import KIND_OF_SUFFIX, is_picture, kind_to_write
+from facemask_video.pipeline.output_paths import (
+    check_files,
+    check_targets,
+    default_picture_target,
+    default_target,
+)
 from facemask_video.track import Sidecar
 from facemask_video.video import probe
+from facemask_video.video.target import MUXERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +28,27 @@ class Plan:
     def text(self) -> str:
         """Describe the plan for a person, the resolved settings as JSON."""
         config, frames = self.config, expected_frames(self.info, self.config.video)
+        is_picture = self.info.is_picture
         tracks, quality = config.replay.tracks, config.translate.quality or "standard"
+        kind = KIND_OF_SUFFIX.get(self.target.suffix.lower())
         further = [p for p in (config.output.report, config.output.tracks_out) if p is not None]
         lines = [
             f"Would read       {self.info.path}: {picture_text(self.info)}",
-            f"                 {'an unknown number of' if frames is None else frames} frames",
+            *([] if is_picture else [f"                 {_or_unknown(frames)} frames"]),
             *([f"                 faces from {tracks}"] if tracks is not None else []),
             f"Would translate  {config.direction}, with "
             f"{config.translate.weights or f'the shipped {quality} weights'}",
-            f"Would write      {self.target}: {config.output.layout}, by {config.video.encoder}",
+            f"Would write      {self.target}: {config.output.layout}, "
+            f"{'as' if is_picture else 'by'} {kind if is_picture else config.video.encoder}",
             *(f"                 {path}" for path in further),
             "Settings:",
             to_json(config),
         ]
         return "\n".join(lines)
+
+
+def _or_unknown(frames: int | None) -> str:
+    return "an unknown number of" if frames is None else str(frames)
 
 
 def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
@@ -51,9 +65,22 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
         TracksError: The tracks to render from are no tracks file.
         ConfigError: A value is not accepted.
     """
-    info = probe(source)
-    target = target or default_target(source, config)
-    check_targets(source, target, config)
+    # A picture that is to be written as a video is read as a clip of one frame.
+    as_picture = is_picture(source) and (target is None or target.suffix.lower() not in MUXERS)
+    if as_picture:
+        # Knows formats that a video has no need of.
+        from facemask_video.pipeline.picture_options import check_options
+        from facemask_video.stills.probe import probe_picture
+
+        info = probe_picture(source)
+        check_options(config)
+        target = target or default_picture_target(source, config)
+        check_files(source, target, config)
+        kind_to_write(target)
+    else:
+        info = probe(source)
+        target = target or default_target(source, config)
+        check_targets(source, target, config)
     if config.replay.tracks is not None:
         # Reads the header: another file is refused before anything is loaded.
         Sidecar(config.replay.tracks)
@@ -62,6 +89,10 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
 
 def picture_text(info: VideoInfo) -> str:
     """Describe the pictures of a file in a few words."""
+    if info.is_picture:
+        pages = info.frame_count_from_header or 1
+        several = f", {pages} pages" if pages > 1 else ""
+        return f"{info.width_px}x{info.height_px}, {info.codec}, {info.pixel_format}{several}"
     rate = (
         "variable or unknown rate" if info.frame_rate is None else f"{float(info.frame_rate):g} fps"
     )

@@ -119,12 +119,18 @@ class ConversionReport:
 
     def closing_line(self) -> str:
         """Say in one line what was done and where the time went."""
+        if self.input["is_picture"]:
+            return (
+                f"{counted(self.frames, 'picture')}, {self._faces()}; {_time(self.seconds, None)}"
+            )
         return (
             f"{counted(self.frames, 'frame')}, {self._faces()}; {_time(self.seconds, self.frames)}"
         )
 
     def _faces(self) -> str:
         drawn_on = self.options["output"]["debug_overlay"] and self.faces > 0
+        if self.input["is_picture"] and self.output["pictures"] == "copied":
+            return f"{self._faces_left()}, so the file is a copy of the source"
         if self.faces_changed == 0 and not drawn_on:
             return f"{self._faces_left()}{_UNCHANGED[self.output['pictures']]}"
         return self._faces_left()
@@ -137,6 +143,8 @@ class ConversionReport:
             sought = self.options["replay"]["tracks"] is None
             return _none_found(self.options["detect"]["min_face_px"]) if sought else "no face found"
         counts = _faces_counted(self.faces, self.tracks, self.frames_with_faces)
+        if self.input["is_picture"]:
+            counts = counted(self.faces, "face")
         if self.faces_changed == 0 and self.tracks_refused < self.tracks:
             return f"{counts}, none of which the generator changed"
         left_alone = f"{counted(self.tracks_refused, 'track')} left alone"
@@ -192,12 +200,13 @@ def _faces_counted(faces: int, tracks: int, frames: int) -> str:
     return f"{counted(faces, 'face')} ({counted(tracks, 'track')}, in {counted(frames, 'frame')})"
 
 
-def _time(seconds: Mapping[str, float], frames: int) -> str:
+def _time(seconds: Mapping[str, float], frames: int | None) -> str:
     total_s = seconds["total"]
     stages = {name: s for name, s in seconds.items() if name not in ("total", "wait", "idle")}
     longest = sorted(stages, key=lambda name: -stages[name])[:_STAGES_NAMED]
     where = ", ".join(f"{name.replace('_', ' ')} {stages[name]:.1f} s" for name in longest)
-    return f"{total_s:.1f} s, {frames / max(total_s, 1e-9):.1f} fps ({where})"
+    speed = "" if frames is None else f", {frames / max(total_s, 1e-9):.1f} fps"
+    return f"{total_s:.1f} s{speed} ({where})"
 
 
 def peak_rss_mb() -> float | None:
@@ -225,4 +234,5 @@ def describe_input(info: VideoInfo) -> dict[str, object]:
         "rotation_deg": info.rotation_deg,
         "streams": [f"{stream.kind}:{stream.codec}" for stream in info.streams],
         "bytes": info.path.stat().st_size,
+        "is_picture": info.is_picture,
     }

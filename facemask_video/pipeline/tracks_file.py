@@ -1,7 +1,7 @@
 """The tracks sidecar in a pipeline: opened, checked against its video, and its verdicts obeyed."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from facemask_video.classify.stage import SOURCE_DOMAIN, is_worked_on
@@ -9,6 +9,7 @@ from facemask_video.config import ConvertConfig
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import TracksError
 from facemask_video.core.faces import BlendedFrame, TrackedFace, Verdict
+from facemask_video.core.frame import VideoInfo
 from facemask_video.core.geometry import Box
 from facemask_video.track import (
     Sidecar,
@@ -19,6 +20,16 @@ from facemask_video.track import (
     describe_source,
 )
 from facemask_video.video import VideoReader
+
+
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """What tracks are of: a file and the range of it that is read."""
+
+    path: Path
+    info: VideoInfo
+    start_s: float | None
+    end_s: float | None
 
 
 class TracksWithVerdicts(Sidecar):
@@ -84,7 +95,7 @@ class TracksWithVerdicts(Sidecar):
             ) from None
 
 
-def open_tracks(reader: VideoReader, config: ConvertConfig) -> TracksWithVerdicts | None:
+def open_tracks(reader: VideoReader | Ranged, config: ConvertConfig) -> TracksWithVerdicts | None:
     """Open the tracks to render from, if any, and read them through once to find faults early.
 
     Raises:
@@ -113,7 +124,7 @@ def open_tracks(reader: VideoReader, config: ConvertConfig) -> TracksWithVerdict
 
 
 def create_tracks(
-    path: Path, reader: VideoReader, *, direction: Direction | None = None
+    path: Path, reader: VideoReader | Ranged, *, direction: Direction | None = None
 ) -> SidecarWriter:
     """Open a tracks file for writing; its header names the video, the range and the direction."""
     info = reader.info

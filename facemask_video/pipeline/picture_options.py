@@ -1,0 +1,23 @@
+"""Which options of a conversion have no part in pictures."""
+
+from facemask_video.config import ConvertConfig
+from facemask_video.config.settings import settings_of
+from facemask_video.core.errors import ConfigError
+
+# Options of sections that have a part in pictures, which all the same are of clips.
+_OF_CLIPS = frozenset({"detect.every", "detect.size_px", "composite.temporal"})
+_SECTIONS_OF_CLIPS = ("video.", "track.")
+
+
+def check_options(config: ConvertConfig) -> None:
+    """Refuse options that were given and change nothing in a picture.
+
+    Raises:
+        ConfigError: One was; it is named.
+    """
+    for named in settings_of(ConvertConfig):
+        if named.name in _OF_CLIPS or named.name.startswith(_SECTIONS_OF_CLIPS):
+            section, key = named.name.split(".")
+            if getattr(getattr(config, section), key) != named.default:
+                flag = (named.setting.flags or (f"--{key.replace('_', '-')}",))[0]
+                raise ConfigError(f"{named.name}: {flag} is for videos; leave it out of a picture.")
