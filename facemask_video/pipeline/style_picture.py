@@ -73,4 +73,4 @@ def read_style(
     masked = to_network([crop], device)
     linear = to_linear((masked + 1) / 2)
     colour = (linear * region).sum((2, 3)) / region.sum((2, 3))
-    return network.encoder(masked, region), colour
+    return network.read_style(masked, region), colour

@@ -12,6 +12,7 @@ from facemask_video.translate.networks import (
     StyledGenerator,
     build_generator,
 )
+from facemask_video.translate.networks.exposure import exposure_gain
 from facemask_video.translate.networks.style import crop_box, extend_cloth, place_in_box, region_box
 from facemask_video.translate.weights import WeightsCard, load_generator, save_generator
 
@@ -92,6 +93,35 @@ def test_the_paint_follows_the_style_and_the_light_around() -> None:
 
     assert not torch.allclose(paint(face, 0), paint(face, 1), atol=1e-3)
     assert not torch.allclose(paint(face, 0), paint(face - 0.5, 0), atol=1e-3)
+
+
+@pytest.mark.parametrize("light", [0.5, 0.2])
+def test_in_dimmer_light_the_same_mask_is_as_much_darker(light: float) -> None:
+    network, face = _generator(1), torch.full((1, 3, SIDE, SIDE), 0.2)
+    face += 0.05 * _face()
+
+    usual, dim = network(face), network((face + 1) * light - 1)
+
+    assert torch.allclose(dim.painted + 1, (usual.painted + 1) * light, atol=0.02)
+    assert torch.allclose(dim.alpha, usual.alpha, atol=0.02)
+
+
+def test_a_face_in_usual_light_is_taken_as_it_is() -> None:
+    bright = torch.full((1, 3, SIDE, SIDE), 0.5)
+
+    assert exposure_gain(bright).item() == 1
+    # What lies under a mask says nothing about the light.
+    bright[:, :, SIDE // 2 :] = -1
+    assert exposure_gain(bright).item() == 1
+
+
+def test_a_style_read_in_dim_light_is_the_one_read_in_usual_light() -> None:
+    network, region, face = _generator(), _region(), torch.full((1, 3, SIDE, SIDE), 0.2)
+    face += 0.05 * _face()
+
+    usual, dim = (network.read_style(x, region) for x in (face, (face + 1) * 0.3 - 1))
+
+    assert torch.allclose(usual.texture, dim.texture, atol=1e-3)
 
 
 def test_without_a_style_the_first_of_the_stored_ones_is_put_on() -> None:

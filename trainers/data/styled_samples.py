@@ -11,10 +11,12 @@ from trainers.data.augment import fabric_patch, lose_detail
 from trainers.data.crops import CropSet
 from trainers.data.mask_photographs import MaskPhotographs
 from trainers.data.masks import draw_mask
+from trainers.data.occluders import draw_occluder
 from trainers.data.styles import named_style
 
 FloatImage = NDArray[np.float32]
 
+_OCCLUDED_SHARE, _UNUSUAL_LIGHT_SHARE = 0.15, 0.6
 _DRAWN_STYLES = ("surgical", "white", "black", "cloth", "patterned", "ffp2")
 
 
@@ -26,9 +28,11 @@ class StyledSample:
         masked: The target.
         region: Where its mask lies.
         bare: The same face without it: what tells where a mask is to lie.
-        shown: The target in slightly other light: what the style is read from.
+        shown: The target in the light it was taken in or nearly: what the style is read from.
         other: Another bare face, for which there is no target.
         is_photograph: Whether the target is one, or was drawn.
+        in_usual_light: Whether target and bare face are in a photograph's light.
+        other_in_usual_light: The same of the other face.
     """
 
     masked: FloatImage
@@ -37,6 +41,8 @@ class StyledSample:
     shown: FloatImage
     other: FloatImage
     is_photograph: bool
+    in_usual_light: bool
+    other_in_usual_light: bool
 
 
 class StyledSamples(Dataset[StyledSample]):
@@ -81,13 +87,17 @@ class StyledSamples(Dataset[StyledSample]):
         if rng.random() < 0.3:
             small_px = int(self.size_px * rng.uniform(0.35, 0.9))
             masked, bare = lose_detail(masked, small_px), lose_detail(bare, small_px)
-        masked, bare = relight([masked, bare], rng)
-        gain = (1 + rng.uniform(-0.13, 0.13)) * (1 + rng.uniform(-0.04, 0.04, 3))
-        shown = np.clip(masked * gain.astype(np.float32), 0, 1)
+        (shown,) = relight([masked], rng)
+        if rng.random() < _OCCLUDED_SHARE:
+            occluder = draw_occluder(bare, rng)
+            masked, bare = occluder.over(masked), occluder.over(bare)
+            region = occluder.cut_from(region)
+        # The style is read in one light and painted in another, so light is read off the face.
+        (masked, bare), in_usual_light = _in_any_light([masked, bare], rng)
         other = self._moved(self.bare.images[rng.integers(len(self.bare))], rng)
         if rng.random() < 0.5:
             other = lose_detail(other, int(self.size_px * rng.uniform(0.3, 0.9)))
-        (other,) = relight([other], rng)
+        (other,), other_in_usual_light = _in_any_light([other], rng)
         return StyledSample(
             masked=_to_planes(masked),
             region=np.ascontiguousarray(region[None], np.float32),
@@ -95,6 +105,8 @@ class StyledSamples(Dataset[StyledSample]):
             shown=_to_planes(shown),
             other=_to_planes(other),
             is_photograph=is_photograph,
+            in_usual_light=in_usual_light,
+            other_in_usual_light=other_in_usual_light,
         )
 
     def _photograph(self, rng: np.random.Generator) -> tuple[FloatImage, FloatImage, FloatImage]:
@@ -166,6 +178,32 @@ def relight(pictures: list[FloatImage], rng: np.random.Generator) -> list[FloatI
         np.power(np.clip(picture * gain.astype(np.float32), 0, 1), gamma).astype(np.float32)
         for picture in pictures
     ]
+
+
+def change_scene_light(pictures: list[FloatImage], rng: np.random.Generator) -> list[FloatImage]:
+    """Put several pictures of one scene into another light: dim, tinted, from one side."""
+    side = pictures[0].shape[0]
+    log_light = np.full((1, 1, 3), rng.uniform(np.log(0.22), np.log(1.15)))
+    if rng.random() < 0.6:
+        log_light = log_light + rng.normal(0, 0.09, (1, 1, 3))
+    if rng.random() < 0.5:
+        angle, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0.2, 1.2)
+        y, x = np.mgrid[0:side, 0:side] / side - 0.5
+        log_light = log_light + slope * (np.cos(angle) * x + np.sin(angle) * y)[..., None]
+    light, gamma = (
+        np.exp(log_light).astype(np.float32),
+        np.float32(np.exp(rng.uniform(-0.15, 0.15))),
+    )
+    return [np.power(np.clip(picture * light, 0, 1), gamma) for picture in pictures]
+
+
+def _in_any_light(
+    pictures: list[FloatImage], rng: np.random.Generator
+) -> tuple[list[FloatImage], bool]:
+    """Return pictures of one scene in another light, and whether it is nearly the photograph's."""
+    if rng.random() < _UNUSUAL_LIGHT_SHARE:
+        return change_scene_light(pictures, rng), False
+    return relight(pictures, rng), True
 
 
 def dye(masked: FloatImage, region: FloatImage, rng: np.random.Generator) -> FloatImage:

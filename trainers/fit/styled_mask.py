@@ -186,7 +186,7 @@ def draw_styled_preview(
     side = shown.masked.shape[1]
     photographs = to_network(list(shown.masked[rows]), device)
     regions = torch.from_numpy(shown.regions[rows])[:, None].to(device).float() / 255
-    styles = generator.encoder(photographs, regions)
+    styles = generator.read_style(photographs, regions)
     images = to_network(list(bare.images[columns]), device)
     if images.shape[-1] != side:
         images = torch.nn.functional.interpolate(images, (side, side), mode="area")
@@ -231,7 +231,7 @@ def store_styles(
     rows = [place[name] for _, name in wanted]
     masked = to_network(list(photographs.masked[rows]), torch.device("cpu"))
     regions = torch.from_numpy(photographs.regions[rows])[:, None].float() / 255
-    styles: Style = generator.encoder(masked, regions)
+    styles: Style = generator.read_style(masked, regions)
     stored = StyledGenerator(generator.spec, len(rows))
     tensors = {n: t for n, t in generator.state_dict().items() if n not in _STORED}
     tensors |= {"textures": styles.texture, "shapes": styles.shape}

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from facemask_video.translate.networks import Style, StyledGenerator, inpaint
+from facemask_video.translate.networks.exposure import exposure_gain, scale_light
 from facemask_video.translate.networks.styled import soften
 from trainers.config.networks import DiscriminatorConfig
 from trainers.config.styled import StyledMaskConfig
@@ -39,6 +40,8 @@ class StyledBatch:
         shown: As ``masked``.
         other: As ``masked``.
         is_photograph: bool (n,), true of one at least.
+        in_usual_light: bool (n,).
+        other_in_usual_light: bool (n,).
     """
 
     masked: Tensor
@@ -47,6 +50,8 @@ class StyledBatch:
     shown: Tensor
     other: Tensor
     is_photograph: Tensor
+    in_usual_light: Tensor
+    other_in_usual_light: Tensor
 
     @classmethod
     def stack(cls, samples: list[StyledSample]) -> "StyledBatch":
@@ -66,6 +71,17 @@ class StyledBatch:
                 value = value.contiguous(memory_format=torch.channels_last)
             moved[entry.name] = value
         return StyledBatch(**moved)
+
+    def exposed(self) -> "StyledBatch":
+        """Bring dim faces to a usual brightness, as the generator does."""
+        gain = exposure_gain(self.masked)
+        return replace(
+            self,
+            masked=scale_light(self.masked, gain),
+            bare=scale_light(self.bare, gain),
+            shown=scale_light(self.shown, exposure_gain(self.shown)),
+            other=scale_light(self.other, exposure_gain(self.other)),
+        )
 
 
 class StyledMaskTraining:
@@ -119,6 +135,7 @@ class StyledMaskTraining:
             The losses, detached.
         """
         config, generator, n = self.config, self.generator, len(batch.masked)
+        batch = batch.exposed()
         photographs = torch.nonzero(batch.is_photograph)[:, 0]
         stats: dict[str, Tensor] = {}
         with autocast(self.device, self.precision):
@@ -134,8 +151,9 @@ class StyledMaskTraining:
                 torch.cat([own.shape, lent.shape]),
             ).float()
             loss = self._region_loss(logits, batch.region, stats)
-            images, region = self._transfers(batch, generator.opacity(logits[n:]).detach(),
-                                             photographs, images_seen)  # fmt: skip
+            images, region, in_usual_light = self._transfers(
+                batch, generator.opacity(logits[n:]).detach(), photographs, images_seen
+            )
             images, region = torch.cat([batch.masked, images]), torch.cat([batch.region, region])
             margin = int(torch.randint(1, 6, ())) * int(images.shape[-1]) // 128
             style = Style(
@@ -149,7 +167,7 @@ class StyledMaskTraining:
             around = inpaint.dilate(region, 4)
             if images_seen >= config.gan_from:
                 loss = loss + self._adversarial_loss(result, region, around, batch, stats)
-                loss = loss + self._style_loss(painted[n:], region[n:], lent, stats)
+                loss = loss + self._style_loss(painted[n:], region[n:], lent, in_usual_light, stats)
         descend(self.optimizer, loss)
         discriminator: dict[str, Tensor] = {}
         if images_seen >= config.gan_from:
@@ -169,19 +187,24 @@ class StyledMaskTraining:
 
     def _transfers(
         self, batch: StyledBatch, found: Tensor, photographs: Tensor, images_seen: int
-    ) -> tuple[Tensor, Tensor]:
-        """Return faces that get somebody else's mask, and where: bare ones, and photographs."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return faces that get somebody else's mask, where, and whether in usual light.
+
+        They are bare ones, and photographs.
+        """
         count = len(found)
         rows = photographs[torch.randperm(len(photographs))[: count // 2]]
         if images_seen >= self.config.place_from:
-            images, region = batch.other[:count], found
+            images, region, usual = batch.other[:count], found, batch.other_in_usual_light[:count]
         else:
             early = photographs[torch.randint(len(photographs), (count,))]
             images, region = batch.masked[early], batch.region[early]
+            usual = batch.in_usual_light[early]
         kept = count - len(rows)
         return (
             torch.cat([images[:kept], batch.masked[rows]]),
             torch.cat([region[:kept], batch.region[rows]]),
+            torch.cat([usual[:kept], batch.in_usual_light[rows]]),
         )
 
     def _region_loss(self, logits: Tensor, region: Tensor, stats: dict[str, Tensor]) -> Tensor:
@@ -231,15 +254,23 @@ class StyledMaskTraining:
         return config.lambda_gan * stats["gan"] + config.lambda_features * stats["features"]
 
     def _style_loss(
-        self, painted: Tensor, region: Tensor, lent: Style, stats: dict[str, Tensor]
+        self,
+        painted: Tensor,
+        region: Tensor,
+        lent: Style,
+        in_usual_light: Tensor,
+        stats: dict[str, Tensor],
     ) -> Tensor:
         """Hold the style that is read off a transfer against the one it was painted in.
 
-        The encoder gets no gradient: it would learn to see what the generator can draw.
+        In another light it is to look otherwise: those don't count. The encoder gets no gradient:
+        it would learn to see what the generator can draw.
         """
         fixed = {name: value.detach() for name, value in self.generator.encoder.named_parameters()}
         seen = functional_call(self.generator.encoder, fixed, (painted, region))
-        stats["style"] = (seen.texture - lent.texture).abs().mean()
+        apart = (seen.texture - lent.texture).abs().mean((1, 2, 3))
+        counted = in_usual_light.to(apart.dtype)
+        stats["style"] = (apart * counted).sum() / counted.sum().clamp(min=1)
         return self.config.lambda_style * stats["style"]
 
     def _step_discriminator(

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks import inpaint
+from facemask_video.translate.networks.exposure import exposure_gain, scale_light
 from facemask_video.translate.networks.style import (
     Style,
     StyleEncoder,
@@ -222,9 +223,21 @@ class StyledGenerator(nn.Module):
         """
         if style is None:
             style = self.styles[[0] * len(image)]
-        region = self.region(image, style)
-        painted = self.paint(image, region, style, self.erase(region))
-        return Translation(painted, soften(region))
+        gain = exposure_gain(image)
+        lit = scale_light(image, gain)
+        region = self.region(lit, style)
+        painted = self.paint(lit, region, style, self.erase(region))
+        return Translation(scale_light(painted, 1 / gain), soften(region))
+
+    def read_style(self, masked: Tensor, region: Tensor) -> Style:
+        """Read the styles of masks off pictures of them.
+
+        Args:
+            masked: Masked faces, shape (n, 3, S, S), in [-1, 1].
+            region: Where the masks lie, shape (n, 1, S, S), in [0, 1].
+        """
+        style: Style = self.encoder(scale_light(masked, exposure_gain(masked)), region)
+        return style
 
     def _margin_px(self, image: Tensor) -> int:
         return max(1, round(self.MARGIN_PX_AT_128 * int(image.shape[-1]) / 128))

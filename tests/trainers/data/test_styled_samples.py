@@ -88,3 +88,18 @@ def test_traces_are_hidden_near_the_mask_and_nowhere_else() -> None:
 
     assert all(np.array_equal(c[:20], bare[:20]) for c in changed)
     assert any(np.abs(c[40:48, 24:40] - bare[40:48, 24:40]).mean() > 0.1 for c in changed)
+
+
+def test_light_changes_on_target_and_bare_face_alike_and_not_on_what_the_style_is_read_from() -> (
+    None
+):
+    samples = [_samples()[number] for number in range(3)] + [_samples(seed=2)[n] for n in range(3)]
+    dim = [s for s in samples if not s.in_usual_light and (s.masked + 1).mean() < 0.6]
+
+    assert dim
+    for sample in dim:
+        outside = np.broadcast_to(
+            cv2.dilate(sample.region[0], np.ones((33, 33))) < 0.01, (3, 64, 64)
+        )
+        assert np.allclose(sample.masked[outside], sample.bare[outside], atol=1e-5)
+        assert (sample.shown + 1).mean() > 1.3 * (sample.masked + 1).mean()
