@@ -1,5 +1,7 @@
 """``facemask-video convert``: translate the faces of one video or picture."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -32,6 +34,7 @@ def convert(
     facemask-video in.mov --direction unmask --start 00:01:00 --end 00:01:30
     facemask-video in.mp4 exact.mkv -d mask --encoder ffv1
     facemask-video photo.jpg masked.jpg -d mask
+    facemask-video long.mp4 out.mp4 -d mask --resume
     """
     if dry_run:
         from facemask_video.pipeline.plan import make_plan
@@ -39,8 +42,27 @@ def convert(
         click.echo(make_plan(source, target, config).text())
         return
     mode = config.output.progress
-    with terminated_like_interrupted(), show_progress(mode, quiet=quiet) as on_progress:
+    with (
+        terminated_like_interrupted(),
+        _said_to_be_kept(source, target, config),
+        show_progress(mode, quiet=quiet) as on_progress,
+    ):
         report = convert_video(source, target, config=config, progress=on_progress)
     if not quiet:
         say_notes(report.notes, as_json=mode == "json")
         click.echo(f"{report.output['path'] or source}: {report.closing_line()}")
+
+
+@contextmanager
+def _said_to_be_kept(source: Path, target: Path | None, config: ConvertConfig) -> Iterator[None]:
+    """Say, when the block fails or is interrupted, that what is done is kept, where it is."""
+    try:
+        yield
+    except BaseException:
+        if config.output.resume:
+            from facemask_video.pipeline.output_paths import default_target
+            from facemask_video.pipeline.work_folder import work_path
+
+            if work_path(target or default_target(source, config)).is_dir():
+                click.echo("What is done is kept; the same command goes on from there.", err=True)
+        raise

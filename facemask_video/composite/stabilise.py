@@ -5,8 +5,9 @@ crops of one person lie on top of each other already; blending each with its pas
 flow. Where the person moves, the past would smear, so it is weighed pixel by pixel.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -64,6 +65,19 @@ class _Past:
     image: _Float32
     alpha: _Float32
 
+    def named(self) -> "dict[str, int | _Float32]":
+        view = self.view
+        values = (self.frame_index, view.source, view.image, view.alpha, self.image, self.alpha)
+        return dict(zip(_PAST_NAMES, values, strict=True))
+
+    @classmethod
+    def of_names(cls, named: "Mapping[str, NDArray[Any]]") -> "_Past":
+        index, source, image_view, alpha_view, image, alpha = (named[name] for name in _PAST_NAMES)
+        return cls(int(index), _View(source, image_view, alpha_view), image, alpha)
+
+
+_PAST_NAMES = ("frame_index", "source_view", "image_view", "alpha_view", "image", "alpha")
+
 
 class Stabiliser:
     """Blends each person's translated crops with their own past: a moving average a pixel.
@@ -109,6 +123,28 @@ class Stabiliser:
             steadied.append(TranslatedCrop(crop.source, image, present.alpha))
         self._pasts = pasts
         return tuple(steadied)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what is remembered, as arrays by name; `restore` takes it back."""
+        return {
+            f"{track_id}.{name}": np.asarray(value)
+            for track_id, past in self._pasts.items()
+            for name, value in past.named().items()
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Remember what another stabiliser did.
+
+        Raises:
+            KeyError: It is not what `state` returns.
+        """
+        numbers = dict.fromkeys(int(name.partition(".")[0]) for name in state)
+        self._pasts = {
+            TrackId.from_number(number): _Past.of_names(
+                {name: state[f"{number}.{name}"] for name in _PAST_NAMES}
+            )
+            for number in numbers
+        }
 
 
 def _begin(crop: TranslatedCrop, frame_index: int) -> _Past:

@@ -1,13 +1,22 @@
 """The stages that put translated crops into the picture: colours, steadiness, blending, overlay."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
 
 from facemask_video.composite.colour_match import match_colour
 from facemask_video.composite.overlay import overlay
 from facemask_video.composite.paste import make_patch
 from facemask_video.composite.stabilise import Stabiliser
-from facemask_video.core.faces import BlendedFrame, PastedFace, TrackedFace, TranslatedFrame
+from facemask_video.core.faces import (
+    BlendedFrame,
+    PastedFace,
+    TrackedFace,
+    TranslatedCrop,
+    TranslatedFrame,
+)
 
 
 class MatchColours:
@@ -27,21 +36,49 @@ class MatchColours:
             yield TranslatedFrame(item.frame, crops)
 
 
+class PastKeeper(Protocol):
+    """Keeps what `SteadyFaces` remembers, so that another run can go on from there."""
+
+    def kept(self) -> tuple[int, Mapping[str, NDArray[Any]]]:
+        """Return the frame that is gone on from, and what was remembered before it."""
+        ...
+
+    def keep(
+        self,
+        frames_done: int,
+        crops: Sequence[TranslatedCrop],
+        state: Callable[[], Mapping[str, NDArray[Any]]],
+    ) -> None:
+        """Take note of what is remembered after so many frames, with the last one's crops."""
+        ...
+
+
 class SteadyFaces:
     """Blend each person's translated crops with their own past; holds one crop a person.
 
     Args:
         temporal: Strength in [0, 1].
+        keeper: Says from which frame on; crops of the frames before it are passed on as they are.
     """
 
-    def __init__(self, *, temporal: float) -> None:
+    def __init__(self, *, temporal: float, keeper: PastKeeper | None = None) -> None:
         self._temporal = temporal
+        self._keeper = keeper
 
     def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[TranslatedFrame]:
         """Yield each frame with its crops steadied."""
-        stabiliser = Stabiliser(self._temporal)
+        stabiliser, begin = Stabiliser(self._temporal), 0
+        if self._keeper is not None:
+            begin, state = self._keeper.kept()
+            stabiliser.restore(state)
         for item in items:
-            crops = stabiliser.steady(item.crops, frame_index=item.frame.index)
+            index = item.frame.index
+            if index < begin:
+                yield item
+                continue
+            crops = stabiliser.steady(item.crops, frame_index=index)
+            if self._keeper is not None:
+                self._keeper.keep(index + 1, crops, stabiliser.state)
             yield TranslatedFrame(item.frame, crops)
 
 

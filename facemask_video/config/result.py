@@ -130,6 +130,13 @@ class OutputConfig(Checked):
         "pictures and all, where range, layout, container and an encoder or pixel format asked "
         "for allow it; encoded like any other; or skipped, so that nothing is written",
     )
+    resume: bool = setting(
+        False,
+        help="Keep what is done in a hidden folder beside OUT; after an interruption the same "
+        "command goes on from there, to the same result. The folder grows to the size of the "
+        "output and goes when that is complete; other options, weights or another input begin "
+        "anew",
+    )
     overwrite: bool = setting(
         False, flags=("--overwrite", "-y"), help="Replace files that exist already"
     )

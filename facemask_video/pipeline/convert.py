@@ -1,5 +1,6 @@
 """Convert one video: the composition root. Reading `convert` is reading the pipeline."""
 
+import dataclasses
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -11,6 +12,7 @@ from facemask_video.classify.stage import ClassifyFaces
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
+from facemask_video.pipeline.answers import StaleAnswers
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.no_face import DeferredOutput, Written
 from facemask_video.pipeline.output_layout import COLUMNS
@@ -24,12 +26,13 @@ from facemask_video.pipeline.report import (
     describe_input,
     peak_rss_mb,
 )
+from facemask_video.pipeline.resume import Resumption
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.track_source import replay_faces, track_faces
 from facemask_video.pipeline.tracks_file import blended_faces, create_tracks, open_tracks
 from facemask_video.translate.device import pick_device
 from facemask_video.translate.stage import TranslateFaces
-from facemask_video.video import VideoReader, VideoWriter
+from facemask_video.video import SegmentStore, VideoReader, VideoWriter
 
 STAGES = (
     "load",
@@ -81,8 +84,26 @@ def convert(
     Raises:
         FacemaskVideoError: The conversion cannot be done; no file is left behind.
     """
+    try:
+        return _convert(source, target, config, on_progress, networks)
+    except StaleAnswers:
+        # By now the work kept is gone.
+        note = "an earlier run was not gone on with, as its record does not fit the source"
+        return _convert(source, target, config, on_progress, networks, notes=(note,))
+
+
+def _convert(
+    source: Path,
+    target: Path,
+    config: ConvertConfig,
+    on_progress: OnProgress | None,
+    networks: Networks | None,
+    *,
+    notes: tuple[str, ...] = (),
+) -> ConversionReport:
     started = time.perf_counter()
     video, composite, tally = config.video, config.composite, Tally()
+    resumption: Resumption | None = None
 
     with StageStack() as stages:
         with stages.clock.span("load"):
@@ -92,31 +113,37 @@ def convert(
             check_targets(source, target, config)
             tracks = open_tracks(reader, config)
             networks = networks or load_networks(config)
-            finder = networks.finder
-            if tracks is None and finder is None:
+            if tracks is None and networks.finder is None:
                 device = pick_device(networks.device["device"])
                 finder = load_finder(config.detect, reader.info, device)
+                networks = dataclasses.replace(networks, finder=finder)
+            if config.output.resume:
+                resumption = stages.enter_context(Resumption(source, target, config, networks))
+                networks = resumption.wrap(networks)
             sidecar = None
             if config.output.tracks_out is not None:
                 sidecar = stages.enter_context(
                     create_tracks(config.output.tracks_out, reader, direction=config.direction)
                 )
-            writer = stages.enter_context(_open_writer(target, reader, config, networks))
+            segments = None if resumption is None else resumption.store
+            writer = stages.enter_context(_open_writer(target, reader, config, networks, segments))
             unchanged = provenance.describe_unchanged(config.direction, __version__)
-            output = DeferredOutput(target, reader, writer, config, unchanged=unchanged)
+            output = DeferredOutput(
+                target, reader, writer, config, unchanged=unchanged, resumption=resumption
+            )
 
         align = AlignFaces(crop_size_px=networks.translator.crop_size_px)
         translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
         match = MatchColours(mode=composite.color)
-        steady = SteadyFaces(temporal=composite.temporal)
+        steady = SteadyFaces(temporal=composite.temporal, keeper=resumption)
         blend = BlendFaces(coverage=composite.coverage)
 
         if tracks is not None:
             partial = not tracks.is_range(video.start_s, video.end_s)
             tracked = replay_faces(reader, config, stages, tracks, partial=partial)
         else:
-            assert finder is not None, "loaded where there are no tracks"
-            tracked = track_faces(reader, config, stages, finder)
+            assert networks.finder is not None, "loaded where there are no tracks"
+            tracked = track_faces(reader, config, stages, networks.finder)
         followed = stages.run("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
         cropped = stages.run("align", align(followed))
         if networks.classifier is not None:
@@ -128,6 +155,8 @@ def convert(
         blended = stages.run("blend", blend(steadied))
         if config.output.debug_overlay:
             blended = stages.run("draw", DrawFaces()(blended))
+        if resumption is not None:
+            blended = stages.run("blend", resumption.recall(blended))
         finished = prefetch(blended, depth=_BLENDED_AHEAD, name="pictures")
         stages.enter_context(closing(finished))
 
@@ -144,6 +173,8 @@ def convert(
             output.finish(changed=tally.faces_changed > 0)
             if sidecar is not None:
                 sidecar.finish()
+            if resumption is not None:
+                notes = (*notes, *resumption.notes)
 
     total_s = time.perf_counter() - started
     report = ConversionReport(
@@ -161,7 +192,7 @@ def convert(
         device=networks.device,
         weights=networks.weights,
         options=as_plain(config),
-        notes=(*reader.notes, *output.notes, *_own_notes(config)),
+        notes=(*reader.notes, *output.notes, *_own_notes(config), *notes),
     )
     if config.output.report is not None:
         report.write(config.output.report)
@@ -191,7 +222,11 @@ def _describe_output(target: Path, config: ConvertConfig, written: Written) -> d
 
 
 def _open_writer(
-    target: Path, reader: VideoReader, config: ConvertConfig, networks: Networks
+    target: Path,
+    reader: VideoReader,
+    config: ConvertConfig,
+    networks: Networks,
+    segments: SegmentStore | None,
 ) -> VideoWriter:
     return VideoWriter(
         target,
@@ -202,4 +237,5 @@ def _open_writer(
             config.direction, __version__, str(networks.weights.get("sha256", ""))
         ),
         columns=COLUMNS[config.output.layout],
+        segments=segments,
     )

@@ -20,6 +20,7 @@ from facemask_video.core.frame import VideoInfo
 from facemask_video.core.wording import counted
 from facemask_video.pipeline.output_layout import lay_out
 from facemask_video.pipeline.prefetch import prefetch
+from facemask_video.pipeline.resume import Resumption
 from facemask_video.video import NotCopied, VideoReader, VideoWriter, codec_of, copy_video
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class DeferredOutput:
         writer: Encodes; not begun yet, and closed by its owner.
         config: Says what becomes of a clip without a change.
         unchanged: Container tags of such a clip.
+        resumption: Keeps what is done; None where nothing is to be kept.
 
     Attributes:
         written: What became of the pictures, once finished.
@@ -56,6 +58,7 @@ class DeferredOutput:
         config: ConvertConfig,
         *,
         unchanged: Mapping[str, str],
+        resumption: Resumption | None = None,
     ) -> None:
         self.written: Written = "encoded"
         self.notes: list[str] = []
@@ -66,6 +69,13 @@ class DeferredOutput:
         self._why_encoded = why_not_copied(config, reader.info)
         wanted = config.output.no_face
         self._deferred = wanted == "skip" or (wanted == "copy" and self._why_encoded is None)
+        self._resumption = resumption
+        if resumption is not None and resumption.frames_done:
+            # Frames are in segments because the video had to be encoded.
+            self._deferred = False
+            if resumption.said_unchanged is not None:
+                self._why_encoded = resumption.said_unchanged
+                writer.metadata = dict(unchanged)
 
     def write(self, result: BlendedFrame) -> None:
         """Encode a frame, or remember that it went by unchanged.
@@ -74,6 +84,11 @@ class DeferredOutput:
             VideoReadError: The source reads otherwise the second time.
             VideoWriteError: It cannot be written.
         """
+        if self._resumption is not None:
+            self._resumption.record(result)
+            if self._resumption.holds(result.source):
+                self._writer.pass_over(result.source)
+                return
         if self._deferred and result.frame is result.source:
             self._times.append(result.source.pts)
             return
@@ -118,6 +133,8 @@ class DeferredOutput:
         except NotCopied as exc:
             self._why_encoded = str(exc)
             self._writer.metadata = dict(self._unchanged)
+            if self._resumption is not None:
+                self._resumption.say_unchanged(self._why_encoded)
             self._catch_up()
             return False
         self._writer.discard()

@@ -6,11 +6,13 @@ from facemask_video.video.native_frame import NativeFrame
 from facemask_video.video.panels import beside, grey_frame
 from facemask_video.video.probe import probe
 from facemask_video.video.reader import VideoReader
+from facemask_video.video.segments import SegmentStore
 from facemask_video.video.writer import VideoWriter
 
 __all__ = [
     "NativeFrame",
     "NotCopied",
+    "SegmentStore",
     "VideoReader",
     "VideoWriter",
     "beside",

@@ -14,8 +14,10 @@ from typing import Self
 
 import av
 import av.error
+from av.codec import Codec
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from facemask_video.config import VideoConfig
@@ -30,6 +32,7 @@ from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
 from facemask_video.video.pixel_format import converted, range_and_matrix
 from facemask_video.video.probe import describe_error, fraction, probe
 from facemask_video.video.reader import VideoReader
+from facemask_video.video.segments import SegmentedEncoder, SegmentStore
 from facemask_video.video.target import (
     FIXED_RATE,
     check_outputs,
@@ -68,6 +71,7 @@ class VideoWriter:
         overwrite: bool = False,
         metadata: Mapping[str, str] | None = None,
         columns: int = 1,
+        segments: SegmentStore | None = None,
     ) -> None:
         """Check everything that can be checked before the first frame.
 
@@ -78,6 +82,8 @@ class VideoWriter:
             overwrite: Replace the target if it exists.
             metadata: Container tags added to the source's.
             columns: Number of pictures side by side in each frame.
+            segments: Keeps what is encoded until it is joined; those that are complete already are
+                taken as they are.
 
         Raises:
             VideoWriteError: The target or the encoder cannot be used so.
@@ -98,6 +104,8 @@ class VideoWriter:
         self._finished = False
         self._part: Path | None = None
         self._output: OutputContainer | None = None
+        self._segments: SegmentStore | None = None
+        self._segmented: SegmentedEncoder | None = None
         self._passthrough = Passthrough(
             reader.path,
             video_index=reader.info.video_index,
@@ -107,9 +115,14 @@ class VideoWriter:
         try:
             self._held = self._passthrough.plan(self._format)
             self.notes.extend(self._passthrough.notes)
-            self._part = make_part(path)
+            # What a killed run leaves of it then goes with the segments.
+            self._part = make_part(path if segments is None else segments.folder / path.name)
             self._output = self._open_output(self._part)
             self._stream = self._add_streams(self._output)
+            self._segments = segments
+            self._segmented = (
+                None if segments is None else SegmentedEncoder(segments, self._encoder)
+            )
         except BaseException:
             self.discard()
             raise
@@ -159,19 +172,37 @@ class VideoWriter:
         """
         picture_frame = native(frame)
         self._check_frame(picture_frame)
+        tick = self._next_tick(frame)
+        picture = converted(picture_frame, self._plan.pixel_format)
+        picture.pts = tick
+        picture.time_base = self._plan.time_base
+        if self._plan.time_base != frame.time_base:
+            picture.duration = 0
+        with self._reporting():
+            if self._segmented is None:
+                self._mux(self._stream.encode(picture))
+            else:
+                self._segmented.encode(picture)
+
+    def pass_over(self, frame: Frame) -> None:
+        """Take a frame's time, its picture being in a complete segment already.
+
+        Raises:
+            VideoWriteError: The header cannot be written.
+        """
+        assert self._segmented is not None, "there are segments"
+        self._next_tick(frame)
+        self._segmented.pass_over()
+
+    def _next_tick(self, frame: Frame) -> int:
+        """Count a frame and return its time on the encoder's clock."""
         output = self._output
         assert output is not None, "write after finish or discard"
         if self._frames == 0:
             self._begin(frame, output)
         stored_base = fraction(self._stream.time_base) or self._plan.time_base
-        picture = converted(picture_frame, self._plan.pixel_format)
-        picture.pts = self._clock.tick_of(frame, stored_base=stored_base)
-        picture.time_base = self._plan.time_base
-        if self._plan.time_base != frame.time_base:
-            picture.duration = 0
         self._frames += 1
-        with self._reporting():
-            self._mux(self._stream.encode(picture))
+        return self._clock.tick_of(frame, stored_base=stored_base)
 
     def finish(self) -> None:
         """Write what is still buffered and the rest of the other streams, then rename.
@@ -186,7 +217,10 @@ class VideoWriter:
             if self._frames == 0:
                 raise VideoWriteError(f"{self.path}: no frame was written; nothing to finish.")
             with self._reporting():
-                self._mux(self._stream.encode(None))
+                if self._segmented is None:
+                    self._mux(self._stream.encode(None))
+                else:
+                    self._join_segments(self._segmented)
                 for packet in self._passthrough.until(None):
                     output.mux_one(packet)
                 output.close()
@@ -200,6 +234,19 @@ class VideoWriter:
             )
         finally:
             self.discard()
+
+    def _join_segments(self, segmented: SegmentedEncoder) -> None:
+        assert self._segments is not None, "what is segmented lies in them"
+        segmented.finish()
+        headers = self._segments.extradata()
+        if len(headers) > 1:
+            raise VideoWriteError(
+                f"{self.path}: encoder {self._plan.name} writes another header for each segment; "
+                "convert without --resume, or choose another encoder."
+            )
+        for packet in self._segments.packets():
+            packet.stream = self._stream
+            self._mux([packet])
 
     def _set_aspect(self, part: Path) -> None:
         """Write the pixel aspect where PyAV cannot have the muxer do it."""
@@ -231,6 +278,8 @@ class VideoWriter:
     def discard(self) -> None:
         """Close everything and delete an unfinished part; a second call does nothing."""
         self._passthrough.close()
+        if self._segmented is not None:
+            self._segmented.close()
         output, self._output = self._output, None
         if output is not None and not self._finished:
             # The part is thrown away; that its end cannot be written is no news.
@@ -263,14 +312,25 @@ class VideoWriter:
                 "choose another --encoder or suffix (.mkv holds all)."
             ) from exc
         assert video is not None, "the source's main stream is among its streams"
-        configure(video.codec_context, plan, width_px=self._width_px, height_px=self._height_px)
+        self._configure(video.codec_context)
         video.time_base = plan.time_base
-        self._set_tags(video)
+        if reader.display_matrix is not None:
+            video.set_display_matrix(reader.display_matrix)
         return video
 
-    def _set_tags(self, video: VideoStream) -> None:
-        """Carry aspect, rotation and colour tags over to the encoder and the container."""
-        picture, context = self._reader.first_picture_tags, video.codec_context
+    def _encoder(self) -> VideoCodecContext:
+        """Return another encoder like the stream's own, not open yet."""
+        ours = self._stream.codec_context
+        context = Codec(self._plan.name, "w").create("video")
+        self._configure(context)
+        context.framerate, context.flags = ours.framerate, ours.flags
+        context.thread_count = ours.thread_count
+        return context
+
+    def _configure(self, context: VideoCodecContext) -> None:
+        """Set an encoder up as planned, with the source's aspect and colour tags."""
+        configure(context, self._plan, width_px=self._width_px, height_px=self._height_px)
+        picture = self._reader.first_picture_tags
         if picture.sample_aspect is not None:
             context.sample_aspect_ratio = picture.sample_aspect
         context.color_primaries = picture.primaries
@@ -282,8 +342,6 @@ class VideoWriter:
             width_px=self._width_px,
             height_px=self._height_px,
         )
-        if self._reader.display_matrix is not None:
-            video.set_display_matrix(self._reader.display_matrix)
 
     def _check_frame(self, frame: NativeFrame) -> None:
         size = (frame.picture.width, frame.picture.height)
