@@ -36,7 +36,7 @@ from facemask_video.core.faces import Detection, TrackedFace
 from facemask_video.core.geometry import iou
 from facemask_video.detect.build import build_detector
 from facemask_video.detect.cascade import CascadeDetector
-from facemask_video.detect.mtcnn import MtcnnDetector
+from facemask_video.detect.facenet_mtcnn import MtcnnDetector
 from facemask_video.detect.size import detect_size_px, to_frame_px
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.track import TrackFaces

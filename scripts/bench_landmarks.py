@@ -28,7 +28,7 @@ from facemask_video.detect.cascade import (
     LENIENT_THRESHOLD,
     CascadeDetector,
 )
-from facemask_video.detect.mtcnn import MtcnnDetector
+from facemask_video.detect.facenet_mtcnn import MtcnnDetector
 from facemask_video.detect.single_image import find_main_face
 from trainers.data.detector import MIN_FACE_PX, photograph_detector
 from trainers.evaluate.photo_pairs import read_pairs_file

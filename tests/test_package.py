@@ -32,6 +32,17 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "set()"
 
 
+def test_a_conversion_starts_without_what_only_training_and_faces_need() -> None:
+    code = (
+        "import sys, facemask_video.pipeline.convert\n"
+        "print({'torchvision', 'torch._dynamo', 'sympy', 'scipy', 'PIL'} & set(sys.modules))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "set()"
+
+
 @pytest.mark.parametrize("package", ["facemask_video", "trainers"])
 @pytest.mark.parametrize(
     ("own", "expected"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")]

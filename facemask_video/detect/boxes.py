@@ -3,6 +3,8 @@
 Convention: corners (n, 4) count pixels from 1 and include both edges, as MTCNN's networks learnt.
 """
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,6 +35,33 @@ def landmarks_px(corners: Tensor, points: Tensor) -> Tensor:
     sides = corners[:, 2:] - corners[:, :2] + 1
     as_fractions = torch.stack([points[:, :5], points[:, 5:]], dim=2)
     return as_fractions * sides[:, None] + corners[:, None, :2] - 1
+
+
+def nms_in_groups(corners: Tensor, score: Tensor, group: Tensor, threshold: float) -> Tensor:
+    """Return the indices that non-maximum suppression within each group keeps, best first.
+
+    As MTCNN's first two stages have it: a box is suppressed where its intersection with a better
+    kept one is more than ``threshold`` of their union. By OpenCV, group by group: torchvision's
+    takes the same time, and importing it 1.4 s.
+
+    Args:
+        corners: Shape (n, 4).
+        score: Shape (n,), above 0; of equals, the first stands.
+        group: Shape (n,), whole numbers; boxes of different groups do not see each other.
+        threshold: In [0, 1].
+    """
+    scores, groups = score.cpu().numpy(), group.cpu().numpy()
+    boxes = corners.cpu().numpy().astype(np.float64)
+    boxes[:, 2:] -= boxes[:, :2]
+    kept = [np.zeros(0, np.int64)]
+    together = np.argsort(groups, kind="stable")
+    for some in np.split(together, np.flatnonzero(np.diff(groups[together])) + 1):
+        # Where it keeps none, OpenCV returns an empty tuple.
+        at = cv2.dnn.NMSBoxes(boxes[some], scores[some], 0.0, threshold)  # type: ignore[arg-type]
+        kept.append(some[np.asarray(at, np.int64)])
+    every = np.sort(np.concatenate(kept))
+    every = every[np.argsort(-scores[every], kind="stable")]
+    return torch.from_numpy(every).to(corners.device)
 
 
 def nms_over_smaller(candidates: Candidates, threshold: float = 0.7) -> Tensor:

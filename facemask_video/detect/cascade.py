@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
@@ -24,6 +23,7 @@ from facemask_video.detect.batching import STRIDE, BatchedMtcnn
 from facemask_video.detect.boxes import (
     apply_regression,
     landmarks_px,
+    nms_in_groups,
     nms_over_smaller,
     to_squares,
 )
@@ -46,7 +46,7 @@ _SIZE_RANGE = 0.6
 
 
 class CascadeDetector:
-    """MTCNN, batched; same faces as `facemask_video.detect.mtcnn.MtcnnDetector`.
+    """MTCNN, batched; same faces as `facemask_video.detect.facenet_mtcnn.MtcnnDetector`.
 
     Args:
         device: Where the networks run.
@@ -170,9 +170,9 @@ class CascadeDetector:
         found = Candidates(corners, score, image_index)
         # Within each level of each image, then within each image.
         group = found.image_index * len(levels) + level_index
-        pick = batched_nms(found.corners, found.score, group, 0.5)
+        pick = nms_in_groups(found.corners, found.score, group, 0.5)
         found, regression = found.at(pick), regression[pick]
-        pick = batched_nms(found.corners, found.score, found.image_index, 0.7)
+        pick = nms_in_groups(found.corners, found.score, found.image_index, 0.7)
         found, regression = found.at(pick), regression[pick]
         sides = found.corners[:, 2:] - found.corners[:, :2]
         found.corners = to_squares(found.corners + regression * sides.repeat(1, 2))
@@ -202,7 +202,7 @@ class CascadeDetector:
         regression, found.score = self._networks.rnet(found, integral)
         pick = (found.score > self._thresholds[1]).nonzero()[:, 0]
         found, regression = found.at(pick), regression[pick]
-        pick = batched_nms(found.corners, found.score, found.image_index, 0.7)
+        pick = nms_in_groups(found.corners, found.score, found.image_index, 0.7)
         found, regression = found.at(pick), regression[pick]
         found.corners = to_squares(apply_regression(found.corners, regression))
         return found

@@ -1,19 +1,20 @@
-"""MTCNN (Zhang et al., IEEE Signal Processing Letters 2016) as facenet-pytorch ships it.
+"""MTCNN's three networks (Zhang et al., IEEE Signal Processing Letters 2016) and their weights.
 
-Its weights come in the wheel, so nothing is fetched.
+The weights are those of facenet-pytorch, out of its wheel, so nothing is fetched. Its modules are
+not imported: they bring torchvision and with it torch's compiler, two seconds of processor time at
+each start.
 """
 
-from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 import torch
-from facenet_pytorch import MTCNN
-from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
-from torch import nn
+from torch import Tensor, nn
 
-from facemask_video.core.faces import Detection
-from facemask_video.core.frame import ImageU8
-from facemask_video.core.geometry import Box
+from facemask_video.core.errors import WeightsError
+
+_Network = TypeVar("_Network", bound=nn.Module)
 
 CELL_PX = 12
 """Field of view of P-Net: the smallest face it can be asked for."""
@@ -27,61 +28,114 @@ which is one px too far where the first centre is 0, and half a px in our conven
 images of 48 to 256 px show a mean of 0.49-0.60 px, so it does not grow with the face."""
 
 
-def load_networks(device: torch.device) -> tuple[nn.Module, nn.Module, nn.Module]:
+class PNet(nn.Module):
+    """Proposals: (n, 3, H, W) to regression (n, 4, h, w) and probabilities (n, 2, h, w)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 10, 3)
+        self.prelu1 = nn.PReLU(10)
+        self.pool1: nn.Module = nn.MaxPool2d(2, 2, ceil_mode=True)
+        self.conv2 = nn.Conv2d(10, 16, 3)
+        self.prelu2 = nn.PReLU(16)
+        self.conv3 = nn.Conv2d(16, 32, 3)
+        self.prelu3 = nn.PReLU(32)
+        self.conv4_1 = nn.Conv2d(32, 2, 1)
+        self.conv4_2 = nn.Conv2d(32, 4, 1)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return regression and probabilities."""
+        features = self.pool1(self.prelu1(self.conv1(image)))
+        features = self.prelu2(self.conv2(features))
+        features = self.prelu3(self.conv3(features))
+        return self.conv4_2(features), self.conv4_1(features).softmax(dim=1)
+
+
+class RNet(nn.Module):
+    """Refinement: (n, 3, 24, 24) to regression (n, 4) and probabilities (n, 2)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 28, 3)
+        self.prelu1 = nn.PReLU(28)
+        self.pool1 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv2 = nn.Conv2d(28, 48, 3)
+        self.prelu2 = nn.PReLU(48)
+        self.pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv3 = nn.Conv2d(48, 64, 2)
+        self.prelu3 = nn.PReLU(64)
+        self.dense4 = nn.Linear(576, 128)
+        self.prelu4 = nn.PReLU(128)
+        self.dense5_1 = nn.Linear(128, 2)
+        self.dense5_2 = nn.Linear(128, 4)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        """Return regression and probabilities."""
+        features = self.pool1(self.prelu1(self.conv1(crops)))
+        features = self.pool2(self.prelu2(self.conv2(features)))
+        features = self.prelu3(self.conv3(features))
+        features = self.prelu4(self.dense4(_columns_first(features)))
+        return self.dense5_2(features), self.dense5_1(features).softmax(dim=1)
+
+
+class ONet(nn.Module):
+    """Output: (n, 3, 48, 48) to regression (n, 4), landmarks (n, 10) and probabilities (n, 2)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 32, 3)
+        self.prelu1 = nn.PReLU(32)
+        self.pool1 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv2 = nn.Conv2d(32, 64, 3)
+        self.prelu2 = nn.PReLU(64)
+        self.pool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
+        self.conv3 = nn.Conv2d(64, 64, 3)
+        self.prelu3 = nn.PReLU(64)
+        self.pool3 = nn.MaxPool2d(2, 2, ceil_mode=True)
+        self.conv4 = nn.Conv2d(64, 128, 2)
+        self.prelu4 = nn.PReLU(128)
+        self.dense5 = nn.Linear(1152, 256)
+        self.prelu5 = nn.PReLU(256)
+        self.dense6_1 = nn.Linear(256, 2)
+        self.dense6_2 = nn.Linear(256, 4)
+        self.dense6_3 = nn.Linear(256, 10)
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return regression, landmarks and probabilities."""
+        features = self.pool1(self.prelu1(self.conv1(crops)))
+        features = self.pool2(self.prelu2(self.conv2(features)))
+        features = self.pool3(self.prelu3(self.conv3(features)))
+        features = self.prelu4(self.conv4(features))
+        features = self.prelu5(self.dense5(_columns_first(features)))
+        probability = self.dense6_1(features).softmax(dim=1)
+        return self.dense6_2(features), self.dense6_3(features), probability
+
+
+def _columns_first(features: Tensor) -> Tensor:
+    """Flatten as the authors' Matlab stored pictures: columns, then rows, then channels."""
+    return features.permute(0, 3, 2, 1).flatten(1)
+
+
+def load_networks(device: torch.device) -> tuple[PNet, RNet, ONet]:
     """Return P-Net, R-Net and O-Net with their weights, for inference only.
 
-    They read RGB scaled to [-1, 1) and return regressions and probabilities (O-Net: box, landmarks,
-    probabilities).
+    They read RGB scaled to [-1, 1).
+
+    Raises:
+        WeightsError: facenet-pytorch, or a file of it, is not there.
     """
-    networks = (PNet(), RNet(), ONet())
-    for network in networks:
-        network.eval().requires_grad_(False).to(device)
-    return networks
+    return _load(PNet, device), _load(RNet, device), _load(ONet, device)
 
 
-class MtcnnDetector:
-    """facenet-pytorch's own cascade: what tests and benchmarks hold `CascadeDetector` against.
-
-    Args:
-        device: Where the networks run.
-        threshold: Least score of a face in O-Net, [0, 1].
-        min_face_px: Smallest face looked for, in px of the images shown, >= 12.
-    """
-
-    def __init__(self, *, device: torch.device, threshold: float, min_face_px: float) -> None:
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(f"threshold: got {threshold}, expected a score in [0, 1].")
-        if min_face_px < CELL_PX:
-            raise ValueError(f"min_face_px: got {min_face_px}, expected {CELL_PX} or more.")
-        self._networks = MTCNN(
-            keep_all=True,
-            select_largest=False,
-            min_face_size=min_face_px,
-            thresholds=[*STAGE_THRESHOLDS, threshold],
-            device=device,
-        ).eval()
-        self._min_face_px = min_face_px
-
-    def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
-        """Find the faces of each image; see `facemask_video.detect.detector.Detector`."""
-        # MTCNN's pyramid is empty for an image smaller than its smallest face, and it then fails.
-        if not images or min(images[0].shape[:2]) < self._min_face_px:
-            return [[] for _ in images]
-        boxes, scores, landmarks = self._networks.detect(np.stack(images), landmarks=True)
-        return [
-            _detections(*found) if found[0] is not None else []
-            for found in zip(boxes, scores, landmarks, strict=True)
-        ]
-
-
-def _detections(
-    boxes: Sequence[Sequence[float]], scores: Sequence[float], landmarks: Sequence[ImageU8]
-) -> list[Detection]:
-    found = []
-    for corners, score, points in zip(boxes, scores, landmarks, strict=True):
-        x0, y0, x1, y1 = (float(edge) - OFFSET_PX for edge in corners)
-        if x1 <= x0 or y1 <= y0:
-            continue
-        in_our_convention = np.asarray(points, dtype=np.float32) - np.float32(OFFSET_PX)
-        found.append(Detection(Box(x0, y0, x1, y1), in_our_convention, min(1.0, float(score))))
-    return sorted(found, key=lambda detection: -detection.score)
+def _load(kind: type[_Network], device: torch.device) -> _Network:
+    spec = find_spec("facenet_pytorch")
+    folders = [] if spec is None else spec.submodule_search_locations or []
+    name = f"data/{kind.__name__.lower()}.pt"
+    path = next(
+        (Path(folder) / name for folder in folders if (Path(folder) / name).is_file()), None
+    )
+    if path is None:
+        raise WeightsError(f"facenet-pytorch's {name} is not there; install facenet-pytorch again.")
+    network = kind()
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return network.eval().requires_grad_(False).to(device)

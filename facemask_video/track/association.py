@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from facemask_video.track.appearance import Appearance, bhattacharyya_distance
 from facemask_video.track.pose import Pose
@@ -81,6 +80,9 @@ def assign(cost: NDArray[np.float64]) -> list[tuple[int, int]]:
     """
     if cost.size == 0:
         return []
+    # Not before there is a face: its import takes a quarter of a second.
+    from scipy.optimize import linear_sum_assignment
+
     finite = np.where(np.isfinite(cost), cost, _IMPOSSIBLE)
     rows, columns = linear_sum_assignment(finite)
     return [

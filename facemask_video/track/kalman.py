@@ -1,13 +1,11 @@
 """The filter of a face's pose: Kalman forward, Rauch-Tung-Striebel backward.
 
-The only file that imports filterpy.
+The only file that imports filterpy, and not before there is a face: it brings scipy's statistics.
 """
 
 import math
 
 import numpy as np
-from filterpy.common import Q_continuous_white_noise
-from filterpy.kalman import KalmanFilter
 from numpy.typing import NDArray
 
 from facemask_video.track.pose import Pose, PosedFace, Shape, unwrap_roll
@@ -99,6 +97,8 @@ class PoseFilter:
     def __init__(self, first: PosedFace, time_s: float, *, kf_noise: float) -> None:
         if not kf_noise > 0:
             raise ValueError(f"kf_noise: got {kf_noise}, expected a number above 0.")
+        from filterpy.kalman import KalmanFilter
+
         self._density = kf_noise / NOISE_TIME_S**5
         self._size_px = math.exp(first.pose[2])
         self._outlier_before = False
@@ -136,6 +136,8 @@ class PoseFilter:
 
         A time that does not grow (damaged timestamps) counts as one millisecond.
         """
+        from filterpy.common import Q_continuous_white_noise
+
         previous = self._before = self.newest
         step_s = max(time_s - previous.time_s, 1e-3)
         # A calm head is smoothed long; where predictions keep failing, noise must be stronger.

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from facemask_video.core.errors import WeightsError
 from facemask_video.core.faces import Detection
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box, expand, iou
-from facemask_video.detect import batching
+from facemask_video.detect import batching, mtcnn
+from facemask_video.detect.boxes import nms_in_groups
 from facemask_video.detect.cascade import CascadeDetector
-from facemask_video.detect.mtcnn import MtcnnDetector
+from facemask_video.detect.facenet_mtcnn import MtcnnDetector
 from facemask_video.video import VideoReader
 
 CPU = torch.device("cpu")
@@ -59,6 +61,20 @@ def test_same_faces_as_mtcnn_in_photographs(shared_data: Path) -> None:
     for path in paths:
         image = np.ascontiguousarray(cv2.imread(str(path))[:, :, ::-1])
         same_faces(ours.detect([image])[0], theirs.detect([image])[0])
+
+
+def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mtcnn, "find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match=r"data/pnet\.pt is not there; install facenet-pytorch"):
+        CascadeDetector(device=CPU, threshold=0.7, min_face_px=20)
+
+
+def test_suppression_sees_one_group_at_a_time_and_lets_the_best_stand() -> None:
+    corners = torch.tensor([[0, 0, 10, 10], [1, 0, 11, 10], [30, 0, 40, 10], [0, 0, 10, 10.0]])
+    score = torch.tensor([0.6, 0.9, 0.8, 0.7])
+    keep = nms_in_groups(corners, score, torch.tensor([0, 0, 0, 1]), 0.5)
+    assert keep.tolist() == [1, 2, 3]
+    assert nms_in_groups(corners[:0], score[:0], keep[:0], 0.5).tolist() == []
 
 
 def test_same_faces_when_the_networks_take_little_at_once(
