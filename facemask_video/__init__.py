@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from facemask_video.api import (
         Inspection,
+        convert_batch,
         convert_video,
         extract_crops,
         inspect_video,
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
         translate_image,
         verify_video,
     )
-    from facemask_video.config import ConvertConfig, ExtractConfig, TracksConfig
+    from facemask_video.batch.run import BatchReport
+    from facemask_video.config import BatchConfig, ConvertConfig, ExtractConfig, TracksConfig
     from facemask_video.core.direction import Direction
     from facemask_video.core.errors import (
+        BatchError,
         ConfigError,
         CropsError,
         DeviceError,
@@ -45,6 +48,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 _NAMES = {
     "facemask_video.api": (
         "Inspection",
+        "convert_batch",
         "convert_video",
         "extract_crops",
         "inspect_video",
@@ -53,9 +57,11 @@ _NAMES = {
         "translate_image",
         "verify_video",
     ),
-    "facemask_video.config": ("ConvertConfig", "ExtractConfig", "TracksConfig"),
+    "facemask_video.batch.run": ("BatchReport",),
+    "facemask_video.config": ("BatchConfig", "ConvertConfig", "ExtractConfig", "TracksConfig"),
     "facemask_video.core.direction": ("Direction",),
     "facemask_video.core.errors": (
+        "BatchError",
         "ConfigError",
         "CropsError",
         "DeviceError",
@@ -73,6 +79,9 @@ _NAMES = {
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
 __all__ = [
+    "BatchConfig",
+    "BatchError",
+    "BatchReport",
     "ConfigError",
     "ConversionReport",
     "ConvertConfig",
@@ -92,6 +101,7 @@ __all__ = [
     "VideoWriteError",
     "WeightsError",
     "__version__",
+    "convert_batch",
     "convert_video",
     "extract_crops",
     "inspect_video",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from facemask_video.config import (
+    BatchConfig,
     ConvertConfig,
     ExtractConfig,
     GeneratorConfig,
@@ -34,6 +35,7 @@ from facemask_video.config.shipped import find_config
 from facemask_video.core.errors import ConfigError
 
 if TYPE_CHECKING:
+    from facemask_video.batch.run import BatchReport, OnEvent
     from facemask_video.core.frame import ImageU8, VideoInfo
     from facemask_video.extract.finalize import SetReport
     from facemask_video.pipeline.load_networks import Networks
@@ -127,6 +129,53 @@ def convert_video(
         from facemask_video.pipeline.convert import convert
 
     return convert(Path(source), plan.target, settings, on_progress=progress, networks=networks)
+
+
+@_with_options_of(BatchConfig)
+def convert_batch(
+    inputs: str | Path | Sequence[str | Path],
+    folder: str | Path,
+    *,
+    config: BatchConfig | str | Path | None = None,
+    progress: "OnEvent | None" = None,
+    **options: object,
+) -> "BatchReport":
+    """Translate every face of many files, as ``facemask-video batch``.
+
+    The work is done by further processes, which Python starts by importing the calling script anew:
+    call this below ``if __name__ == "__main__":``.
+
+    Args:
+        inputs: A file, a folder or a pattern of files, or several.
+        folder: Of the results; made where it is not there. What its ledger knows to be finished
+            under the same options is not done again.
+        config: Settings that the options are laid over: those of a TOML file, or a configuration.
+        progress: Called with a `BatchEvent` for all that happens.
+        **options: See ``facemask-video batch --help``; ``direction`` must be given.
+
+    Returns:
+        What became of each file; that some failed is no error here.
+
+    Raises:
+        TypeError: There is no such option.
+        ConfigError: A value is not accepted, or results would have one name, or lie among inputs.
+        BatchError: The folder or its ledger cannot be used.
+        WeightsError: The generator's weights are missing.
+
+    >>> report = convert_batch(["in.mp4", "other.mp4"], "set", direction="mask", limit=1, end=0.12)
+    >>> [row.state for row in report.rows]
+    ['done', 'planned']
+    """
+    settings = _settings(BatchConfig, config, options, "convert_batch")
+    from facemask_video.batch.batch import convert_files
+
+    named = [inputs] if isinstance(inputs, str | Path) else inputs
+    return convert_files(
+        [Path(each) for each in named],
+        Path(folder),
+        settings,
+        on_event=progress or (lambda event: None),
+    )
 
 
 @_with_options_of(GeneratorConfig)

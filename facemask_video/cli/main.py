@@ -8,6 +8,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from facemask_video import __version__
+from facemask_video.cli.batch import batch
 from facemask_video.cli.convert import convert
 from facemask_video.cli.curate import curate
 from facemask_video.cli.doctor import doctor
@@ -95,5 +96,5 @@ def main() -> None:
     """
 
 
-for command in (convert, track, extract, curate, inspect, verify, doctor):
+for command in (convert, batch, track, extract, curate, inspect, verify, doctor):
     main.add_command(command)

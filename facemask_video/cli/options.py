@@ -286,7 +286,7 @@ def typed_settings(ctx: click.Context) -> dict[str, object]:
             continue
         if ctx.get_parameter_source(parameter.name) not in _NOT_TYPED:
             value = ctx.params[parameter.name]
-            if parameter.multiple:
+            if issubclass(parameter.named.kind, Mapping):
                 value = dict(value)
             typed[parameter.named.name] = value
     return typed
@@ -313,7 +313,7 @@ def setting_option(named: NamedSetting) -> Callable[[Function], Function]:
             flags = (f"{flags[0]}/--no-{flags[0].removeprefix('--')}",)
         else:
             arguments["show_default"] = False
-    if issubclass(named.kind, Mapping):
+    if issubclass(named.kind, Mapping | tuple):
         arguments |= {"multiple": True, "default": None, "show_default": False}
     former = former_flag(named)
     if former is not None:

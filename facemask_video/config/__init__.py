@@ -4,16 +4,20 @@ Order of precedence: these defaults, then a TOML file, then what was typed (or s
 environment). The command line is generated from them.
 """
 
+import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Protocol
 
+from facemask_video.config.batch import BatchInputConfig, BatchOutputConfig, BatchRunConfig
 from facemask_video.config.extract import CurateConfig, ExtractConfig
 from facemask_video.config.faces import DetectConfig, ReplayConfig, SelectConfig, TrackConfig
 from facemask_video.config.result import (
     CompositeConfig,
     NetworksConfig,
     OutputConfig,
+    ResultConfig,
     TracksOutputConfig,
     TranslateConfig,
 )
@@ -23,6 +27,10 @@ from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
 
 __all__ = [
+    "BatchConfig",
+    "BatchInputConfig",
+    "BatchOutputConfig",
+    "BatchRunConfig",
     "CompositeConfig",
     "ConvertConfig",
     "CurateConfig",
@@ -77,6 +85,53 @@ class ConvertConfig(GeneratorConfig):
     composite: CompositeConfig = section(CompositeConfig, "Blending")
     video: VideoConfig = section(VideoConfig, "Reading and encoding")
     output: OutputConfig = section(OutputConfig, "Output")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchConfig(GeneratorConfig):
+    """Everything that decides what a batch does, but for the inputs and the folder."""
+
+    inputs: BatchInputConfig = section(BatchInputConfig, "Which files")
+    output: BatchOutputConfig = section(BatchOutputConfig, "Results")
+    run: BatchRunConfig = section(BatchRunConfig, "Running")
+    detect: DetectConfig = section(DetectConfig, "Finding faces")
+    track: TrackConfig = section(TrackConfig, "Following faces")
+    select: SelectConfig = section(SelectConfig, "Which faces")
+    composite: CompositeConfig = section(CompositeConfig, "Blending")
+    video: VideoConfig = section(VideoConfig, "Reading and encoding")
+
+    def for_file(
+        self,
+        *,
+        overwrite: bool = False,
+        tracks_out: Path | None = None,
+        device: str | None = None,
+    ) -> ConvertConfig:
+        """Return what the conversion of one file goes by.
+
+        Args:
+            overwrite: Whether its result may replace a file.
+            tracks_out: Where its faces and regions are written.
+            device: In place of the batch's.
+        """
+        translate = self.translate
+        if device is not None:
+            translate = dataclasses.replace(translate, device=device)
+        return ConvertConfig(
+            direction=self.direction,
+            translate=translate,
+            detect=self.detect,
+            track=self.track,
+            select=self.select,
+            composite=self.composite,
+            video=self.video,
+            output=OutputConfig(
+                **{f.name: getattr(self.output, f.name) for f in fields(ResultConfig)},
+                overwrite=overwrite,
+                tracks_out=tracks_out,
+                progress="none",
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)

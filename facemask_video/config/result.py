@@ -117,8 +117,8 @@ class CompositeConfig(Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class OutputConfig(Checked):
-    """What is written, and what is said meanwhile."""
+class ResultConfig(Checked):
+    """What the result of a conversion is, of one file or of many."""
 
     layout: Literal["result", "side-by-side", "triple"] = setting(
         "result",
@@ -130,6 +130,19 @@ class OutputConfig(Checked):
         "pictures and all, where range, layout, container and an encoder or pixel format asked "
         "for allow it; encoded like any other; or skipped, so that nothing is written",
     )
+    debug_overlay: bool = setting(
+        False,
+        help="Draw each face's box, number, score, landmarks and the classifier's verdict on the "
+        "output, what was filled in in another colour. Outside the faces the output is then no "
+        "longer the source: verify fails where the drawing leaves the regions that --tracks-out "
+        "names. The metadata says as ever that the faces are synthetic",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OutputConfig(ResultConfig):
+    """What is written, and what is said meanwhile."""
+
     resume: bool = setting(
         False,
         help="Keep what is done in a hidden folder beside OUT; after an interruption the same "
@@ -145,13 +158,6 @@ class OutputConfig(Checked):
     )
     tracks_out: Path | None = setting(
         None, metavar="FILE.jsonl", help="Write the faces of each frame and the regions changed"
-    )
-    debug_overlay: bool = setting(
-        False,
-        help="Draw each face's box, number, score, landmarks and the classifier's verdict on the "
-        "output, what was filled in in another colour. Outside the faces the output is then no "
-        "longer the source: verify fails where the drawing leaves the regions that --tracks-out "
-        "names. The metadata says as ever that the faces are synthetic",
     )
     progress: Progress = setting("auto", **PROGRESS)
 

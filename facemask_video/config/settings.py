@@ -339,6 +339,8 @@ def _coerce(named: NamedSetting, value: object, where: str, folder: Path) -> obj
             result = folder / Path(value).expanduser()
         elif issubclass(named.kind, Mapping) and isinstance(value, Mapping):
             result = {str(key): str(entry) for key, entry in value.items()}
+        elif issubclass(named.kind, tuple) and isinstance(value, list | tuple):
+            result = tuple(str(entry) for entry in value)
     except ValueError as exc:
         raise ConfigError(f"{where}{named.name}: {exc}") from None
     _check_value(named, result, where)

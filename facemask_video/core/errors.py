@@ -39,3 +39,7 @@ class TracksError(FacemaskVideoError):
 
 class CropsError(FacemaskVideoError):
     """A set of crops is missing, damaged, or was made with other options."""
+
+
+class BatchError(FacemaskVideoError):
+    """A batch's folder or its ledger cannot be read or written, or no worker can be had."""

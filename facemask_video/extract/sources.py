@@ -7,16 +7,8 @@ from pathlib import Path
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.files import sha256_file
+from facemask_video.core.kinds import VIDEO_SUFFIXES
 from facemask_video.core.pictures import PICTURE_SUFFIXES
-
-# What a folder's files are taken for videos by; a file that is named itself may be called anything.
-VIDEO_SUFFIXES = frozenset(
-    f".{suffix}"
-    for suffix in (
-        *("3gp", "asf", "avi", "flv", "gif", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg"),
-        *("mts", "mxf", "ogv", "ts", "vob", "webm", "wmv"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,24 @@ import click
 import pytest
 
 from facemask_video import __version__
+from facemask_video.cli.batch import batch
 from facemask_video.cli.convert import convert
 from facemask_video.cli.curate import curate
 from facemask_video.cli.extract import extract
 from facemask_video.cli.main import main
 from facemask_video.cli.options import SettingOption
 from facemask_video.cli.track import track
-from facemask_video.config import ConvertConfig, CurateConfig, ExtractConfig, TracksConfig
+from facemask_video.config import (
+    BatchConfig,
+    ConvertConfig,
+    CurateConfig,
+    ExtractConfig,
+    TracksConfig,
+)
 from facemask_video.config.settings import settings_of
 from tests.cli.conftest import Run
 
-_COMMANDS = ["convert", "curate", "doctor", "extract", "inspect", "track", "verify"]
+_COMMANDS = ["batch", "convert", "curate", "doctor", "extract", "inspect", "track", "verify"]
 
 
 def test_every_command_is_listed(run: Run) -> None:
@@ -50,6 +57,7 @@ def test_every_option_says_what_it_does(name: str) -> None:
 @pytest.mark.parametrize(
     ("command", "config"),
     [
+        (batch, BatchConfig),
         (convert, ConvertConfig),
         (curate, CurateConfig),
         (extract, ExtractConfig),
@@ -67,7 +75,7 @@ def test_every_setting_is_an_option_and_shows_its_default(
     assert list(options) == [named.name for named in settings_of(config)]
     for named in settings_of(config):
         assert options[named.name].opts[0] in shown
-        silent = named.default in (MISSING, None, {}, "") or isinstance(named.default, bool)
+        silent = named.default in (MISSING, None, {}, (), "") or isinstance(named.default, bool)
         if not silent and named.setting.default_text is None:
             default = "auto" if named.setting.zero_is_auto else named.default
             assert f"[default: {default}" in shown, named.name
@@ -79,7 +87,14 @@ def test_the_version_is_told(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["convert", "--help"], ["track", "--help"], ["extract", "--help"], ["--version"]],
+    [
+        ["--help"],
+        ["batch", "--help"],
+        ["convert", "--help"],
+        ["track", "--help"],
+        ["extract", "--help"],
+        ["--version"],
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     code = (
@@ -101,6 +116,7 @@ def test_every_command_takes_a_file_of_settings_and_names_its_faults(
     file = tmp_path / "settings.toml"
     file.write_text("nonsense = 1\n", encoding="utf-8")
     needed: dict[str, list[str | Path]] = {
+        "batch": ["in.mp4", "-o", tmp_path / "out"],
         "convert": ["in.mp4"],
         "curate": [tmp_path],
         "doctor": [],

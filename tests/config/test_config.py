@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from facemask_video.composite.colour_match import MODES
-from facemask_video.config import ConvertConfig, DetectConfig, TrackConfig, VideoConfig, to_json
+from facemask_video.config import (
+    BatchConfig,
+    ConvertConfig,
+    DetectConfig,
+    TrackConfig,
+    VideoConfig,
+    to_json,
+)
 from facemask_video.config.settings import build, read_toml, settings_of
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
@@ -96,3 +103,11 @@ def test_choices_are_those_that_the_rooms_accept() -> None:
 
     assert choices["composite.color"] == MODES
     assert choices["detect.turned"] == tuple(QUARTER_TURNS)
+
+
+def test_a_batch_has_every_setting_of_a_conversion_that_is_not_one_files_own() -> None:
+    of_one_file = {"output.report", "output.tracks_out", "replay.tracks"}
+    batch = {named.name for named in settings_of(BatchConfig)}
+
+    for named in settings_of(ConvertConfig):
+        assert named.name in batch or named.name in of_one_file

@@ -1,0 +1,1 @@
+"""Many files in one call: what is to do, who does it, and what became of it."""

@@ -1,0 +1,48 @@
+"""A batch from its inputs to its report, on this machine."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from facemask_video.batch.ledger import Ledger
+from facemask_video.batch.local_workers import LocalWorkers
+from facemask_video.batch.plan import make_batch_plan
+from facemask_video.batch.run import BatchReport, OnEvent, Workers, run_batch
+from facemask_video.config import BatchConfig
+from facemask_video.core.errors import ConfigError
+from facemask_video.core.wording import shown
+
+_LOG = "workers.log"
+
+
+def convert_files(
+    inputs: Sequence[Path],
+    folder: Path,
+    config: BatchConfig,
+    *,
+    on_event: OnEvent = lambda event: None,
+) -> BatchReport:
+    """Convert many files into a folder, but for what earlier calls finished.
+
+    Args:
+        inputs: Files, folders and patterns.
+        folder: Of the results.
+        config: Everything else.
+        on_event: Called for all that happens.
+
+    Raises:
+        ConfigError: The plan cannot be carried out, or there is nothing to convert.
+        BatchError: The folder or its ledger cannot be used.
+        WeightsError: The weights are missing.
+    """
+    plan = make_batch_plan(inputs, folder, config)
+    if not plan.jobs:
+        raise ConfigError(
+            f"{shown(inputs[0])}: nothing to convert is left by --include, --exclude and --shard."
+        )
+    with Ledger(folder) as ledger:
+
+        def make_workers(files: int) -> Workers:
+            log = ledger.path.with_name(_LOG)
+            return LocalWorkers(config, files, lock_fd=ledger.lock.fd, log=log)
+
+        return run_batch(plan, config, ledger, make_workers, on_event=on_event)

@@ -1,0 +1,32 @@
+"""Small pictures for the report: the same moment of a source and of its result."""
+
+from pathlib import Path
+
+from facemask_video.core.errors import FacemaskVideoError
+from facemask_video.core.pictures import encode_picture
+from facemask_video.video import VideoReader
+
+_MOST_PX = 240
+_QUALITY = 75
+
+
+def video_posters(source: Path, target: Path, moment_s: float) -> tuple[bytes | None, bytes | None]:
+    """Return JPEGs of the frames of two videos at a moment; None where there is no such frame.
+
+    Args:
+        source: The video that was converted.
+        target: The result.
+        moment_s: In seconds of their common time.
+    """
+    return _poster(source, moment_s), _poster(target, moment_s)
+
+
+def _poster(path: Path, moment_s: float) -> bytes | None:
+    try:
+        with VideoReader(path, start_s=moment_s if moment_s > 0 else None) as reader:
+            frame = next(iter(reader), None)
+            image = None if frame is None else frame.thumbnail(_MOST_PX)[0]
+    except FacemaskVideoError:
+        # A poster is a courtesy: the conversion itself is done.
+        return None
+    return None if image is None else encode_picture(image, ".jpg", quality=_QUALITY)

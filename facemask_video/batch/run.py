@@ -1,0 +1,502 @@
+"""Run a batch: reading this file is reading it.
+
+Inputs are planned, entered into the ledger, and given to workers one by one. All that is known of
+the work is in the ledger, so that a batch may be killed at any moment and called again.
+"""
+
+import contextlib
+import dataclasses
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Literal, Protocol
+
+from facemask_video.batch.hooks import Hooks
+from facemask_video.batch.identity import identify, options_digest, weights_digest
+from facemask_video.batch.ledger import Decision, Ledger, Row, file_state
+from facemask_video.batch.plan import BatchPlan, Job, passed_over
+from facemask_video.batch.task import Died, Event, Finished, Outcome, Progress, Task, tracks_path
+from facemask_video.config import BatchConfig
+from facemask_video.core.errors import BatchError
+from facemask_video.core.files import part_path
+from facemask_video.core.wording import clock, counted, shown
+
+_BEAT_EVERY_S = 5.0
+# How often rows that another run holds are looked at.
+_LOOK_EVERY_S = 2.0
+
+
+class Workers(Protocol):
+    """Who converts: places that each take one task at a time."""
+
+    places: int
+
+    def idle(self) -> list[int]:
+        """Return the places that could take a task."""
+        ...
+
+    def pid(self, place: int) -> int:
+        """Return the number of the process that works at a place; starts it where there is none."""
+        ...
+
+    def start(self, place: int, task: Task) -> bool:
+        """Give a task to a place that is idle; False where its process is gone."""
+        ...
+
+    def wait(self, timeout_s: float) -> list[Event]:
+        """Return what has happened, at the latest after a time."""
+        ...
+
+    def kill(self, place: int) -> None:
+        """End what a place does."""
+        ...
+
+    def close(self) -> None:
+        """End all."""
+        ...
+
+
+End = Literal["done", "failed", "skipped"]
+EventName = Literal["planned", "started", "frames", "retry"] | End
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEvent:
+    """Something that happened in a batch, for a display.
+
+    Attributes:
+        event: What; ``retry`` follows on a worker that died.
+        source: The input.
+        output: The result.
+        frames: Done so far, or in all.
+        frames_total: Expected, where known.
+        why: Of a failure.
+        bytes_done: Size of the inputs that have ended.
+        bytes_total: Size of all inputs that this call works on.
+        ended: Inputs that have ended.
+        total: Inputs that this call works on.
+    """
+
+    event: EventName
+    source: str = ""
+    output: str = ""
+    frames: int | None = None
+    frames_total: int | None = None
+    why: str = ""
+    bytes_done: int = 0
+    bytes_total: int = 0
+    ended: int = 0
+    total: int = 0
+
+
+OnEvent = Callable[[BatchEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What became of a batch.
+
+    Attributes:
+        folder: Of the results.
+        rows: The ledger's rows of all inputs, in their order.
+        decisions: What was decided of each when the batch began.
+        passed_over: Files below folders that are no videos or pictures, by suffix.
+        seconds: For which the call ran.
+        stopped: Whether it ended before its time, by ``--on-error stop``.
+        notes: What is odd.
+    """
+
+    folder: Path
+    rows: tuple[Row, ...]
+    decisions: tuple[Decision, ...]
+    passed_over: Mapping[str, int]
+    seconds: float
+    stopped: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> int:
+        """How many inputs have their result, those finished by earlier calls included."""
+        return self._count("done")
+
+    @property
+    def failed(self) -> int:
+        """How many inputs failed."""
+        return self._count("failed")
+
+    @property
+    def skipped(self) -> int:
+        """How many inputs were skipped."""
+        return self._count("skipped")
+
+    @property
+    def earlier(self) -> int:
+        """How many inputs were finished by earlier calls."""
+        return sum(decision == "done" for decision in self.decisions)
+
+    def lines(self) -> list[str]:
+        """Say in a few lines what was done."""
+        counts = [f"{counted(len(self.rows), 'file')}: {self.done} done"]
+        if self.earlier:
+            counts[0] += f" ({self.earlier} of them before)"
+        counts += [
+            f"{number} {word}"
+            for number, word in (
+                (self.failed, "failed"),
+                (self.skipped, "skipped"),
+                (self._count("planned"), "left to do"),
+            )
+            if number
+        ]
+        lines = [f"{', '.join(counts)}; {clock(self.seconds)}"]
+        if self.passed_over:
+            lines.append(passed_over(self.passed_over))
+        return [*lines, *(f"Note: {note}" for note in self.notes)]
+
+    def _count(self, state: str) -> int:
+        return sum(row.state == state for row in self.rows)
+
+
+@dataclass(slots=True)
+class _Running:
+    job: Job
+    row: Row
+    began: float
+    frames: tuple[int, int | None] = (0, None)
+
+
+@dataclass(slots=True)
+class _State:
+    """What is to do, and what is being done, by place."""
+
+    queue: deque[Job]
+    elsewhere: list[Job]
+    sizes: dict[PurePath, int]
+    replace: dict[PurePath, bool]
+    running: dict[int, _Running] = field(default_factory=dict)
+    ended: set[PurePath] = field(default_factory=set)
+    stopped: bool = False
+
+    def is_over(self) -> bool:
+        return not self.running and (self.stopped or not (self.queue or self.elsewhere))
+
+
+def run_batch(
+    plan: BatchPlan,
+    config: BatchConfig,
+    ledger: Ledger,
+    make_workers: Callable[[int], Workers],
+    *,
+    on_event: OnEvent = lambda event: None,
+) -> BatchReport:
+    """Do what a plan says, but for what the ledger knows to be done.
+
+    Args:
+        plan: Inputs and results.
+        config: Everything else.
+        ledger: Of the plan's folder.
+        make_workers: Makes those who convert, for so many files that are to be done.
+        on_event: Called for all that happens.
+
+    Raises:
+        BatchError: The folder or its ledger cannot be used any more; what was finished is kept.
+    """
+    began = time.monotonic()
+    remove_leftovers(ledger)
+    decided = enter(plan, config, ledger)
+    decisions = tuple(decision for _, decision in decided)
+    state = _first_state(plan, decided, config, ledger)
+    hooks = Hooks()
+    batch = _Batch(config, ledger, state, on_event, hooks)
+    batch.say("planned")
+    for job, (row, decision) in zip(plan.jobs, decided, strict=True):
+        if decision == "refused" or row.state == "failed":
+            batch.say("failed", job, why=row.error or "")
+    if state.queue or state.elsewhere:
+        workers = make_workers(len(state.queue) + len(state.elsewhere))
+        try:
+            batch.work(workers)
+        finally:
+            workers.close()
+            hooks.wait()
+            # The ledger may be what failed.
+            with contextlib.suppress(BatchError):
+                for running in state.running.values():
+                    ledger.release(running.job.target)
+    rows = tuple(
+        row if decision == "refused" else ledger.row(row.target) for row, decision in decided
+    )
+    return BatchReport(
+        plan.folder,
+        rows,
+        decisions,
+        plan.passed_over,
+        time.monotonic() - began,
+        stopped=state.stopped,
+        notes=tuple(hooks.failed),
+    )
+
+
+def remove_leftovers(ledger: Ledger) -> None:
+    """Remove the unfinished files of runs that were killed; of those alone."""
+    for row in ledger.leftovers():
+        _remove_parts(row, ledger.folder)
+
+
+def _remove_parts(row: Row, folder: Path) -> None:
+    if row.pid is not None:
+        target = folder / row.target
+        for path in (target, tracks_path(target)):
+            part_path(path, row.pid).unlink(missing_ok=True)
+
+
+def enter(plan: BatchPlan, config: BatchConfig, ledger: Ledger) -> list[tuple[Row, Decision]]:
+    """Enter a plan into the ledger; returns rows and decisions in the plan's order."""
+    options, weights = options_digest(config), weights_digest(config)
+    wanted = [_row(job, options, weights) for job in plan.jobs]
+    decided = ledger.plan(wanted, overwrite=config.output.overwrite)
+    for index, (row, decision) in enumerate(decided):
+        if decision == "refused":
+            refused = _refused(row, ledger.folder)
+            ledger.refuse(refused)
+            decided[index] = (refused, decision)
+    return decided
+
+
+def _row(job: Job, options: str, weights: str) -> Row:
+    identity, problem = None, job.problem
+    if not problem:
+        try:
+            identity = identify(job.source)
+        except OSError as exc:
+            problem = f"cannot be read ({exc.strerror})"
+    return Row(
+        job.target,
+        job.source.absolute(),
+        job.kind,
+        identity,
+        options,
+        weights,
+        "failed" if problem else "planned",
+        error=problem and f"{shown(job.source)}: {problem}.",
+    )
+
+
+def _refused(row: Row, folder: Path) -> Row:
+    why = (
+        f"{shown(folder / row.target)}: is there, and no earlier call of this batch made it; pass "
+        "--overwrite (-y) to replace it."
+    )
+    return dataclasses.replace(row, state="failed", error=why)
+
+
+def _first_state(
+    plan: BatchPlan, decided: Sequence[tuple[Row, Decision]], config: BatchConfig, ledger: Ledger
+) -> _State:
+    queue: deque[Job] = deque()
+    elsewhere: list[Job] = []
+    sizes: dict[PurePath, int] = {}
+    for job, (row, decision) in zip(plan.jobs, decided, strict=True):
+        if decision == "do" and row.state == "planned":
+            if config.inputs.limit is not None and len(queue) >= config.inputs.limit:
+                continue
+            queue.append(job)
+        elif decision == "elsewhere":
+            elsewhere.append(job)
+        else:
+            continue
+        sizes[job.target] = 0 if row.identity is None else row.identity.size
+    replace = {target: file_state(ledger.folder / target) is not None for target in sizes}
+    return _State(queue, elsewhere, sizes, replace)
+
+
+class _Batch:
+    """The loop, and what it says."""
+
+    def __init__(
+        self,
+        config: BatchConfig,
+        ledger: Ledger,
+        state: _State,
+        on_event: OnEvent,
+        hooks: Hooks,
+    ) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._state = state
+        self._on_event = on_event
+        self._hooks = hooks
+        self._beaten = time.monotonic()
+        self._looked = 0.0
+
+    def work(self, workers: Workers) -> None:
+        """Go on until nothing is left to do."""
+        state = self._state
+        while not state.is_over():
+            if not self._ledger.is_in_place():
+                raise BatchError(
+                    f"{shown(self._ledger.folder)}: the folder of the results was removed or "
+                    "replaced meanwhile; call the batch again."
+                )
+            self._take_over()
+            self._assign(workers)
+            for event in workers.wait(self._pause_s()):
+                self._handle(event)
+            self._end_late(workers)
+            self._beat()
+
+    def say(
+        self,
+        event: EventName,
+        job: Job | None = None,
+        *,
+        frames: tuple[int | None, int | None] = (None, None),
+        why: str = "",
+    ) -> None:
+        """Tell the display."""
+        state = self._state
+        self._on_event(
+            BatchEvent(
+                event,
+                source="" if job is None else os.fspath(job.source),
+                output="" if job is None else os.fspath(self._ledger.folder / job.target),
+                frames=frames[0],
+                frames_total=frames[1],
+                why=why,
+                bytes_done=sum(state.sizes.get(target, 0) for target in state.ended),
+                bytes_total=sum(state.sizes.values()),
+                ended=len(state.ended),
+                total=len(state.sizes),
+            )
+        )
+
+    def _pause_s(self) -> float:
+        now = time.monotonic()
+        pauses = [self._beaten + _BEAT_EVERY_S - now]
+        if self._state.elsewhere:
+            pauses.append(self._looked + _LOOK_EVERY_S - now)
+        if self._config.run.timeout_s is not None:
+            ends = [run.began + self._config.run.timeout_s for run in self._state.running.values()]
+            pauses += [end - now for end in ends]
+        return max(0.0, min(pauses))
+
+    def _take_over(self) -> None:
+        """See what became of rows that other runs hold."""
+        state, now = self._state, time.monotonic()
+        if not state.elsewhere or now - self._looked < _LOOK_EVERY_S:
+            return
+        self._looked = now
+        gone = {row.target for row in self._ledger.leftovers()}
+        for job in list(state.elsewhere):
+            row = self._ledger.row(job.target)
+            if row.state == "planned" or job.target in gone:
+                remove_leftovers(self._ledger)
+                state.queue.append(job)
+            elif row.state == "running":
+                continue
+            else:
+                self._end(job, row.state, why=row.error or "")
+            state.elsewhere.remove(job)
+
+    def _assign(self, workers: Workers) -> None:
+        state, idle = self._state, workers.idle()
+        while idle and state.queue and not state.stopped:
+            job = state.queue.popleft()
+            place = idle.pop(0)
+            # Before the first byte is written the ledger knows by which process.
+            if not self._ledger.claim(job.target, workers.pid(place)):
+                # Another run was faster.
+                state.elsewhere.append(job)
+                idle.insert(0, place)
+                continue
+            task = Task(
+                job.source.absolute(),
+                (self._ledger.folder / job.target).absolute(),
+                job.kind,
+                self._ledger.folder.absolute(),
+                state.replace[job.target],
+            )
+            if not workers.start(place, task):
+                self._ledger.release(job.target)
+                state.queue.appendleft(job)
+                continue
+            state.running[place] = _Running(job, self._ledger.row(job.target), time.monotonic())
+            self.say("started", job)
+
+    def _handle(self, event: Event) -> None:
+        running = self._state.running.get(event.worker)
+        if running is None:
+            return
+        if isinstance(event, Progress):
+            running.frames = (event.done, event.total)
+            self.say("frames", running.job, frames=running.frames)
+        elif isinstance(event, Finished):
+            del self._state.running[event.worker]
+            self._conclude(running, event.outcome)
+        elif isinstance(event, Died):
+            del self._state.running[event.worker]
+            _remove_parts(running.row, self._ledger.folder)
+            self._conclude(running, Outcome("broken", why=event.why))
+
+    def _conclude(self, running: _Running, outcome: Outcome) -> None:
+        job = running.job
+        if outcome.state == "done":
+            assert outcome.report is not None, "of every conversion"
+            self._ledger.finish(job.target, outcome.report, outcome.posters)
+            self._end(job, "done", frames=outcome.report["frames"])
+        elif outcome.state == "broken" and running.row.attempts <= self._config.run.retries:
+            self._ledger.release(job.target)
+            # The result may have got its name before its process died.
+            self._state.replace[job.target] = True
+            self._state.queue.append(job)
+            self.say("retry", job, why=outcome.why)
+        elif outcome.state == "skipped":
+            self._ledger.give_up(job.target, outcome.why, state="skipped")
+            self._end(job, "skipped", why=outcome.why)
+        else:
+            tried = running.row.attempts
+            why = outcome.why + (f" (tried {tried} times)" if tried > 1 else "")
+            self._ledger.give_up(job.target, why)
+            self._end(job, "failed", why=why)
+
+    def _end(
+        self,
+        job: Job,
+        state: End,
+        *,
+        why: str = "",
+        frames: int | None = None,
+    ) -> None:
+        self._state.ended.add(job.target)
+        if state == "failed" and self._config.run.on_error == "stop":
+            self._state.stopped = True
+        self.say(state, job, frames=(frames, frames), why=why)
+        if self._config.run.on_each is not None:
+            self._hooks.start(
+                self._config.run.on_each,
+                STATE=state,
+                SOURCE=job.source.absolute(),
+                OUTPUT=(self._ledger.folder / job.target).absolute(),
+                ERROR=why,
+            )
+
+    def _end_late(self, workers: Workers) -> None:
+        timeout_s = self._config.run.timeout_s
+        if timeout_s is None:
+            return
+        for place, running in list(self._state.running.items()):
+            if time.monotonic() - running.began >= timeout_s:
+                workers.kill(place)
+                del self._state.running[place]
+                _remove_parts(running.row, self._ledger.folder)
+                why = f"{shown(running.job.source)}: took longer than --timeout, {timeout_s:g} s."
+                self._ledger.give_up(running.job.target, why)
+                self._end(running.job, "failed", why=why)
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._beaten >= _BEAT_EVERY_S:
+            self._beaten = time.monotonic()
+            self._ledger.beat({run.job.target: run.frames for run in self._state.running.values()})

@@ -1,0 +1,155 @@
+"""Settings of a batch: which files, under which names, by how many processes."""
+
+import re
+import string
+from dataclasses import dataclass
+from typing import Literal
+
+from facemask_video.config.result import PROGRESS, Progress, ResultConfig
+from facemask_video.config.settings import Checked, check, setting
+from facemask_video.core.errors import ConfigError
+
+NAME_FIELDS = ("stem", "direction", "ext")
+"""What a template of names may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchInputConfig(Checked):
+    """Which of the files found are worked on."""
+
+    include: tuple[str, ...] = setting(
+        (),
+        metavar="GLOB",
+        help="Only files whose name, or path from the folder named, matches; repeatable. Case does "
+        "not matter, and * also stands for /",
+    )
+    exclude: tuple[str, ...] = setting(
+        (), metavar="GLOB", help="No files or folders that match so; repeatable"
+    )
+    limit: int | None = setting(
+        None, low=1, metavar="N", help="Work on at most N files in this call"
+    )
+    shard: str | None = setting(
+        None,
+        metavar="I/N",
+        help="Only the I-th of N parts of the files, chosen by their names, for calls that another "
+        "scheduler spreads over machines",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.shard is not None:
+            self.shard_of  # noqa: B018 - raises where the text is wrong
+
+    @property
+    def shard_of(self) -> tuple[int, int]:
+        """Number of the shard, from 1, and how many there are.
+
+        Raises:
+            ConfigError: They are no such numbers.
+        """
+        match = re.fullmatch(r"(\d+)/(\d+)", self.shard or "1/1")
+        number, of = (int(match[1]), int(match[2])) if match else (0, 0)
+        if not 1 <= number <= of:
+            raise ConfigError(
+                f"inputs.shard: got {self.shard!r}, expected the number of a part and how many "
+                "there are, such as 2/8."
+            )
+        return number, of
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutputConfig(ResultConfig):
+    """What is written, and what is said meanwhile."""
+
+    name: str = setting(
+        "{stem}_{direction}{ext}",
+        metavar="TEMPLATE",
+        help="Names of the results: {stem} is the input's name, {direction} masked or unmasked, "
+        "{ext} the input's suffix or, where that cannot be written, .mkv",
+    )
+    write_tracks: bool = setting(
+        False,
+        help="Write each video's faces and regions beside it, as NAME.jsonl, for `verify --tracks`",
+    )
+    overwrite: bool = setting(
+        False,
+        flags=("--overwrite", "-y"),
+        help="Replace files in DIR that no earlier call of the batch made",
+    )
+    progress: Progress = setting("auto", **PROGRESS)
+
+    def __post_init__(self) -> None:
+        check(self)
+        check_template(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRunConfig(Checked):
+    """How the work is spread, and what follows on failures."""
+
+    jobs: int = setting(
+        0,
+        low=0,
+        zero_is_auto=True,
+        flags=("--jobs", "-j"),
+        help="Files worked on at once, each in a process; auto goes by processors, GPUs and memory",
+    )
+    on_error: Literal["skip", "stop"] = setting(
+        "skip", help="After a file that fails, go on with the others, or stop"
+    )
+    retries: int = setting(
+        1,
+        low=0,
+        metavar="N",
+        help="Try a file again up to N times where its process died; what says that the file or "
+        "the disk is at fault is not tried again in the same call",
+    )
+    timeout_s: float | None = setting(
+        None,
+        low=0,
+        low_open=True,
+        flags=("--timeout",),
+        metavar="TIME",
+        is_time=True,
+        help="Give a file up after this time, in seconds or HH:MM:SS",
+    )
+    on_done: str | None = setting(
+        None,
+        metavar="CMD",
+        help="Command to run when the batch has ended, without a shell; FACEMASK_DONE, _FAILED, "
+        "_SKIPPED, _EXIT_CODE, _DIR and _REPORT in its environment say how",
+    )
+    on_each: str | None = setting(
+        None,
+        metavar="CMD",
+        help="Command to run after each file, with FACEMASK_STATE, _SOURCE, _OUTPUT and _ERROR",
+    )
+
+
+def check_template(template: str) -> None:
+    """Refuse a template of names that asks for what there is not, or leaves the folder.
+
+    Raises:
+        ConfigError: It says why.
+
+    >>> check_template("{stem}.mkv")
+    """
+    try:
+        pieces = list(string.Formatter().parse(template))
+    except ValueError as exc:
+        raise ConfigError(f"output.name: got {template!r}, which is no template ({exc}).") from None
+    known = ", ".join(f"{{{name}}}" for name in NAME_FIELDS)
+    for literal, name, form, conversion in pieces:
+        if name is not None and (name not in NAME_FIELDS or form or conversion):
+            raise ConfigError(f"output.name: got {template!r}; it may hold {known} and text.")
+        if re.search(r"[/\\\0]", literal):
+            raise ConfigError(
+                f"output.name: got {template!r}, expected a name without / and \\; the folders of "
+                "the inputs are kept as they are."
+            )
+    if not any(name == "stem" for _, name, _, _ in pieces):
+        raise ConfigError(
+            f"output.name: got {template!r}, expected {{stem}} in it, or all files would have one "
+            "name."
+        )
