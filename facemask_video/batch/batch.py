@@ -1,11 +1,14 @@
 """A batch from its inputs to its report, on this machine."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from facemask_video.batch.hooks import Hooks
 from facemask_video.batch.ledger import Ledger
 from facemask_video.batch.local_workers import LocalWorkers
 from facemask_video.batch.plan import make_batch_plan
+from facemask_video.batch.report import REPORT, write_report
 from facemask_video.batch.run import BatchReport, OnEvent, Workers, run_batch
 from facemask_video.config import BatchConfig
 from facemask_video.core.errors import ConfigError
@@ -45,4 +48,25 @@ def convert_files(
             log = ledger.path.with_name(_LOG)
             return LocalWorkers(config, files, lock_fd=ledger.lock.fd, log=log)
 
-        return run_batch(plan, config, ledger, make_workers, on_event=on_event)
+        report = run_batch(plan, config, ledger, make_workers, on_event=on_event)
+        page = write_report(report, ledger)
+    notes = list(report.notes)
+    if page is None:
+        notes.append(f"{REPORT} is another file, so no report was written")
+    if config.run.on_done is not None:
+        notes += _tell(config.run.on_done, report, page)
+    return dataclasses.replace(report, notes=tuple(notes), page=page)
+
+
+def _tell(command: str, report: BatchReport, page: Path | None) -> list[str]:
+    hooks = Hooks()
+    hooks.start(
+        command,
+        DONE=report.done,
+        FAILED=report.failed,
+        SKIPPED=report.skipped,
+        DIR=report.folder.absolute(),
+        REPORT="" if page is None else page.absolute(),
+    )
+    hooks.wait()
+    return hooks.failed

@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 
-from facemask_video.core.errors import ConfigError
+from facemask_video.config.batch import split_command
 
 # Of `--on-each`, at once; the next waits for the oldest.
 _MOST_RUNNING = 8
@@ -34,7 +34,7 @@ class Hooks:
         try:
             self._running.append(
                 subprocess.Popen(
-                    split(command),
+                    split_command(command),
                     env=os.environ | environment,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -53,21 +53,6 @@ class Hooks:
         if code != 0:
             assert isinstance(process.args, list), "as they were given"
             self.failed.append(f"{shlex.join(map(str, process.args))}: ended with code {code}")
-
-
-def split(command: str) -> list[str]:
-    """Return a command as program and arguments.
-
-    Raises:
-        ConfigError: It is empty, or a quote is not closed.
-    """
-    try:
-        words = shlex.split(command)
-    except ValueError as exc:
-        raise ConfigError(f"got {command!r}, which is no command ({exc}).") from None
-    if not words:
-        raise ConfigError("got an empty command; name a program and its arguments.")
-    return words
 
 
 def _plain(value: object) -> str:

@@ -378,12 +378,7 @@ class Ledger:
         return (found[0], found[1]) if found else (None, None)
 
     def _is_held(self, row: Row) -> bool:
-        if row.state != "running" or row.run is None or row.run == self.run:
-            return False
-        if row.lease_until is None or row.lease_until < time.time():
-            return False
-        # A lock tells nothing of other machines where the file system keeps it to one.
-        return row.host != self._host or not has_ended(self._own, row.run)
+        return row.run != self.run and is_held(row, self.folder)
 
     def _put(self, database: sqlite3.Connection, row: Row, output: tuple[int, int] | None) -> None:
         identity = row.identity
@@ -452,6 +447,21 @@ def read_ledger(folder: Path) -> list[Row]:
             return _rows(database)
     except sqlite3.Error as exc:
         raise BatchError(f"{shown(path)}: cannot be read ({exc}).") from exc
+
+
+def is_held(row: Row, folder: Path) -> bool:
+    """Return whether a living run works on a row.
+
+    Args:
+        row: Of the ledger.
+        folder: Of the results.
+    """
+    if row.state != "running" or row.run is None:
+        return False
+    if row.lease_until is None or row.lease_until < time.time():
+        return False
+    # A lock tells nothing of other machines where the file system keeps it to one.
+    return row.host != socket.gethostname() or not has_ended(folder / OWN_FOLDER, row.run)
 
 
 def file_state(path: Path) -> tuple[int, int] | None:

@@ -74,10 +74,11 @@ class BatchEvent:
         frames: Done so far, or in all.
         frames_total: Expected, where known.
         why: Of a failure.
-        bytes_done: Size of the inputs that have ended.
+        bytes_done: Size of the inputs that have ended, and of the parts done of those at work.
         bytes_total: Size of all inputs that this call works on.
         ended: Inputs that have ended.
         total: Inputs that this call works on.
+        eta_s: Seconds left, by the share done; None where that is still unknown.
     """
 
     event: EventName
@@ -90,6 +91,7 @@ class BatchEvent:
     bytes_total: int = 0
     ended: int = 0
     total: int = 0
+    eta_s: float | None = None
 
 
 OnEvent = Callable[[BatchEvent], None]
@@ -107,6 +109,7 @@ class BatchReport:
         seconds: For which the call ran.
         stopped: Whether it ended before its time, by ``--on-error stop``.
         notes: What is odd.
+        page: The report that people read; None where none was written.
     """
 
     folder: Path
@@ -116,6 +119,7 @@ class BatchReport:
     seconds: float
     stopped: bool = False
     notes: tuple[str, ...] = ()
+    page: Path | None = None
 
     @property
     def done(self) -> int:
@@ -154,6 +158,8 @@ class BatchReport:
         lines = [f"{', '.join(counts)}; {clock(self.seconds)}"]
         if self.passed_over:
             lines.append(passed_over(self.passed_over))
+        if self.page is not None:
+            lines.append(f"Report: {shown(self.page)}")
         return [*lines, *(f"Note: {note}" for note in self.notes)]
 
     def _count(self, state: str) -> int:
@@ -182,6 +188,14 @@ class _State:
 
     def is_over(self) -> bool:
         return not self.running and (self.stopped or not (self.queue or self.elsewhere))
+
+    def bytes_done(self) -> float:
+        done = float(sum(self.sizes.get(target, 0) for target in self.ended))
+        for running in self.running.values():
+            frames, expected = running.frames
+            if expected:
+                done += self.sizes[running.job.target] * min(1.0, frames / expected)
+        return done
 
 
 def run_batch(
@@ -329,7 +343,7 @@ class _Batch:
         self._state = state
         self._on_event = on_event
         self._hooks = hooks
-        self._beaten = time.monotonic()
+        self._began = self._beaten = time.monotonic()
         self._looked = 0.0
 
     def work(self, workers: Workers) -> None:
@@ -358,6 +372,8 @@ class _Batch:
     ) -> None:
         """Tell the display."""
         state = self._state
+        done, total = state.bytes_done(), sum(state.sizes.values())
+        spent_s = time.monotonic() - self._began
         self._on_event(
             BatchEvent(
                 event,
@@ -366,10 +382,11 @@ class _Batch:
                 frames=frames[0],
                 frames_total=frames[1],
                 why=why,
-                bytes_done=sum(state.sizes.get(target, 0) for target in state.ended),
-                bytes_total=sum(state.sizes.values()),
+                bytes_done=round(done),
+                bytes_total=total,
                 ended=len(state.ended),
                 total=len(state.sizes),
+                eta_s=round(spent_s * (total / done - 1), 1) if done else None,
             )
         )
 

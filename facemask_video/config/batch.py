@@ -1,6 +1,7 @@
 """Settings of a batch: which files, under which names, by how many processes."""
 
 import re
+import shlex
 import string
 from dataclasses import dataclass
 from typing import Literal
@@ -118,13 +119,37 @@ class BatchRunConfig(Checked):
         None,
         metavar="CMD",
         help="Command to run when the batch has ended, without a shell; FACEMASK_DONE, _FAILED, "
-        "_SKIPPED, _EXIT_CODE, _DIR and _REPORT in its environment say how",
+        "_SKIPPED (how many), _DIR and _REPORT in its environment say how",
     )
     on_each: str | None = setting(
         None,
         metavar="CMD",
         help="Command to run after each file, with FACEMASK_STATE, _SOURCE, _OUTPUT and _ERROR",
     )
+
+    def __post_init__(self) -> None:
+        check(self)
+        for command in (self.on_done, self.on_each):
+            if command is not None:
+                split_command(command)
+
+
+def split_command(command: str) -> list[str]:
+    """Return a command as program and arguments, without a shell.
+
+    Raises:
+        ConfigError: It is empty, or a quote is not closed.
+
+    >>> split_command("notify-send 'all done'")
+    ['notify-send', 'all done']
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as exc:
+        raise ConfigError(f"got {command!r}, which is no command ({exc}).") from None
+    if not words:
+        raise ConfigError("got an empty command; name a program and its arguments.")
+    return words
 
 
 def check_template(template: str) -> None:

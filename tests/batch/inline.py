@@ -53,7 +53,7 @@ class InlineWorkers:
 
 def converting(config: BatchConfig) -> Do:
     """Return what really converts, by a fake detector and generator."""
-    networks = fake_networks(ScriptedDetector([detection_at(32, 24, 16)], frame_width_px=64))
+    networks = fake_networks(ScriptedDetector([detection_at(32, 24, 40)], frame_width_px=64))
     converter = Converter(WorkerSettings(config, None, "cpu"), networks)
     return lambda task: converter.run(task, lambda done, total: None)
 
