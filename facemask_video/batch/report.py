@@ -120,8 +120,8 @@ def _line(row: Row, before: bytes | None, after: bytes | None) -> _Line:
         source=shown(row.source),
         target=shown(row.target),
         state=row.state,
-        before=before and base64.b64encode(before).decode(),
-        after=after and base64.b64encode(after).decode(),
+        before=_text(before),
+        after=_text(after),
         frames=frames,
         faces=plain.get("faces"),
         tracks=plain.get("tracks"),
@@ -130,3 +130,7 @@ def _line(row: Row, before: bytes | None, after: bytes | None) -> _Line:
         notes=tuple(plain.get("notes", ())),
         error=row.error or "",
     )
+
+
+def _text(jpeg: bytes | None) -> str | None:
+    return None if jpeg is None else base64.b64encode(jpeg).decode()

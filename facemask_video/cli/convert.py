@@ -2,25 +2,49 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from facemask_video.api import convert_video
 from facemask_video.cli.failures import terminated_like_interrupted
+from facemask_video.cli.inputs import refuse_second_input, source_and_target
 from facemask_video.cli.options import configured_command, video_path
 from facemask_video.cli.progress import say_notes, show_progress
 from facemask_video.config import ConvertConfig
 
 
 @configured_command(ConvertConfig, shipped="convert")
-@click.argument("source", metavar="IN", type=click.Path(path_type=Path), callback=video_path)
 @click.argument(
-    "target", metavar="[OUT]", required=False, type=click.Path(path_type=Path), callback=video_path
+    "paths",
+    metavar="IN [OUT]",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+    callback=video_path,
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="OUT",
+    type=click.Path(path_type=Path),
+    callback=video_path,
+    help="The file to write, as OUT. A folder makes the call a batch.",
+)
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Replace OUT, also where it is a video that this program did not make.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 def convert(
-    config: ConvertConfig, source: Path, target: Path | None, dry_run: bool, quiet: bool
+    config: ConvertConfig,
+    paths: tuple[Path, ...],
+    output: Path | None,
+    force: bool,
+    dry_run: bool,
+    quiet: bool,
 ) -> None:
     """Translate every face of the video or picture IN and write OUT.
 
@@ -35,7 +59,13 @@ def convert(
     facemask-video in.mp4 exact.mkv -d mask --encoder ffv1
     facemask-video photo.jpg masked.jpg -d mask
     facemask-video long.mp4 out.mp4 -d mask --resume
+    facemask-video a.mp4 b.mp4 c.mp4 -o results/ -d mask
     """
+    source, target = source_and_target(paths, output)
+    if force:
+        config = replace(config, output=replace(config.output, overwrite=True))
+    elif target is not None:
+        refuse_second_input(source, target)
     if dry_run:
         from facemask_video.pipeline.plan import make_plan
 

@@ -14,6 +14,7 @@ from facemask_video.cli.curate import curate
 from facemask_video.cli.doctor import doctor
 from facemask_video.cli.extract import extract
 from facemask_video.cli.failures import ClearFailures
+from facemask_video.cli.inputs import is_batch
 from facemask_video.cli.inspect import inspect
 from facemask_video.cli.track import track
 from facemask_video.cli.verify import verify
@@ -26,11 +27,11 @@ class _Program(ClearFailures):
     interrupted = "Interrupted; no output was written."
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put ``convert`` before what begins with no command."""
+        """Put ``convert``, or ``batch``, before what begins with no command."""
         if args and not ctx.resilient_parsing:
             self._refuse_what_is_no_file(ctx, args)
         if args and args[0] not in self.commands and args[0] not in _OWN_OPTIONS:
-            args = [convert.name or "", *args]
+            args = ["batch" if is_batch(args) else "convert", *args]
         return super().parse_args(ctx, args)
 
     def _refuse_what_is_no_file(self, ctx: click.Context, args: list[str]) -> None:
@@ -93,6 +94,7 @@ def main() -> None:
     \b
     facemask-video in.mp4 out.mp4 --direction mask
     facemask-video in.mp4 out.mp4 --direction unmask
+    facemask-video *.mp4 -o masked/ --direction mask
     """
 
 

@@ -350,9 +350,12 @@ def _param_type(named: NamedSetting) -> Any:
     return str
 
 
-def video_path(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path | None:
+Named = TypeVar("Named", Path | None, tuple[Path, ...])
+
+
+def video_path(ctx: click.Context, param: click.Parameter, value: Named) -> Named:
     """Refuse ``-``: a video is read and written by seeking, which a pipe cannot do."""
-    if value == Path("-"):
+    if Path("-") in (value if isinstance(value, tuple) else (value,)):
         raise click.BadParameter("'-' is not supported; name a file.", ctx, param)
     return value
 
