@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facemask_video.core.frame import VideoInfo
 from facemask_video.core.geometry import Box
+from facemask_video.core.pictures import is_picture
 from facemask_video.track.sidecar import Sidecar, SidecarFrame
 from facemask_video.video import NativeFrame, VideoReader
 from facemask_video.video.compare import (
@@ -62,7 +63,8 @@ def verify(
 
     Times count as equal where the output's clock could hold no nearer value (half of its tick).
     An unspecified colour range counts as limited for YCbCr, which is how it is read. Samples are
-    compared outside the regions of a tracks sidecar.
+    compared outside the regions of a tracks sidecar. Of two pictures their size, profile, EXIF and
+    samples are compared, and of two JPEGs the coefficients of every block.
 
     Args:
         source: The file that was converted, whole.
@@ -75,6 +77,8 @@ def verify(
         VideoReadError: One of the files cannot be read.
         TracksError: The sidecar is damaged.
     """
+    if is_picture(source) and is_picture(output):
+        return _verify_picture(source, output, tracks)
     with VideoReader(source) as first, VideoReader(output) as second:
         tally = _compare_frames(first, second, tracks)
         infos = first.info, second.info
@@ -96,6 +100,20 @@ def verify(
         rows.append(_tracks_row(tally))
     rows.append(_samples_row(tally, infos[1], tracks, lossless))
     return VerifyReport(tuple(rows))
+
+
+def _verify_picture(source: Path, output: Path, tracks: Path | None) -> VerifyReport:
+    # Knows formats that a video has no need of.
+    from facemask_video.stills.compare import compare_pictures
+
+    regions = None
+    if tracks is not None:
+        regions = [
+            [face.region for face in line.faces if face.region is not None]
+            for line in Sidecar(tracks)
+        ]
+    rows = compare_pictures(source, output, regions)
+    return VerifyReport(tuple(VerifyRow(*row) for row in rows))
 
 
 def _compare_frames(first: VideoReader, second: VideoReader, tracks: Path | None) -> _FrameTally:

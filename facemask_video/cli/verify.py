@@ -19,6 +19,8 @@ def verify(config: VerifyConfig, source: Path, output: Path, quiet: bool) -> Non
 
     Frame count, times, streams, the packets of copied streams, colour tags, rotation; and, for a
     lossless OUT and with --tracks, the largest difference of a sample outside the faces' regions.
+    Of pictures size, rotation, depth, alpha, profile and EXIF, and of a JPEG the coefficients of
+    every block outside the regions.
     Exits 1 where something differs that should not.
 
     \b

@@ -118,6 +118,10 @@ class JpegBlocks:
         names = ("Y", "Cb", "Cr")[: self._jpeg.num_components]
         return [getattr(self._jpeg, name) for name in names]
 
+    def tables(self) -> list[NDArray[Any]]:
+        """Return the quantisation table of each component, (8, 8)."""
+        return [self._jpeg.get_component_qt(i) for i in range(self._jpeg.num_components)]
+
     def components(self) -> tuple[Samples, ...]:
         """Return the decoded samples of each component, without upsampling."""
         sizes = self._component_sizes()
@@ -137,7 +141,7 @@ class JpegBlocks:
             beyond = ((0, rows - change.shape[0]), (0, columns - change.shape[1]))
             split = _split(np.pad(change, beyond, mode="edge"))
             changed = split.any(axis=(2, 3))
-            table = self._jpeg.get_component_qt(index).astype(np.float32)
+            table = self.tables()[index].astype(np.float32)
             moved = dctn(split[changed], axes=(1, 2), norm="ortho") / table
             # What a quantised coefficient of 8 bits can be: ITU-T T.81, table F.1.
             blocks[changed] = np.clip(np.rint(blocks[changed] + moved), -1023, 1023)
@@ -155,7 +159,7 @@ class JpegBlocks:
         ]
 
     def _planes(self, index: int) -> NDArray[np.float32]:
-        table = self._jpeg.get_component_qt(index).astype(np.float32)
+        table = self.tables()[index].astype(np.float32)
         blocks = self.coefficients[index].astype(np.float32) * table
         return np.asarray(idctn(blocks, axes=(2, 3), norm="ortho") + 128, np.float32)
 

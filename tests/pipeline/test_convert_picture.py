@@ -29,7 +29,7 @@ _WIDTH_PX, _HEIGHT_PX = 96, 80
 _BORDER_PX = round(0.2 * _WIDTH_PX)
 
 
-def _convert(
+def convert(
     source: Path, target: Path, *, faces: int = 1, **output: Any
 ) -> tuple[ConversionReport, list[list[Box]]]:
     """Turn a face in the middle into its negative; return also the regions of each page."""
@@ -66,7 +66,7 @@ def _tiff_16(picture: np.ndarray[Any, Any]) -> bytes:
 
 _EIGHT, _SIXTEEN = photograph(), photograph(bits=16)
 _ALPHA = np.dstack([_EIGHT, np.arange(_HEIGHT_PX * _WIDTH_PX).reshape(80, 96, 1) % 256])
-_LOSSLESS = {
+LOSSLESS = {
     "rgb.png": encoded(_EIGHT, "PNG"),
     "grey.png": encoded(_EIGHT, "PNG", mode="L"),
     "palette.png": encoded(_EIGHT, "PNG", mode="P"),
@@ -84,12 +84,12 @@ _LOSSLESS = {
 }
 
 
-@pytest.mark.parametrize("name", _LOSSLESS)
+@pytest.mark.parametrize("name", LOSSLESS)
 def test_outside_the_region_every_sample_is_the_sources(name: str, tmp_path: Path) -> None:
     source, target = tmp_path / name, tmp_path / f"out{Path(name).suffix}"
-    source.write_bytes(_LOSSLESS[name])
+    source.write_bytes(LOSSLESS[name])
 
-    report, (regions,) = _convert(source, target)
+    report, (regions,) = convert(source, target)
 
     (before,), (after,) = read_stills(source), read_stills(target)
     outside = _outside(regions, before.components[0].shape)
@@ -125,7 +125,7 @@ def test_blocks_of_a_jpeg_without_a_face_keep_their_coefficients(
     exif[0x0112] = orientation
     source.write_bytes(encoded(photograph(97, 83), "JPEG", exif=exif, **_JPEG[kind]))
 
-    report, (regions,) = _convert(source, target)
+    report, (regions,) = convert(source, target)
 
     assert report.faces_changed == 1
     one, two = (JpegBlocks(path.read_bytes(), path) for path in (source, target))
@@ -154,7 +154,7 @@ def test_every_page_of_a_tiff_is_converted(tmp_path: Path) -> None:
         source, save_all=True, append_images=pages[1:], description="scan", dpi=(300, 300)
     )
 
-    report, regions = _convert(source, target)
+    report, regions = convert(source, target)
 
     assert (report.frames, report.faces, report.tracks) == (2, 2, 2)
     before, after = read_stills(source), read_stills(target)
@@ -180,7 +180,7 @@ def test_profile_orientation_and_provenance_stand_in_every_format(
     icc = icc_profile()
     Image.fromarray(photograph()).save(source, exif=exif, icc_profile=icc)
 
-    _convert(source, target)
+    convert(source, target)
 
     info = probe_picture(target)
     made = provenance.read(info.metadata)
@@ -205,8 +205,8 @@ def test_a_second_conversion_counts_and_foreign_xmp_stays(tmp_path: Path) -> Non
     first, second, third = (tmp_path / f"{name}.jpg" for name in "abc")
     first.write_bytes(encoded(photograph(), "JPEG", xmp=xmp))
 
-    _convert(first, second)
-    _convert(second, third)
+    convert(first, second)
+    convert(second, third)
 
     with Image.open(third) as written:
         packet = written.info["xmp"]
@@ -225,7 +225,7 @@ def test_what_shows_the_face_as_it_was_is_left_out_and_said(tmp_path: Path) -> N
     source.write_bytes(data + clip)
     assert data.count(b"\xff\xd8\xff") == 2
 
-    report, _ = _convert(source, target)
+    report, _ = convert(source, target)
 
     written = target.read_bytes()
     assert written.count(b"\xff\xd8\xff") == 1
@@ -239,7 +239,7 @@ def test_a_picture_without_a_face_is_copied_byte_by_byte(tmp_path: Path) -> None
     source, target = tmp_path / "in.jpg", tmp_path / "out.jpg"
     source.write_bytes(encoded(photograph(), "JPEG") + b"\0\0\0\x18ftypmp42")
 
-    report, _ = _convert(source, target, faces=0)
+    report, _ = convert(source, target, faces=0)
 
     assert target.read_bytes() == source.read_bytes()
     assert "no face found (--min-face 20), so the file is a copy" in report.closing_line()
@@ -248,10 +248,10 @@ def test_a_picture_without_a_face_is_copied_byte_by_byte(tmp_path: Path) -> None
 
 def test_a_picture_without_a_face_is_left_out_or_encoded_where_asked(tmp_path: Path) -> None:
     source, skipped, encoded_anew = (tmp_path / f"{name}.png" for name in ("in", "none", "new"))
-    source.write_bytes(_LOSSLESS["rgb.png"])
+    source.write_bytes(LOSSLESS["rgb.png"])
 
-    report, _ = _convert(source, skipped, faces=0, no_face="skip")
-    _convert(source, encoded_anew, faces=0, no_face="encode")
+    report, _ = convert(source, skipped, faces=0, no_face="skip")
+    convert(source, encoded_anew, faces=0, no_face="encode")
 
     assert not skipped.exists()
     assert "nothing was written" in report.closing_line()
@@ -263,7 +263,7 @@ def test_another_format_takes_what_the_source_shows(tmp_path: Path) -> None:
     source, target = tmp_path / "in.jpg", tmp_path / "out.png"
     source.write_bytes(encoded(photograph(), "JPEG", icc_profile=icc_profile()))
 
-    _, (regions,) = _convert(source, target)
+    _, (regions,) = convert(source, target)
 
     before, after = np.asarray(Image.open(source)), np.asarray(Image.open(target))
     outside = _outside(regions, before.shape)
@@ -275,8 +275,8 @@ def test_pictures_side_by_side_and_an_overlay_are_drawn(tmp_path: Path) -> None:
     source = tmp_path / "in.jpg"
     source.write_bytes(encoded(photograph(), "JPEG"))
 
-    _convert(source, tmp_path / "beside.jpg", layout="triple")
-    report, _ = _convert(source, tmp_path / "drawn.jpg", debug_overlay=True)
+    convert(source, tmp_path / "beside.jpg", layout="triple")
+    report, _ = convert(source, tmp_path / "drawn.jpg", debug_overlay=True)
 
     assert Image.open(tmp_path / "beside.jpg").size == (3 * _WIDTH_PX, _HEIGHT_PX)
     assert any("overlay" in note for note in report.notes)
@@ -285,10 +285,10 @@ def test_pictures_side_by_side_and_an_overlay_are_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "data", "message"),
     [
-        ("out.jpg", _LOSSLESS["alpha.png"], "transparency"),
-        ("out.bmp", _LOSSLESS["rgb.png"], "synthetic"),
-        ("out.psd", _LOSSLESS["rgb.png"], "no format of pictures"),
-        ("in.png", _LOSSLESS["rgb.png"], "is the input"),
+        ("out.jpg", LOSSLESS["alpha.png"], "transparency"),
+        ("out.bmp", LOSSLESS["rgb.png"], "synthetic"),
+        ("out.psd", LOSSLESS["rgb.png"], "no format of pictures"),
+        ("in.png", LOSSLESS["rgb.png"], "is the input"),
     ],
 )
 def test_a_target_that_cannot_hold_the_picture_is_refused(
@@ -297,13 +297,13 @@ def test_a_target_that_cannot_hold_the_picture_is_refused(
     (tmp_path / "in.png").write_bytes(data)
 
     with pytest.raises(VideoWriteError, match=message):
-        _convert(tmp_path / "in.png", tmp_path / target)
+        convert(tmp_path / "in.png", tmp_path / target)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.png"]
 
 
 _WHOLE_JPEG = encoded(photograph(), "JPEG")
-_BOMB = bytearray(_LOSSLESS["rgb.png"])
+_BOMB = bytearray(LOSSLESS["rgb.png"])
 _BOMB[16:24] = (30_000).to_bytes(4, "big") * 2
 _BOMB[29:33] = zlib.crc32(_BOMB[12:29]).to_bytes(4, "big")
 
@@ -314,9 +314,9 @@ _BOMB[29:33] = zlib.crc32(_BOMB[12:29]).to_bytes(4, "big")
         ("text.jpg", b"no picture", "no picture"),
         ("empty.jpg", b"", "is empty"),
         ("half.jpg", _WHOLE_JPEG[: len(_WHOLE_JPEG) // 2], "cut off"),
-        ("half.png", _LOSSLESS["rgb.png"][:3000], "cut off"),
-        ("half.webp", _LOSSLESS["rgb.webp"][:3000], "cut off"),
-        ("half.tif", _LOSSLESS["rgb.tif"][:3000], "cut off|no picture"),
+        ("half.png", LOSSLESS["rgb.png"][:3000], "cut off"),
+        ("half.webp", LOSSLESS["rgb.webp"][:3000], "cut off"),
+        ("half.tif", LOSSLESS["rgb.tif"][:3000], "cut off|no picture"),
         ("bomb.png", bytes(_BOMB), "30000x30000"),
         ("cmyk.jpg", encoded(_EIGHT, "JPEG", mode="CMYK"), "CMYK"),
         ("cmyk.tif", encoded(_EIGHT, "TIFF", mode="CMYK"), "CMYK"),
@@ -330,7 +330,7 @@ def test_what_cannot_be_read_is_refused_in_one_line(
     source.write_bytes(data)
 
     with pytest.raises(VideoReadError, match=f"{name}: .*({message})") as caught:
-        _convert(source, tmp_path / f"out{source.suffix}")
+        convert(source, tmp_path / f"out{source.suffix}")
 
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -344,7 +344,7 @@ def test_the_smallest_pictures_are_converted(
     source = tmp_path / f"in.{kind}"
     Image.fromarray(photograph(*size)).save(source)
 
-    report, _ = _convert(source, tmp_path / f"out.{kind}", faces=0)
+    report, _ = convert(source, tmp_path / f"out.{kind}", faces=0)
 
     assert report.frames == 1
 
@@ -354,7 +354,7 @@ def test_broken_exif_is_passed_over(tmp_path: Path) -> None:
     broken = b"Exif\0\0II*\0\xff\xff\0\0" + bytes(range(64))
     source.write_bytes(encoded(photograph(), "JPEG", exif=broken))
 
-    report, _ = _convert(source, target)
+    report, _ = convert(source, target)
 
     assert report.faces_changed == 1
     assert broken in target.read_bytes()
@@ -364,7 +364,7 @@ def test_a_range_is_no_option_of_a_picture(tmp_path: Path) -> None:
     from facemask_video import ConfigError, convert_video
 
     source = tmp_path / "in.png"
-    source.write_bytes(_LOSSLESS["rgb.png"])
+    source.write_bytes(LOSSLESS["rgb.png"])
     for option in ({"start": 1}, {"encoder": "ffv1"}, {"min_track": 2}, {"detect_every": 3}):
         (name,) = option
         with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')} is for videos"):
@@ -374,7 +374,7 @@ def test_a_range_is_no_option_of_a_picture(tmp_path: Path) -> None:
 def test_tracks_that_were_edited_are_rendered(tmp_path: Path) -> None:
     source, target = tmp_path / "in.jpg", tmp_path / "out.jpg"
     source.write_bytes(_WHOLE_JPEG)
-    _convert(source, target)
+    convert(source, target)
     tracks = target.with_suffix(".jsonl")
     tracks.write_text(tracks.read_text().replace('"score"', '"translated": false, "score"'))
     networks = fake_networks(ScriptedDetector([], _WIDTH_PX))
