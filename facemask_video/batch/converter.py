@@ -5,11 +5,12 @@ import logging
 import time
 from collections.abc import Callable
 
-from facemask_video.batch.poster import video_posters
+from facemask_video.batch.poster import picture_posters, video_posters
 from facemask_video.batch.task import Outcome, Task, WorkerSettings, tracks_path
 from facemask_video.core.errors import FacemaskVideoError, VideoWriteError
 from facemask_video.pipeline.convert import convert
 from facemask_video.pipeline.load_networks import Networks, load_networks
+from facemask_video.pipeline.picture import convert_picture
 from facemask_video.pipeline.report import ConversionReport
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,8 @@ class Converter:
         )
         if self._networks is None:
             self._networks = load_networks(config)
-        report = convert(
+        make = convert_picture if task.kind == "picture" else convert
+        report = make(
             task.source,
             task.target,
             config,
@@ -75,7 +77,10 @@ class Converter:
         )
         if report.output["path"] is None:
             return Outcome("skipped", dataclasses.asdict(report), why=_NO_FACE)
-        posters = video_posters(task.source, task.target, _moment_s(report))
+        if task.kind == "picture":
+            posters = picture_posters(task.source, task.target)
+        else:
+            posters = video_posters(task.source, task.target, _moment_s(report))
         return Outcome("done", dataclasses.asdict(report), posters)
 
 

@@ -25,7 +25,7 @@ _MOST_STILLBORN = 3
 # A fork of a process that holds the libraries and nothing else starts in a moment, and shares
 # their memory.
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["facemask_video.batch.worker"])
+_CONTEXT.set_forkserver_preload(["facemask_video.batch.converter"])
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from facemask_video.config import BatchConfig
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.kinds import Kind
 from facemask_video.core.wording import counted, shown
-from facemask_video.pipeline.output_paths import default_target
+from facemask_video.pipeline.output_paths import default_picture_target, default_target
 
 # Of a file's name, in most file systems.
 _MOST_BYTES = 255
@@ -82,7 +82,8 @@ def make_batch_plan(inputs: Sequence[Path], folder: Path, config: BatchConfig) -
 
 
 def _job(each: Input, config: BatchConfig) -> Job:
-    suffix = default_target(each.path, config.for_file()).suffix
+    name_of = default_picture_target if each.kind == "picture" else default_target
+    suffix = name_of(each.path, config.for_file()).suffix
     name = output_name(config.output.name, each.name, config.direction, suffix)
     problem = each.problem
     if not problem and len(os.fsencode(name)) > _MOST_BYTES:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.errors import FacemaskVideoError
-from facemask_video.core.pictures import encode_picture
+from facemask_video.core.pictures import encode_picture, try_read_picture
 from facemask_video.video import VideoReader
 
 _MOST_PX = 240
@@ -19,6 +20,18 @@ def video_posters(source: Path, target: Path, moment_s: float) -> tuple[bytes | 
         moment_s: In seconds of their common time.
     """
     return _poster(source, moment_s), _poster(target, moment_s)
+
+
+def picture_posters(source: Path, target: Path) -> tuple[bytes | None, bytes | None]:
+    """Return small JPEGs of two pictures; None where one cannot be shown."""
+    return _small(source), _small(target)
+
+
+def _small(path: Path) -> bytes | None:
+    image = try_read_picture(path)
+    if image is None:
+        return None
+    return encode_picture(ArrayFrame(image).thumbnail(_MOST_PX)[0], ".jpg", quality=_QUALITY)
 
 
 def _poster(path: Path, moment_s: float) -> bytes | None:

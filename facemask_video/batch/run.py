@@ -7,6 +7,7 @@ the work is in the ledger, so that a batch may be killed at any moment and calle
 import contextlib
 import dataclasses
 import os
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,7 @@ from facemask_video.config import BatchConfig
 from facemask_video.core.errors import BatchError
 from facemask_video.core.files import part_path
 from facemask_video.core.wording import clock, counted, shown
+from facemask_video.pipeline.work_folder import work_path
 
 _BEAT_EVERY_S = 5.0
 # How often rows that another run holds are looked at.
@@ -474,6 +476,8 @@ class _Batch:
             self._ledger.give_up(job.target, outcome.why, state="skipped")
             self._end(job, "skipped", why=outcome.why)
         else:
+            # Another call begins anew; what was kept of the work is no use to anybody else.
+            shutil.rmtree(work_path(self._ledger.folder / job.target), ignore_errors=True)
             tried = running.row.attempts
             why = outcome.why + (f" (tried {tried} times)" if tried > 1 else "")
             self._ledger.give_up(job.target, why)

@@ -10,7 +10,6 @@ from multiprocessing.process import parent_process
 from pathlib import Path
 from types import FrameType
 
-from facemask_video.batch.converter import Converter
 from facemask_video.batch.task import Finished, Progress, Ready, WorkerSettings
 
 
@@ -37,7 +36,10 @@ def work(
     with log.open("ab", buffering=0) as file:
         os.dup2(file.fileno(), sys.stderr.fileno())
     logging.basicConfig(format="%(levelname)s: %(message)s")
+    # Not loaded by the batch itself, which imports this file to name `work`.
     import torch
+
+    from facemask_video.batch.converter import Converter
 
     if settings.threads is not None:
         torch.set_num_threads(settings.threads)

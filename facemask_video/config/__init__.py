@@ -129,6 +129,7 @@ class BatchConfig(GeneratorConfig):
                 **{f.name: getattr(self.output, f.name) for f in fields(ResultConfig)},
                 overwrite=overwrite,
                 tracks_out=tracks_out,
+                resume=True,
                 progress="none",
             ),
         )

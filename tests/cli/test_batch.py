@@ -1,6 +1,8 @@
 """The command for many files, with its processes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,11 @@ def test_a_dry_run_lists_what_would_be_done_and_writes_nothing(
     assert any(f"cannot be done  {footage / 'broken.mp4'}: is not a video" in x for x in lines)
     assert lines[-1] == "3 files, 0:00:02 of video, 1 that cannot be done"
     assert not out.exists()
+
+
+def test_the_process_that_hands_out_the_work_loads_no_networks_library() -> None:
+    code = "import sys, facemask_video.batch.batch; print('torch' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "False"
