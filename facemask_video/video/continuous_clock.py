@@ -49,11 +49,12 @@ class ContinuousClock:
 
     def mend(self, packets: "Iterable[Packet[Stream]]") -> "Iterator[Packet[Stream]]":
         """Yield the packets, with their times moved in place."""
+        # The empty packets that end a stream name it by `stream` alone, not by `stream_index`.
         held: list[Packet[Stream]] = []
         for packet in packets:
-            index = packet.stream_index
+            index = packet.stream.index
             if index != self._video_index and len(held) < _MOST_HELD:
-                waiting = any(other.stream_index == index for other in held)
+                waiting = any(other.stream.index == index for other in held)
                 if waiting or (_is_steady(packet) and self._part_for(packet) is None):
                     held.append(packet)
                     continue
@@ -72,7 +73,7 @@ class ContinuousClock:
 
     def _move(self, packet: "Packet[Stream]") -> None:
         time_s = _time_of(packet)
-        index = packet.stream_index
+        index = packet.stream.index
         part = self._part_for(packet)
         if part is None:
             assert time_s is not None, "without a time it begins nothing"
@@ -95,7 +96,7 @@ class ContinuousClock:
     def _part_for(self, packet: "Packet[Stream]") -> int | None:
         """Return which stretch of the clock a packet lies in; None where it begins another."""
         time_s = _time_of(packet)
-        index = packet.stream_index
+        index = packet.stream.index
         newest = self._part_of.get(self._video_index, 0)
         part = self._part_of.get(index, newest)
         if time_s is None or index not in self._last_s:
@@ -114,7 +115,7 @@ class ContinuousClock:
         return nearest
 
     def _has_jumped(self, packet: "Packet[Stream]", time_s: float) -> bool:
-        index = packet.stream_index
+        index = packet.stream.index
         if time_s < self._last_s[index] - _CARELESS_S:
             return True
         # Other streams may pause where the video goes on.

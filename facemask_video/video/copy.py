@@ -24,6 +24,7 @@ from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
 from facemask_video.video.probe import describe_error, probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.target import (
+    begin_of_clock_s,
     check_outputs,
     container_options,
     make_part,
@@ -93,6 +94,8 @@ def _write(
     metadata: Mapping[str, str],
 ) -> list[str]:
     format_name, info = muxer_of(path), reader.info
+    if begin_of_clock_s(format_name, reader.zero_s, clock_may_jump=reader.clock_may_jump):
+        raise NotCopied(f"a {format_name} file begins at another time")
     carried = Passthrough(reader.path, video_index=None, audio=audio, strict=strict)
     with contextlib.closing(carried):
         held = carried.plan(format_name)
@@ -118,6 +121,7 @@ def _write(
                 output.start_encoding()
                 for packet in carried.until(None):
                     output.mux_one(packet)
+                carried.notes.extend(carried.late_notes())
         except (av.error.FFmpegError, ValueError) as exc:
             if getattr(exc, "errno", None) in _DISK:
                 raise VideoWriteError(

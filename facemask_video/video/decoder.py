@@ -23,6 +23,9 @@ from facemask_video.video.probe import clock_may_jump, describe_error, open_sour
 DECODER_THREADS = 0
 # A demuxer that fails this often without one packet in between will not find its way back.
 _DEMUX_FAILURES_IN_A_ROW = 64
+NUMBERED = {"avi"}
+"""Containers that number packets instead of timing them."""
+
 # Packets kept while the group of pictures that holds a time is looked for. A codec that has but one
 # key picture in a file is decoded from there.
 _MOST_PACKETS_KEPT = 2000
@@ -32,9 +35,8 @@ class Decoder:
     """The pictures of one stream of an open file; damaged packets are counted and passed over.
 
     Times go on where the file's own clock starts anew (`ContinuousClock`). A container that numbers
-    packets instead of timing them (AVI) holds no presentation times, and where pictures are shown
-    in another order than they are stored in, what FFmpeg makes of the numbers is not in order: the
-    n-th picture shown then takes the place of the n-th packet.
+    packets instead of timing them (AVI) holds no presentation times, and what FFmpeg makes of the
+    numbers is late or not in order: the n-th picture shown takes the place of the n-th packet.
 
     Attributes:
         counts_packets: Pictures take their times from their place, so decoding must begin with the
@@ -44,10 +46,10 @@ class Decoder:
     """
 
     def __init__(self, container: InputContainer, stream: VideoStream, path: Path) -> None:
-        # The default, SLICE, leaves most codecs on one core.
-        self.counts_packets = container.format.name == "avi" and bool(
+        self.counts_packets = container.format.name in NUMBERED and bool(
             stream.codec_context.reorder_depth
         )
+        # The default, SLICE, leaves most codecs on one core.
         stream.codec_context.thread_type = "AUTO"
         # Without times the pictures that threads hold back at an error could not be told apart.
         stream.codec_context.thread_count = 1 if self.counts_packets else DECODER_THREADS
@@ -186,8 +188,11 @@ def _demuxed(
     """Yield a stream's packets on one clock, and an empty one at the end."""
     # Where the clock may jump all streams are looked at, so that all move alike.
     wanted = list(container.streams) if clock_may_jump(container) else [stream]
+    in_place = container.format.name in NUMBERED and not stream.codec_context.reorder_depth
     for packet in clock.mend(container.demux(wanted)):
-        if packet.stream_index == stream.index:
+        if packet.stream.index == stream.index:
+            if in_place and packet.dts is not None:
+                packet.pts = packet.dts
             yield cast("Packet[VideoStream]", packet)
 
 

@@ -33,6 +33,7 @@ class EncoderPlan:
         options: Private and general options, by name.
         constant_quantiser: Quality by quantiser, as the encoder has no crf.
         interlaced: Pictures are two fields and are to be coded so.
+        in_order: Pictures are stored in the order in which they are shown.
         notes: Where the plan departs from the source, and why.
     """
 
@@ -42,6 +43,7 @@ class EncoderPlan:
     options: dict[str, str]
     constant_quantiser: bool
     interlaced: bool
+    in_order: bool
     notes: tuple[str, ...] = ()
 
 
@@ -88,7 +90,14 @@ def plan_encoder(
     for format_name, clock in product(dict.fromkeys(formats), dict.fromkeys(clocks)):
         notes = _format_notes(name, source_format, format_name, asked_format, wanted)
         plan = EncoderPlan(
-            name, format_name, clock, settings, constant_quantiser, interlaced, tuple(notes)
+            name,
+            format_name,
+            clock,
+            settings,
+            constant_quantiser,
+            interlaced,
+            in_order=fixed_rate,
+            notes=tuple(notes),
         )
         try:
             _open_once(codec, plan, width_px, height_px, frame_rate)
@@ -201,6 +210,8 @@ def configure(
     if plan.interlaced:
         # Encoders that know no fields pass over these.
         context.flags |= Flags.interlaced_dct | Flags.interlaced_me
+    if plan.in_order:
+        context.max_b_frames = 0
     if plan.constant_quantiser:
         context.qscale = True
         context.global_quality = _DEFAULT_QUANTISER

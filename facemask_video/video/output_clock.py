@@ -15,15 +15,14 @@ class OutputClock:
 
     def __init__(self, time_base: Fraction) -> None:
         self._time_base = time_base
-        self._first_pts = 0
+        self._begin_s = Fraction(0)
         self._last_tick: int | None = None
         self._largest_deviation_s = Fraction(0)
         self._delayed_frames = 0
 
-    def begin_at(self, first: Frame) -> Fraction:
-        """Let the output begin at 0 with a frame; returns that frame's own time in seconds."""
-        self._first_pts = first.pts
-        return first.pts * first.time_base
+    def begin_at(self, time_s: Fraction) -> None:
+        """Let the output begin at 0 with a time of the source's clock."""
+        self._begin_s = time_s
 
     def tick_of(self, frame: Frame, *, stored_base: Fraction) -> int:
         """Return a frame's tick; later than due where the one before it would not be earlier.
@@ -32,7 +31,7 @@ class OutputClock:
             frame: Frames come in display order.
             stored_base: Seconds a tick of the container.
         """
-        exact_s = (frame.pts - self._first_pts) * frame.time_base
+        exact_s = frame.pts * frame.time_base - self._begin_s
         tick = round(exact_s / self._time_base)
         if self._last_tick is not None and tick <= self._last_tick:
             tick = self._last_tick + 1

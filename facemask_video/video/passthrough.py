@@ -10,19 +10,28 @@ import io
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import av.error
+from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
+from av.format import Flags
 from av.packet import Packet
+from av.rational import AVRational
 from av.stream import Discard, Disposition, Stream
 
 from facemask_video.core.errors import VideoReadError, VideoWriteError
+from facemask_video.core.wording import counted
+from facemask_video.video.continuous_clock import ContinuousClock
 from facemask_video.video.probe import (
+    clock_may_jump,
     codec_name,
     describe_error,
     fraction,
     is_chapter_track,
+    is_indexed,
+    is_timecode_track,
     open_source,
     stream_time_base,
 )
@@ -39,8 +48,24 @@ _COVERS = {
     "bmp": ("image/bmp", "bmp"),
     "webp": ("image/webp", "webp"),
 }
-# A demuxer hands packets out in rough time order; none seen strays this far past the range's end.
+# A demuxer hands packets out in rough time order; none seen strays this far past the range's end,
+# or before its beginning.
 _STRAY_S = 10
+# Containers whose muxer writes a timecode track from the video stream's tag.
+_WRITES_TIMECODE = {"mp4", "mov"}
+# Containers that keep a stream's tags, the timecode among them.
+_KEEPS_TAGS = {"matroska", "webm"}
+# Box of 16 bytes: its size and name, version and flags, one entry.
+_EMPTY_SAMPLE_DESCRIPTION = b"\0\0\0\x10stsd\0\0\0\0\0\0\0\1"
+_MAY_STAND_STILL = cast(int, Flags.ts_nonstrict.value)
+# Any codec that a muxer accepts, in whose place a copied stream's own parameters are put.
+_PLACEHOLDERS = {
+    "video": ("h264", "vp9"),
+    "audio": ("aac", "opus", "mp3"),
+    "subtitle": ("mov_text", "ass", "webvtt"),
+}
+# It writes what it does not know as private data, which nothing can tell what it is.
+_TAKES_ANYTHING = {"mpegts"}
 
 
 def kept_tags(tags: dict[str, str]) -> dict[str, str]:
@@ -103,6 +128,9 @@ class Passthrough:
         self._container: InputContainer = open_source(path)
         self._targets: dict[int, Stream] = {}
         self._last_dts: dict[int, int] = {}
+        self._muxed_dts: dict[int, int] = {}
+        self._delayed: dict[int, int] = {}
+        self._may_stand_still = False
         self._pending: Packet[Stream] | None = None
         self._packets: Iterator[Packet[Stream]] = iter(())
         self._shift_s = Fraction(0)
@@ -130,11 +158,14 @@ class Passthrough:
                 continue
             if is_chapter_track(stream):
                 continue
+            if is_timecode_track(stream) and format_name in _WRITES_TIMECODE | _KEEPS_TAGS:
+                # Its one packet says what the tag does, which the video stream has as well.
+                continue
             reason = _why_not_held(stream, format_name)
             if reason is None:
                 held.append(stream.index)
                 continue
-            name = codec_name(stream) or stream.name or "no codec"
+            name = codec_name(stream) or "no codec"
             text = f"{stream.type} stream {stream.index} ({name})"
             if self._strict:
                 raise VideoWriteError(
@@ -159,6 +190,7 @@ class Passthrough:
             cover = output.add_attachment(name, mimetype, self._cover(index))
             cover.metadata.update(kept_tags(dict(stream.metadata)))
             return
+        self._may_stand_still = bool(output.format.flags & _MAY_STAND_STILL)
         target = _add_like(output, stream)
         target.metadata.update(kept_tags(dict(stream.metadata)))
         target.disposition = stream.disposition
@@ -181,16 +213,18 @@ class Passthrough:
             end_s: Where it ends, or None.
         """
         self._shift_s, self._first_s, self._end_s = shift_s, first_s, end_s
-        if first_s is not None and self._targets:
-            # No index: reading from the start finds the same packets, only later.
+        if not self._targets:
+            return
+        if first_s is not None and is_indexed(self._container):
+            # Where it fails, reading from the start finds the same packets, only later.
             with contextlib.suppress(av.error.FFmpegError):
-                self._container.seek(int(first_s * av.time_base))
-        if self._targets:
+                self._container.seek(max(0, int(first_s - _STRAY_S) * av.time_base))
+        if not clock_may_jump(self._container):
             for stream in self._container.streams:
                 if stream.index not in self._targets:
                     # Most demuxers then skip its bytes, which are nearly all of the file.
                     stream.discard = Discard.all
-            self._packets = self._read()
+        self._packets = self._read()
 
     def until(self, time_s: Fraction | None) -> "Iterator[Packet[Stream]]":
         """Yield the packets due up to a time on the output's clock; all that remain for None."""
@@ -204,14 +238,53 @@ class Passthrough:
             if time_s is not None and packet.dts * stream_time_base(packet.stream) > time_s:
                 return
             self._pending = None
-            # Rescaled to the target's time base by the muxer.
-            packet.stream = self._targets[packet.stream.index]
+            index = packet.stream.index
+            packet.stream = self._targets[index]
+            self._raise_time(packet, index)
             yield packet
 
+    def _raise_time(self, packet: "Packet[Stream]", index: int) -> None:
+        """Move a packet behind the one before it in its stream, which a muxer insists on."""
+        target = self._targets[index]
+        base = stream_time_base(target)
+        packet.rescale_ts(AVRational(base.numerator, base.denominator))
+        assert packet.dts is not None, "_timed gives every packet a dts"
+        assert packet.pts is not None, "_timed gives every packet a pts"
+        steady = target.type in ("video", "audio") and not self._may_stand_still
+        last = self._muxed_dts.get(index)
+        earliest = packet.dts if last is None else last + int(steady)
+        if packet.dts < earliest:
+            packet.dts = earliest
+            packet.pts = max(packet.pts, packet.dts)
+            self._delayed[index] = self._delayed.get(index, 0) + 1
+        self._muxed_dts[index] = packet.dts
+
+    def late_notes(self) -> Iterator[str]:
+        """Say which packets were moved, complete after the last."""
+        for index, count in self._delayed.items():
+            stream = self._container.streams[index]
+            yield (
+                f"{counted(count, 'packet')} of {stream.type} stream {index}: due no later than "
+                "the one before, so it follows that by a tick"
+            )
+
+    def _demuxed(self) -> "Iterator[Packet[Stream]]":
+        if not clock_may_jump(self._container):
+            yield from self._container.demux(
+                [self._container.streams[index] for index in self._targets]
+            )
+            return
+        # All streams are looked at, so that these move as the video does.
+        main = self._container.streams.best("video")
+        index = self._video_index if main is None or self._video_index is not None else main.index
+        clock = ContinuousClock(video_index=index or 0, closes_pauses=True)
+        for packet in clock.mend(self._container.demux()):
+            if packet.stream.index in self._targets:
+                yield packet
+
     def _read(self) -> "Iterator[Packet[Stream]]":
-        streams = [self._container.streams[index] for index in self._targets]
         try:
-            for packet in self._container.demux(streams):
+            for packet in self._demuxed():
                 if packet.size == 0 and packet.pts is None:
                     continue
                 time_s = self._timed(packet)
@@ -271,24 +344,44 @@ class Passthrough:
 
 
 def _add_like(output: OutputContainer, stream: Stream) -> Stream:
-    # opaque: the decoder's own parameters, as there need be no encoder for a copied stream.
-    return output.add_stream_from_template(stream, opaque=True)
+    try:
+        # opaque: the decoder's own parameters, as there need be no encoder for a copied stream.
+        return output.add_stream_from_template(stream, opaque=True)
+    except ValueError:
+        if stream.type not in _PLACEHOLDERS or output.format.name in _TAKES_ANYTHING:
+            raise
+    # PyAV asks a list of codecs that a container is meant for, and knows no stream without a
+    # decoder. Muxers hold more (Matroska whatever AVI holds); whether this one, writing tells.
+    for placeholder in _PLACEHOLDERS[stream.type]:
+        with contextlib.suppress(ValueError):
+            added = output.add_mux_stream(placeholder)
+            # "null" hands packets on as they are; what it is for is the parameters.
+            BitStreamFilterContext("null", in_stream=stream, out_stream=added)
+            added.time_base = stream.time_base
+            return added
+    raise ValueError(f"{output.format.name} format does not support {stream.type}")
 
 
 def _why_not_held(stream: Stream, format_name: str) -> str | None:
     """Return why a container format cannot hold a stream, or None where it can.
 
-    A header for this one stream is written into memory: no table of ours could know what a muxer
+    A file with this one stream is written into memory: no table of ours could know what a muxer
     knows.
     """
-    scratch = av.open(io.BytesIO(), mode="w", format=format_name)
+    memory = io.BytesIO()
+    options = {"movflags": "empty_moov"} if format_name in ("mp4", "mov") else {}
+    scratch = av.open(memory, mode="w", format=format_name, container_options=options)
     reason = None
     try:
         _add_like(scratch, stream)
         scratch.start_encoding()
     except (av.error.FFmpegError, ValueError) as exc:
-        named = "does not support" in str(exc) or isinstance(exc, av.error.FFmpegError)
-        reason = f"a {format_name} file cannot hold it" if named else describe_error(exc)
+        named = isinstance(exc, av.error.FFmpegError) or "does not support" in str(exc)
+        unknown = "no codec context" in str(exc)
+        reason = f"a {format_name} file cannot hold it" if named or unknown else describe_error(exc)
     with contextlib.suppress(av.error.FFmpegError, ValueError):
         scratch.close()
+    if reason is None and _EMPTY_SAMPLE_DESCRIPTION in memory.getvalue():
+        # The muxer says that there is one and writes none; such a track plays nowhere.
+        reason = f"a {format_name} file would hold it without its sample description"
     return reason

@@ -18,7 +18,7 @@ import av
 import av.error
 from av.container import InputContainer
 from av.format import Flags
-from av.stream import Discard, Disposition, Stream
+from av.stream import DataStream, Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from facemask_video.core.errors import VideoReadError
@@ -154,17 +154,6 @@ def clock_may_jump(container: InputContainer) -> bool:
     return bool(container.format.flags & _CLOCK_MAY_JUMP)
 
 
-def player_zero_s(container: InputContainer, start_s: Fraction) -> Fraction:
-    """Return the time of a file's clock that a player shows as 0.
-
-    Args:
-        container: The open file.
-        start_s: Where its header says that the file begins.
-    """
-    # Elsewhere audio priming may lie before 0, where no player's clock begins.
-    return start_s if clock_may_jump(container) else max(start_s, Fraction(0))
-
-
 def is_indexed(container: InputContainer) -> bool:
     """Return whether a container says where its key pictures lie, so that seeking is sound."""
     return not container.format.flags & _NO_INDEX
@@ -252,6 +241,11 @@ def is_chapter_track(stream: Stream) -> bool:
     return stream.type == "data" and stream.discard == Discard.all
 
 
+def is_timecode_track(stream: Stream) -> bool:
+    """Return whether a stream is mp4's track of the first picture's timecode."""
+    return stream.type == "data" and codec_name(stream) is None and "timecode" in stream.metadata
+
+
 def describe_stream(stream: Stream) -> StreamInfo:
     """Describe one stream from its header."""
     tags = dict(stream.metadata)
@@ -273,8 +267,8 @@ def codec_name(stream: Stream) -> str | None:
     context: Any = stream.codec_context  # None without a decoder, which its stub does not say
     if context is not None:
         return str(context.codec.canonical_name)
-    # An attachment's name is its file name.
-    return None if stream.type == "attachment" else stream.name
+    # An attachment's name is its file name. Without a decoder the others have none.
+    return stream.name if isinstance(stream, DataStream) else None
 
 
 def _describe_chapters(container: InputContainer) -> Iterator[ChapterInfo]:

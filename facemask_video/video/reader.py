@@ -15,7 +15,7 @@ from av.video.frame import PictureType
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.wording import counted
-from facemask_video.video.decoder import Decoder
+from facemask_video.video.decoder import NUMBERED, Decoder
 from facemask_video.video.native_frame import FrameTools, NativeFrame
 from facemask_video.video.panels import panel_size
 from facemask_video.video.plane_layout import layout_of, nearest_layout
@@ -23,7 +23,6 @@ from facemask_video.video.probe import (
     clock_may_jump,
     is_indexed,
     open_main_video,
-    player_zero_s,
     probe_first_picture,
 )
 
@@ -79,6 +78,8 @@ class VideoReader:
         self._orientation = probed.orientation
         self._layout = nearest_layout(probed.info.pixel_format)
         self._open()
+        self._index_was_there = len(self._stream.index_entries) > 1
+        self._clock_may_jump = clock_may_jump(self._container)
         self._time_base = probed.info.time_base
         self._tools = FrameTools()
         self._frames = 0
@@ -130,6 +131,18 @@ class VideoReader:
         )
 
     @property
+    def clock_may_jump(self) -> bool:
+        """Whether the container's clock may begin at any time, and anew."""
+        return self._clock_may_jump
+
+    @property
+    def zero_s(self) -> Fraction:
+        """Time of the file's clock that a player shows as 0."""
+        # Elsewhere audio priming may lie before 0, where no player's clock begins.
+        start_s = self.info.start_s
+        return start_s if self._clock_may_jump else max(start_s, Fraction(0))
+
+    @property
     def first_tick(self) -> int | None:
         """First tick of the range in the video stream's time base, or None for the whole file."""
         if self.start_s is None:
@@ -145,7 +158,7 @@ class VideoReader:
         """Return the first tick at or after a time on the player's clock."""
         # The microsecond that was meant: 0.4 as a float lies just above two fifths.
         instant_s = Fraction(time_s).limit_denominator(1_000_000)
-        ticks = (player_zero_s(self._container, self.info.start_s) + instant_s) / self._time_base
+        ticks = (self.zero_s + instant_s) / self._time_base
         return -((-ticks.numerator) // ticks.denominator)
 
     def __iter__(self) -> Iterator[NativeFrame]:
@@ -226,7 +239,7 @@ class VideoReader:
         pts, last_pts = picture.pts, self._last_pts
         # Where few packets are timed FFmpeg reckons the others, and may fall behind.
         reckoned = last_pts is not None and pts is not None and pts <= last_pts
-        if pts is not None and not (reckoned and clock_may_jump(self._container)):
+        if pts is not None and not (reckoned and self._clock_may_jump):
             return pts
         self._untimed_frames += 1
         if picture.dts is not None and (self._last_pts is None or picture.dts > self._last_pts):
@@ -284,12 +297,17 @@ class VideoReader:
     def _note_early_end(self) -> None:
         """Note a file that holds less than its header promises."""
         promised = self.info.frame_count_from_header
-        # AVI counts an empty frame at the end, which is no packet.
-        spare = 1 if self.info.container == "avi" else 0
-        if promised is not None and self._decoder.packets < promised - spare:
+        packets = self._decoder.packets
+        if self.info.container in NUMBERED and self._last_pts is not None:
+            # Frames that a recorder dropped have a number too, the last of a whole file among them.
+            # The index is at the end: where it was there, so is all.
+            packets = self._last_pts + 1
+            if promised is not None and (packets >= promised - 1 or self._index_was_there):
+                return
+        if promised is not None and packets < promised:
             self.notes.append(
                 f"the file ends early: its header promises {promised} frames, "
-                f"{self._decoder.packets} packets were found and {self._frames} frames decoded"
+                f"{packets} packets were found and {self._frames} frames decoded"
             )
         elif promised is None and self._last_pts is not None:
             promised_end_s, spare_s = self._promised_end()

@@ -21,8 +21,29 @@ MUXERS = {
 }
 """FFmpeg's name of the container that each suffix stands for."""
 
+# Containers that a player shows from 0 on, whatever begins later.
+_BEGINS_AT_ZERO = {"mp4", "mov", "avi", "gif"}
+# Where such a file shows nothing for so long, a late start is no intention.
+_LATE_S = 10
+
 # Containers that number frames instead of timing them.
 FIXED_RATE = {"avi"}
+
+
+def begin_of_clock_s(
+    format_name: str, source_zero_s: Fraction, *, clock_may_jump: bool
+) -> Fraction:
+    """Return the time of a source's clock at which that of an output begins: 0, or where it must.
+
+    Args:
+        format_name: The output's muxer.
+        source_zero_s: Where the source begins.
+        clock_may_jump: Whether the source's container begins at any time, which means nothing.
+    """
+    late = clock_may_jump or source_zero_s >= _LATE_S
+    if source_zero_s < 0 or (late and format_name in _BEGINS_AT_ZERO):
+        return source_zero_s
+    return Fraction(0)
 
 
 def container_options(format_name: str, time_base: Fraction, *, cover_art: bool) -> dict[str, str]:
@@ -33,9 +54,10 @@ def container_options(format_name: str, time_base: Fraction, *, cover_art: bool)
         time_base: The video's seconds a tick.
         cover_art: Whether a cover picture is carried.
     """
-    if format_name in ("matroska", "webm", "mpegts"):
+    if format_name in ("matroska", "webm", "mpegts", "avi"):
         # Left to itself the muxer moves every stream so that audio priming and decoding times,
-        # which lie before 0, begin at 0; these containers hold times before 0 well enough.
+        # which lie before 0, begin at 0; these containers hold times before 0 well enough, and one
+        # that numbers its packets would begin with a picture too many.
         return {"avoid_negative_ts": "disabled"}
     if format_name not in ("mp4", "mov"):
         return {}

@@ -35,6 +35,7 @@ from facemask_video.video.reader import VideoReader
 from facemask_video.video.segments import SegmentedEncoder, SegmentStore
 from facemask_video.video.target import (
     FIXED_RATE,
+    begin_of_clock_s,
     check_outputs,
     container_options,
     make_part,
@@ -223,6 +224,7 @@ class VideoWriter:
                     self._join_segments(self._segmented)
                 for packet in self._passthrough.until(None):
                     output.mux_one(packet)
+                self.notes.extend(self._passthrough.late_notes())
                 output.close()
                 self._set_aspect(part)
             self.notes.extend(self._lost_metadata(part))
@@ -353,9 +355,9 @@ class VideoWriter:
 
     def _begin(self, frame: Frame, output: OutputContainer) -> None:
         """Write the header, now that the first frame's time is known."""
-        reader, shift_s = self._reader, Fraction(0)
-        if reader.start_s is not None or reader.end_s is not None:
-            shift_s = self._clock.begin_at(frame)
+        reader = self._reader
+        shift_s = self._begin_s(frame)
+        self._clock.begin_at(shift_s)
         end_tick = reader.end_tick
         self._passthrough.start(
             shift_s=shift_s,
@@ -366,6 +368,20 @@ class VideoWriter:
         output.metadata.update(join_tags(kept_tags(dict(reader.info.metadata)), self.metadata))
         with self._reporting():
             output.start_encoding()
+
+    def _begin_s(self, frame: Frame) -> Fraction:
+        """Return the time of the source's clock that the output's begins with."""
+        reader = self._reader
+        if reader.start_s is not None or reader.end_s is not None:
+            return frame.pts * frame.time_base
+        begin_s = begin_of_clock_s(
+            self._format, reader.zero_s, clock_may_jump=reader.clock_may_jump
+        )
+        if begin_s:
+            self.notes.append(
+                f"times begin at 0, where the source's clock begins at {float(begin_s):.3f} s"
+            )
+        return begin_s
 
     def _mux(self, packets: "list[Packet[VideoStream]]") -> None:
         output = self._output

@@ -1,0 +1,200 @@
+"""Footage of phones, cheap recorders and joined files comes through whole, or with a word."""
+
+import itertools
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from facemask_video.video import VideoReader, probe
+from facemask_video.video.compare import digest_streams
+from tests.synthetic import encode_clip, moving_square_frames, truncate
+from tests.video.test_round_trip import convert, times
+
+
+def copied(
+    source: Path,
+    target: Path,
+    change: Callable[[Any], bool | None] = lambda packet: None,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Remultiplex; ``change`` may edit a packet, or leave it out by False."""
+    with av.open(str(source)) as given, av.open(str(target), "w", options=options or {}) as output:
+        streams = {s.index: output.add_stream_from_template(s, opaque=True) for s in given.streams}
+        for packet in given.demux():
+            if packet.dts is not None and change(packet) is not False:
+                packet.stream = streams[packet.stream.index]
+                output.mux(packet)
+    return target
+
+
+def with_sound(path: Path, codec: str) -> Path:
+    """Encode a second of pictures beside a second of silence in some codec."""
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("mpeg4", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = output.add_stream(codec, rate=8000)
+        sound.layout = "mono"
+        output.start_encoding()
+        for index, image in enumerate(moving_square_frames(25)):
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+            picture.pts, picture.time_base = index, Fraction(1, 25)
+            output.mux(video.encode(picture))
+        size = sound.codec_context.frame_size or 800
+        for start in range(0, 8000, size):
+            frame = av.AudioFrame(format=sound.format.name, layout="mono", samples=size)
+            for plane in frame.planes:
+                plane.update(bytes(plane.buffer_size))
+            frame.sample_rate, frame.pts, frame.time_base = 8000, start, Fraction(1, 8000)
+            output.mux(sound.encode(frame))
+        output.mux(video.encode(None))
+        output.mux(sound.encode(None))
+    return path
+
+
+def sound_of(path: Path) -> tuple[int, str]:
+    digest = next(each for each in digest_streams(path, but=-1) if each.kind == "audio")
+    return len(digest.pts), digest.sha256
+
+
+@pytest.mark.parametrize("codec", ["pcm_mulaw", "pcm_alaw", "adpcm_ms", "adpcm_ima_wav"])
+def test_sound_that_avi_holds_is_kept_in_matroska(tmp_path, codec):
+    clip = with_sound(tmp_path / "in.avi", codec)
+    assert convert(clip, tmp_path / "out.mkv") == []
+    assert sound_of(tmp_path / "out.mkv") == sound_of(clip)
+    with av.open(str(tmp_path / "out.mkv")) as output:
+        sound = output.streams.audio[0]
+        assert sound.codec_context.codec.canonical_name == codec
+        assert sum(frame.samples for frame in output.decode(sound)) >= 7000
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv", ".ts", ".avi"])
+def test_a_stream_that_nothing_decodes_is_copied_or_left_out_with_a_note(tmp_path, suffix):
+    clip = encode_clip(tmp_path / "in.mov", audio=True)
+    clip.write_bytes(clip.read_bytes().replace(b"mp4a", b"zzzz").replace(b"esds", b"zsds"))
+    target = tmp_path / f"out{suffix}"
+    notes = convert(clip, target)
+    assert times(target) == times(clip)
+    assert [stream.codec for stream in probe(clip).streams] == ["h264", None]
+    kept = [stream for stream in probe(target).streams if stream.kind == "audio"]
+    assert kept or any("audio stream 1 (no codec) is left out" in note for note in notes)
+    if kept:
+        assert sound_of(target) == sound_of(clip)
+
+
+def with_timecode(path: Path) -> Path:
+    plain = encode_clip(path.with_name("plain.mp4"))
+    with av.open(str(plain)) as given, av.open(str(path), "w") as output:
+        video = output.add_stream_from_template(given.streams.video[0], opaque=True)
+        video.metadata["timecode"] = "09:19:47:17"
+        for packet in given.demux():
+            if packet.dts is not None:
+                packet.stream = video
+                output.mux(packet)
+    return path
+
+
+def test_a_track_whose_sample_description_would_be_lost_is_left_out_with_a_note(tmp_path):
+    clip = with_timecode(tmp_path / "in.mov")
+    data = clip.read_bytes().replace(b"mhlrtmcd", b"mhlrmeta").replace(b"tmcd", b"mebx")
+    clip.write_bytes(data)
+    assert [stream.kind for stream in probe(clip).streams] == ["video", "data"]
+    notes = convert(clip, tmp_path / "out.mov")
+    assert any("data stream 1" in note and "left out" in note for note in notes)
+    assert b"\0\0\0\x10stsd" not in (tmp_path / "out.mov").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".mov", ".mp4"])
+def test_a_timecode_track_is_kept(tmp_path, suffix):
+    clip = with_timecode(tmp_path / f"in{suffix}")
+    assert len(probe(clip).streams) == 2
+    target = tmp_path / f"out{suffix}"
+    assert convert(clip, target, strict_streams=True) == []
+    kept = probe(target).streams
+    assert [stream.kind for stream in kept] == ["video", "data"]
+    assert [stream.metadata["timecode"] for stream in kept] == ["09:19:47:17"] * 2
+
+
+def test_a_packet_that_comes_no_later_than_the_one_before_follows_it_by_a_tick(tmp_path):
+    last = []
+
+    def repeat(packet: Any) -> None:
+        if packet.stream.type == "audio":
+            last.append(packet.dts)
+            if len(last) == 10:
+                packet.dts = packet.pts = last[-2]
+
+    clip = copied(encode_clip(tmp_path / "plain.mkv", audio=True), tmp_path / "in.mkv", repeat)
+    notes = convert(clip, tmp_path / "out.mp4")
+    assert any("1 packet of audio stream 1" in note and "tick" in note for note in notes)
+    assert sound_of(tmp_path / "out.mp4") == sound_of(clip)
+    assert times(tmp_path / "out.mp4") == times(clip)
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "mpeg4", "ffv1"])
+def test_in_avi_picture_and_sound_begin_together(tmp_path, encoder):
+    clip = encode_clip(tmp_path / "in.mp4", audio=True)
+    target = tmp_path / "out.avi"
+    convert(clip, target, encoder=encoder)
+    assert times(target) == times(clip)
+    with av.open(str(target)) as output:
+        stored = [packet.dts for packet in output.demux(video=0) if packet.size]
+    assert stored == list(range(20))
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
+def test_pictures_in_avi_take_the_places_of_its_packets(tmp_path, codec, suffix):
+    clip = encode_clip(tmp_path / "in.avi", moving_square_frames(), codec=codec, b_frames=2)
+    convert(clip, tmp_path / f"out{suffix}")
+    shown = times(tmp_path / f"out{suffix}")
+    assert {b - a for a, b in itertools.pairwise(shown)} == {Fraction(1, 25)}
+    assert len(shown) == 20
+    assert shown[0] == 0
+
+
+def test_frames_that_a_recorder_dropped_are_no_early_end(tmp_path):
+    whole = encode_clip(
+        tmp_path / "whole.avi", moving_square_frames(50), codec="mjpeg", pix_fmt="yuvj420p"
+    )
+    clip = copied(whole, tmp_path / "in.avi", lambda packet: packet.dts % 7 != 5)
+    with VideoReader(clip) as reader:
+        assert len(list(reader)) == 43
+        assert reader.notes == []
+    with VideoReader(truncate(clip, tmp_path / "cut.avi", keep=0.5)) as reader:
+        list(reader)
+        assert any("ends early" in note for note in reader.notes)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_what_follows_where_the_clock_starts_anew_is_shown_without_a_break(tmp_path, suffix):
+    part = encode_clip(tmp_path / "part.ts", moving_square_frames(25), b_frames=2, audio=True)
+    clip = tmp_path / "in.ts"
+    clip.write_bytes(part.read_bytes() * 2)
+    target = tmp_path / f"out{suffix}"
+    notes = convert(clip, target)
+    assert any("clock" in note for note in notes)
+    shown = times(target)
+    assert len(shown) == 50
+    assert {b - a for a, b in itertools.pairwise(shown)} == {Fraction(1, 25)}
+    assert sound_of(target)[0] == sound_of(clip)[0]
+    sound = next(d for d in digest_streams(target, but=0) if d.kind == "audio")
+    assert list(sound.pts) == sorted(sound.pts)
+    assert abs(sound.pts[-1] * sound.time_base - shown[-1]) < Fraction(1, 10)
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mkv"])
+def test_a_clock_that_begins_at_ten_hours_begins_at_zero_in_mp4(tmp_path, suffix):
+    late = [tick + 36_000 * 25 for tick in range(20)]
+    clip = encode_clip(tmp_path / f"in{suffix}", pts=late, audio=True, audio_start_s=36_000.0)
+    notes = convert(clip, tmp_path / "out.mp4")
+    assert any("begin at 0" in note for note in notes)
+    with av.open(str(tmp_path / "out.mp4")) as output:
+        assert output.duration is not None
+        assert output.duration < 1_200_000
+    shown = times(tmp_path / "out.mp4")
+    assert shown[0] < Fraction(1, 10)
+    assert {b - a for a, b in itertools.pairwise(shown)} == {Fraction(1, 25)}
