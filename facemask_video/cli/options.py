@@ -271,7 +271,7 @@ def setting_options(config: type) -> Callable[[Function], Function]:
     """Give a command one option for each setting of a configuration."""
 
     def decorate(function: Function) -> Function:
-        for named in reversed(list(settings_of(config))):
+        for named in reversed(settings_of(config)):
             function = setting_option(named)(function)
         return function
 

@@ -24,6 +24,9 @@ Config = TypeVar("Config")
 
 _KEY, _HEADING = "setting", "heading"
 
+_SETTINGS: dict[type, "tuple[NamedSetting, ...]"] = {}
+"""The settings of each configuration that was asked for: finding them out takes milliseconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -125,15 +128,21 @@ class Checked:
         check(self)
 
 
-def settings_of(config: type, section: str = "", heading: str = "") -> Iterator[NamedSetting]:
-    """Yield every setting of a configuration, sections included, in the order of declaration."""
+def settings_of(config: type) -> tuple[NamedSetting, ...]:
+    """Return every setting of a configuration, sections included, in the order of declaration."""
+    if config not in _SETTINGS:
+        _SETTINGS[config] = tuple(_settings_of(config, "", ""))
+    return _SETTINGS[config]
+
+
+def _settings_of(config: type, section: str, heading: str) -> Iterator[NamedSetting]:
     hints = typing.get_type_hints(config)
     for entry in dataclasses.fields(config):
         name = f"{section}{entry.name}"
         kind, optional, choices = _plain_type(hints[entry.name])
         about: Setting | None = entry.metadata.get(_KEY)
         if about is None:
-            yield from settings_of(kind, f"{name}.", entry.metadata.get(_HEADING, ""))
+            yield from _settings_of(kind, f"{name}.", entry.metadata.get(_HEADING, ""))
             continue
         default = entry.default
         if entry.default_factory is not dataclasses.MISSING:

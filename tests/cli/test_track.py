@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,24 +43,18 @@ def test_options_of_finding_following_and_choosing_are_heeded(
 
 
 def test_a_video_is_converted_from_its_tracks_without_a_detector(
-    sample: Path, weights: Path, tmp_path: Path
+    run: Run, sample: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tracks, report = tmp_path / "t.jsonl", tmp_path / "report.json"
-    code = (
-        "import sys\n"
-        "from facemask_video.cli.main import main\n"
-        "from facemask_video.pipeline import load_networks\n"
-        "main(sys.argv[1:8], standalone_mode=False)\n"
-        "load_networks.build_detector = None\n"
-        "main(sys.argv[8:], standalone_mode=False)\n"
-    )
-    track = ["track", sample, "--out", tracks, "--end", "0.2", "-q"]
-    convert = [
+    _tracked(run, sample, tracks, "--end", "0.2")
+    monkeypatch.setattr("facemask_video.pipeline.load_networks.build_detector", None)
+
+    result = run(
         sample, tmp_path / "out.mp4", "-d", "mask", "--weights", weights, "--end", "0.2",
         "--tracks", tracks, "--report", report,
-    ]  # fmt: skip
+    )  # fmt: skip
 
-    subprocess.run([sys.executable, "-c", code, *map(str, [*track, *convert])], check=True)
+    assert result.exit_code == 0, result.stderr
 
     plain = json.loads(report.read_text("utf-8"))
     assert plain["faces"] == plain["frames"] == 5

@@ -35,7 +35,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def _flags(function: Function) -> Function:
     """Give settings under a heading flags of their own; ``--set`` reaches the others too."""
-    for named in reversed(list(settings_of(TrainConfig))):
+    for named in reversed(settings_of(TrainConfig)):
         if named.heading:
             function = setting_option(named)(function)
     return function
@@ -78,11 +78,13 @@ def fit(
     facemask-train fit cpu-128 --bare bare/ --masked masked/
     facemask-train fit --resume runs/00000-cpu-128 --images 400000
     """
-    from trainers.fit.export import read_config
-    from trainers.fit.runs import RunFolder
+    run, layers = None, list[Mapping[str, object]]()
+    if resume is not None:
+        from trainers.fit.export import read_config
+        from trainers.fit.runs import RunFolder
 
-    run = None if resume is None else RunFolder.open(resume)
-    layers: list[Mapping[str, object]] = [] if run is None else [read_config(run)]
+        run = RunFolder.open(resume)
+        layers.append(read_config(run))
     layers.append(settings_of_file(TrainConfig, config_file, config_argument, shipped="train"))
     layers += [_assigned(assignments), typed_settings(ctx)]
     config = build(TrainConfig, *(_absolute(layer) for layer in layers))

@@ -1,6 +1,6 @@
 """Run an evaluation: from its configuration to its report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from trainers.config.faces import folder_names
 from trainers.data.crops import CropSet
 from trainers.data.detector import photograph_detector
 from trainers.data.splits import read_names
-from trainers.evaluate.clips import find_clips, measure_clip, pool_clips
+from trainers.evaluate.clips import Clip, find_clips, measure_clip, pool_clips
 from trainers.evaluate.config import EvaluateConfig
 from trainers.evaluate.crop_pairs import crop_photo_pairs, draw_mask_pairs, resized
 from trainers.evaluate.face_attributes import read_manifests
@@ -51,17 +51,15 @@ def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> 
     Raises:
         FacemaskVideoError: Something named is not there, or cannot be used.
     """
-    sets = config.sets
-    named = (sets.bare, sets.masked, sets.pairs, config.lfw.pairs, config.clips.sources)
-    if not any(named):
-        raise ConfigError(
-            "nothing to evaluate; pass --bare, --masked, --pairs, --lfw-pairs or --sources."
-        )
+    _check_what_is_named(config)
+    sets, clips = config.sets, list[Clip]()
+    if config.clips.sources is not None and config.clips.outputs is not None:
+        clips = find_clips(config.clips.sources, config.clips.outputs)
     if config.run.n_threads:
         torch.set_num_threads(config.run.n_threads)
     results = Results()
     files: dict[str, Path] = {}
-    if any(named[:4]):
+    if any((sets.bare, sets.masked, sets.pairs, config.lfw.pairs)):
         device = pick_device(config.run.device)
         files = _network_files(config)
         on_step("reading networks")
@@ -82,8 +80,8 @@ def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> 
         networks = load_metric_networks(config, device)
         paired = {} if sets.pairs is None else {m: b for b, m in read_pairs_file(sets.pairs)}
         _ImageEvaluation(config, translators, networks, device, results, on_step, paired).run()
-    if config.clips.sources is not None or config.clips.outputs is not None:
-        _evaluate_clips(config, results, on_step)
+    if clips:
+        _evaluate_clips(clips, config, results, on_step)
     return Report(
         measurements=tuple(results.measurements),
         config=as_plain(config),
@@ -91,6 +89,24 @@ def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> 
         notes=tuple(results.notes),
         grids=tuple(results.grids),
     )
+
+
+def _check_what_is_named(config: EvaluateConfig) -> None:
+    """Refuse, before anything is loaded, what lacks something that it needs."""
+    sets, lfw, clips = config.sets, config.lfw, config.clips
+    if not any((sets.bare, sets.masked, sets.pairs, lfw.pairs, clips.sources, clips.outputs)):
+        raise ConfigError(
+            "nothing to evaluate; pass --bare, --masked, --pairs, --lfw-pairs or --sources."
+        )
+    if sets.real_or_fake and (sets.bare is None or sets.masked is None):
+        raise ConfigError("--real-or-fake: compares two domains; pass --bare and --masked.")
+    if (clips.sources is None) != (clips.outputs is None):
+        raise ConfigError("clips: pass both --sources and --outputs.")
+    masks = config.weights.direction in ("both", Direction.MASK)
+    if lfw.pairs and not (lfw.images and config.weights.embedder and masks):
+        raise ConfigError(
+            "lfw.pairs: verification needs --lfw-images and --embedder, and a mask generator."
+        )
 
 
 def _network_files(config: EvaluateConfig) -> dict[str, Path]:
@@ -152,9 +168,6 @@ class _ImageEvaluation:
             self._verify_identities(self.config.lfw.pairs)
 
     def _note_what_is_left_out(self) -> None:
-        sets = self.config.sets
-        if sets.real_or_fake and (sets.bare is None or sets.masked is None):
-            raise ConfigError("--real-or-fake: compares two domains; pass --bare and --masked.")
         if self.networks.embedder is None:
             self.results.notes.append("identity: no --embedder given")
         if self.networks.lpips is None:
@@ -217,10 +230,9 @@ class _ImageEvaluation:
     def _verify_identities(self, pairs_file: Path) -> None:
         lfw, embedder = self.config.lfw, self.networks.embedder
         translator = self.translators.get(Direction.MASK)
-        if lfw.images is None or embedder is None or translator is None:
-            raise ConfigError(
-                "lfw.pairs: verification needs --lfw-images and --embedder, and a mask generator."
-            )
+        assert lfw.images is not None  # see _check_what_is_named
+        assert embedder is not None
+        assert translator is not None
         pairs = read_face_pairs(pairs_file, limit=lfw.limit)
         self.on_step(f"verification: {len(pairs)} pairs")
         crops = load_crops(lfw.images, size_px=translator.crop_size_px, device=self.device)
@@ -247,15 +259,14 @@ class _ImageEvaluation:
         self.results.measurements.extend(measure_verification(pairs, embeddings, context))
 
 
-def _evaluate_clips(config: EvaluateConfig, results: Results, on_step: OnStep) -> None:
-    clips = config.clips
-    if clips.sources is None or clips.outputs is None:
-        raise ConfigError("clips: pass both --sources and --outputs.")
+def _evaluate_clips(
+    clips: Sequence[Clip], config: EvaluateConfig, results: Results, on_step: OnStep
+) -> None:
     seed = config.run.seed
     of_clips = []
-    for clip in find_clips(clips.sources, clips.outputs):
+    for clip in clips:
         on_step(f"clip {clip.source.name}")
-        of_clips.append(measure_clip(clip, max_frames=clips.max_frames, seed=seed))
+        of_clips.append(measure_clip(clip, max_frames=config.clips.max_frames, seed=seed))
     each = [measurement for measurements in of_clips for measurement in measurements]
     results.measurements.extend(
         [*pool_clips(each, seed=seed), *each] if len(of_clips) > 1 else each

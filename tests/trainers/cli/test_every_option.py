@@ -271,7 +271,7 @@ def _left_by_a_run(changes: dict[str, Any], folder: Path, crops: Path) -> dict[s
         "said": re.sub(r"[\d.]+ images/s.*left", "", result.stderr),
         "files": [re.sub(r"tfevents.*", "tfevents", name) for name in files],
         "stats": stats,
-        "weights": [{k: v.tolist() for k, v in each.items()} for each in weights],
+        "weights": [{k: v.numpy().tobytes() for k, v in each.items()} for each in weights],
         "cards": [read_card(path).spec for path in files_of_weights],
         "threads": torch.get_num_threads(),
         "failed": result.exit_code,
