@@ -19,12 +19,22 @@ def frame_to_crop(landmarks: Landmarks, crop_size_px: int) -> Affine:
     return fit_similarity(landmarks, TEMPLATE * crop_size_px, LANDMARK_WEIGHTS)
 
 
-def align_face(frame: Frame, face: TrackedFace, crop_size_px: int) -> Crop:
+def align_face(
+    frame: Frame, face: TrackedFace, crop_size_px: int, *, pixel_aspect: float = 1.0
+) -> Crop:
     """Return the aligned crop of a face; parts outside the frame repeat its edge.
 
     Only the rectangle under the crop is converted to RGB.
+
+    Args:
+        frame: The frame.
+        face: The face.
+        crop_size_px: Side of the crop.
+        pixel_aspect: Width to height of a displayed pixel; the crop's are square.
     """
-    to_crop = frame_to_crop(face.landmarks, crop_size_px)
+    square = geometry.scaling(pixel_aspect, 1.0)
+    landmarks = geometry.apply(square, face.landmarks).astype(np.float32)
+    to_crop = geometry.compose(square, frame_to_crop(landmarks, crop_size_px))
     footprint = geometry.apply(
         geometry.invert(to_crop), geometry.corners(Box(0, 0, crop_size_px, crop_size_px))
     )

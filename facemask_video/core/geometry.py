@@ -156,6 +156,15 @@ def translation(dx_px: float, dy_px: float) -> Affine:
     return np.array([[1.0, 0.0, dx_px], [0.0, 1.0, dy_px]], dtype=np.float64)
 
 
+def scaling(across: float, down: float) -> Affine:
+    """Return the map that scales each axis about the origin.
+
+    >>> apply(scaling(2.0, 1.0), np.array([[3.0, 4.0]])).tolist()
+    [[6.0, 4.0]]
+    """
+    return np.array([[across, 0.0, 0.0], [0.0, down, 0.0]])
+
+
 def scale_of(source_to_target: Affine) -> float:
     """Return the map's mean linear scale (target px a source px)."""
     return math.sqrt(abs(float(np.linalg.det(source_to_target[:, :2]))))

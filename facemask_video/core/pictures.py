@@ -42,8 +42,8 @@ WRITTEN_SUFFIXES = PICTURE_SUFFIXES - {".bmp"}
 """Of the formats that can say how a picture was made, and are written."""
 
 _JPEG_STREAMS = (".mjpeg", ".mjpg")
-_MAY_BE_ANIMATED = ("avif", "heif", "png", "webp")
-_HEAD_BYTES = 32
+# Before a PNG says that it is animated there may be a profile.
+_HEAD_BYTES = 1 << 16
 
 MAX_PIXELS = 1 << 28
 """Most px of a picture that is read: 16384 x 16384. A header may claim any size, and decoding
@@ -108,13 +108,16 @@ def is_picture(path: Path) -> bool:
         return suffix in KIND_OF_SUFFIX and not _is_clip(head)
     if kind == "jpeg":
         return suffix not in _JPEG_STREAMS
-    if kind in _MAY_BE_ANIMATED:
-        try:
-            with opened(read_bytes(path), path) as picture:
-                return not is_animated(picture)
-        except VideoReadError:
-            return True
-    return True
+    return not _says_animated(kind, head)
+
+
+def _says_animated(kind: PictureKind, head: bytes) -> bool:
+    if kind == "png":
+        return b"acTL" in head.partition(b"IDAT")[0]
+    if kind == "webp":
+        # The extended header's flag of animation.
+        return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 2)
+    return kind in ("avif", "heif") and head[8:12] in (b"avis", b"hevc", b"hevx", b"msf1")
 
 
 def _is_clip(head: bytes) -> bool:

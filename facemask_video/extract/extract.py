@@ -54,7 +54,7 @@ def extract(
     Raises:
         CropsError: The set cannot be written, or is not one; no picture or video is named.
     """
-    sources = find_sources(inputs, leave_out=folder)
+    sources, passed_over = find_sources(inputs, leave_out=folder)
     if not sources:
         raise CropsError(f"{inputs[0]}: holds no picture or video; name files or folders.")
     plain = as_plain(config)
@@ -77,7 +77,9 @@ def extract(
         rows = locate_pictures(folder, (row for rows in journal.rows.values() for row in rows))
         rows = curate(rows, config.filter, config.split)
         rows = finalize(folder, rows, config.split, keep_rejected=config.keep.keep_rejected)
-    return SetReport(folder, tuple(rows), config.split, len(finished), copies, tuple(failed))
+    return SetReport(
+        folder, tuple(rows), config.split, len(finished), copies, tuple(failed), passed_over
+    )
 
 
 def _extract_source(

@@ -1,12 +1,13 @@
 """Bring the files of a set in line with what is decided about its crops."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from facemask_video.config import CurateConfig
 from facemask_video.config.extract import SPLITS, SplitConfig
+from facemask_video.core.wording import counted
 from facemask_video.extract.curate import REASONS, curate
 from facemask_video.extract.folder_layouts import lay_out
 from facemask_video.extract.manifest import ManifestRow, read_manifest, write_manifest
@@ -25,6 +26,7 @@ class SetReport:
         sources: Files worked through by this run, or finished by one before.
         copies: Files left out because another one has the same bytes.
         failed: Files that could not be read, each as the one line that says why.
+        passed_over: How many files of folders were passed over as no picture or video, by suffix.
     """
 
     folder: Path
@@ -33,6 +35,7 @@ class SetReport:
     sources: int = 0
     copies: int = 0
     failed: tuple[str, ...] = ()
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def lines(self) -> Iterator[str]:
         """Say in a few lines what there is."""
@@ -57,6 +60,10 @@ class SetReport:
                 yield f"  rejected {reasons[reason]:,}: {reason} ({REASONS[reason]})"
         if self.copies:
             yield f"  {self.copies:,} files are copies of others and were left out"
+        if self.passed_over:
+            suffixes = ", ".join(sorted(suffix or "no suffix" for suffix in self.passed_over))
+            number = counted(sum(self.passed_over.values()), "file")
+            yield f"  {number} of other kinds passed over ({suffixes})"
         if self.failed:
             yield f"  {len(self.failed):,} files could not be read"
 

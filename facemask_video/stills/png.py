@@ -16,7 +16,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP = b"XML:com.adobe.xmp\0"
 # What says how the samples are coded; they are coded anew, with a palette written out.
 _OF_CODING = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"hIST", b"sPLT", b"bKGD", b"acTL"}
-# zlib's own default, and for each line the filter that suits it: a third smaller than OpenCV's.
+# zlib's own default, and for each line the filter that suits it: a fifth smaller than OpenCV's.
 _SMALL = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_ALL_FILTERS]
 _CREDENTIALS = b"caBX"
 

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -25,7 +27,7 @@ from facemask_video.extract.extract import extract
 from facemask_video.extract.finalize import curate_set
 from facemask_video.extract.manifest import ManifestRow, read_manifest
 from facemask_video.extract.quality_assessor import Assessment
-from tests.extract.fakes import HEIGHT_PX, WIDTH_PX, FakeAssessor, fake_networks
+from tests.extract.fakes import HEIGHT_PX, WIDTH_PX, FakeAssessor, StillDetector, fake_networks
 from tests.fakes import detection_at
 from tests.synthetic import encode_clip, truncate
 
@@ -68,6 +70,30 @@ def _tree(folder: Path) -> dict[str, bytes]:
 
 def _places(rows: Sequence[ManifestRow]) -> list[tuple[str, int, int]]:
     return [(row.source, row.frame, row.track) for row in rows]
+
+
+def test_crops_of_a_clip_with_oblong_pixels_have_square_ones(tmp_path: Path) -> None:
+    # The same picture, once stored at three quarters of its width.
+    square = [np.asarray(cv2.GaussianBlur(_drawn(1)[0], (0, 0), 5), np.uint8)] * 3
+    narrow_px = WIDTH_PX * 3 // 4
+    narrow = [np.asarray(cv2.resize(x, (narrow_px, HEIGHT_PX)), np.uint8) for x in square]
+    face = detection_at(60, 60, 44)
+    squeezed = dataclasses.replace(
+        face, landmarks=(face.landmarks * [0.75, 1.0]).astype(np.float32)
+    )
+    encode_clip(tmp_path / "square.mp4", square)
+    encode_clip(tmp_path / "narrow.mp4", narrow, sample_aspect=Fraction(4, 3))
+
+    crops = []
+    for name, seen, width_px in (("square", face, WIDTH_PX), ("narrow", squeezed, narrow_px)):
+        folder = tmp_path / name
+        config = _config(sample=SampleConfig(best=1))
+        networks = fake_networks([seen], width_px=width_px)
+        (row,) = extract([tmp_path / f"{name}.mp4"], folder, config, networks=networks).rows
+        crops.append(cv2.imread(str(folder / str(row.file))).astype(int))
+
+    # With squeezed content it is 3.7.
+    assert np.abs(crops[0] - crops[1]).mean() < 1.5
 
 
 def test_each_face_of_every_nth_frame_becomes_a_crop_with_its_row(
@@ -369,3 +395,24 @@ def test_a_folder_without_pictures_is_said(tmp_path: Path) -> None:
     with pytest.raises(CropsError, match="holds no picture or video"):
         extract([tmp_path / "in"], tmp_path / "set", _config(), networks=fake_networks())
     assert not (tmp_path / "set").exists()
+
+
+def test_names_that_are_no_text_and_photographs_of_phones_are_read(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    jpeg = cv2.imencode(".jpg", noise)[1].tobytes()
+    # As a phone writes a motion photo: a clip behind the picture, with bytes like markers in it.
+    (source / os.fsdecode(b"caf\xe9.jfif")).write_bytes(jpeg + b"\0\0\0\x18ftypmp42\xff\xda\0")
+    (source / os.fsdecode(b"broken\xe9.jpg")).write_bytes(b"no picture")
+    (source / "clip.dat").write_bytes(b"")
+    cv2.imwrite(str(source / "x.avif"), noise[::-1])
+
+    report = extract(
+        [source], tmp_path / "set", _config(), networks=fake_networks(detector=StillDetector())
+    )
+
+    assert sorted(row.source for row in report.rows) == ["in/caf\udce9.jfif", "in/x.avif"]
+    assert len(report.failed) == 1
+    assert "  1 file of other kinds passed over (.dat)" in list(report.lines())
+    assert (tmp_path / "set" / "contact.html").is_file()

@@ -18,16 +18,17 @@ def test_folders_are_listed_in_a_fixed_order_without_what_is_no_picture_or_video
         root / ".hidden.png", root / ".git" / "d.png",
     )  # fmt: skip
 
-    found = find_sources([root], leave_out=tmp_path / "out")
+    found, passed_over = find_sources([root], leave_out=tmp_path / "out")
 
     assert [source.name for source in found] == ["in/a.JPG", "in/b.mp4", "in/sub/c.png"]
     assert [source.is_picture for source in found] == [True, False, True]
+    assert passed_over == {".txt": 1}
 
 
 def test_the_set_itself_is_never_looked_into(tmp_path: Path) -> None:
     _touch(tmp_path / "a.png", tmp_path / "set" / "crops" / "b.png")
 
-    found = find_sources([tmp_path], leave_out=tmp_path / "set")
+    found, _ = find_sources([tmp_path], leave_out=tmp_path / "set")
 
     assert [source.path.name for source in found] == ["a.png"]
 
@@ -36,7 +37,7 @@ def test_a_file_named_twice_is_listed_once_and_a_missing_one_all_the_same(tmp_pa
     _touch(tmp_path / "a.mp4")
     (tmp_path / "link.mp4").symlink_to(tmp_path / "a.mp4")
 
-    found = find_sources(
+    found, _ = find_sources(
         [tmp_path / "a.mp4", tmp_path / "link.mp4", tmp_path / "nowhere.mp4", tmp_path],
         leave_out=tmp_path / "out",
     )
