@@ -8,6 +8,7 @@ from facemask_video import __version__
 from facemask_video.cli.failures import ClearFailures
 from trainers.cli.crops import crops
 from trainers.cli.evaluate import evaluate
+from trainers.cli.evaluate_clips import evaluate_clips
 from trainers.cli.export import export
 from trainers.cli.fit import fit
 from trainers.cli.import_pth import import_pth
@@ -42,7 +43,7 @@ def main() -> None:
 
 for command in (
     *(crops, pseudo_labels, pairs, fit, styled_mask, export, import_pth, mask_classifier),
-    *(landmarks, evaluate, study),
+    *(landmarks, evaluate, evaluate_clips, study),
 ):
     main.add_command(command)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facemask_video.config.settings import Checked, section, setting
-from trainers.config.faces import FacesConfig
+from trainers.config.faces import FacesConfig, TrainingFacesConfig
 from trainers.data.splits import Split
 
 
@@ -55,6 +55,12 @@ class SetsConfig(FacesConfig):
         False,
         help="Train a small network to tell outputs from real faces of both --bare and --masked, "
         "and give its accuracy; takes minutes",
+    )
+    fit: int = setting(
+        0,
+        low=0,
+        help="Masked photographs, at most, whose masks are taken off and put back on, to see where "
+        "they lie; 0 is none",
     )
     drawn: int = setting(200, low=0, help="Bare faces to draw masks on, at most; 0 is none")
     limit: int = setting(0, low=0, help="Pictures of each set, at most; 0 is all")
@@ -168,3 +174,62 @@ class EvaluateConfig:
     lfw: LfwConfig = section(LfwConfig, "Verification of persons")
     clips: ClipsConfig = section(ClipsConfig, "Videos")
     run: RunConfig = section(RunConfig, "Run")
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeConfig(TrainingFacesConfig):
+    """Who judges whether a face is masked: a network trained afresh on these photographs."""
+
+    judge: Path | None = setting(
+        None,
+        metavar="FILE",
+        default_text="one is trained on --bare and --masked",
+        help="Judge of an earlier evaluation, judge.safetensors in its folder",
+    )
+    judge_images: int = setting(
+        24_000, low=32, metavar="N", help="Images that the judge is trained on"
+    )
+    seed: int = setting(1, low=0, help="Of the judge's weights and samples")
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionsConfig(Checked):
+    """What is converted, and how."""
+
+    direction: str = setting(
+        "both",
+        flags=("-d", "--direction"),
+        choices=("both", "mask", "unmask"),
+        help="Which conversions to evaluate",
+    )
+    clip: str = setting("", metavar="NAME,...", help="Clips of the folder to take; all where empty")
+    max_frames: int = setting(0, low=0, help="Frames of each clip, at most; 0 is all")
+    mask: Path | None = setting(
+        None,
+        flags=("--mask-weights",),
+        metavar="FILE",
+        default_text="the shipped ones",
+        help="Generator that puts masks on",
+    )
+    unmask: Path | None = setting(
+        None,
+        flags=("--unmask-weights",),
+        metavar="FILE",
+        default_text="the shipped ones",
+        help="Generator that takes masks off",
+    )
+    style: str | None = setting(
+        None,
+        metavar="NAME|random|PICTURE",
+        default_text="surgical",
+        help="Masks put on, as of facemask-video",
+    )
+    device: str = setting("auto", help="Where networks run: auto, cpu, cuda or cuda:N")
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateClipsConfig:
+    """Everything that an evaluation of whole tracks depends on."""
+
+    judge: JudgeConfig = section(JudgeConfig, "Judge")
+    conversions: ConversionsConfig = section(ConversionsConfig, "Conversions")

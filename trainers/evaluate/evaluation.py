@@ -16,8 +16,10 @@ from facemask_video.core.files import sha256_file
 from facemask_video.core.shipped_weights import default_weights
 from facemask_video.pipeline.load_networks import style_chooser
 from facemask_video.translate.device import pick_device, pick_precision
+from facemask_video.translate.networks import TwoStageGenerator
 from facemask_video.translate.stage import CropTranslator
 from facemask_video.translate.translator import Translator
+from facemask_video.translate.weights import load_generator
 from trainers.config.faces import folder_names
 from trainers.data.crops import CropSet
 from trainers.data.detector import photograph_detector
@@ -162,6 +164,8 @@ class _ImageEvaluation:
             if real is not None:
                 self.on_step(f"{direction}: {len(real)} faces that need none")
                 evaluator.target_domain(real)
+            if direction is Direction.MASK and sets.fit:
+                self._measure_fit(evaluator, masked)
             if direction is Direction.UNMASK:
                 self._evaluate_pairs(evaluator, translator.crop_size_px, bare, others)
         if self.config.lfw.pairs is not None:
@@ -203,6 +207,22 @@ class _ImageEvaluation:
             crops = crops.in_folders(folders)
         chosen, others = split_evaluated(crops, evaluated, where=str(source))
         return evenly_sampled(chosen, sets.limit), others
+
+    def _measure_fit(self, evaluator: GeneratorEvaluator, masked: CropSet | None) -> None:
+        sets, weights = self.config.sets, self.config.weights
+        if masked is None:
+            raise ConfigError("--fit: takes masks off photographs of masked faces; pass --masked.")
+        mask, _ = load_generator(
+            weights.mask or default_weights(Direction.MASK), direction=Direction.MASK
+        )
+        unmask, card = load_generator(
+            weights.unmask or default_weights(Direction.UNMASK), direction=Direction.UNMASK
+        )
+        if not isinstance(unmask, TwoStageGenerator):
+            raise ConfigError("--fit: the unmask weights do not segment masks; pass others.")
+        chosen = resized(evenly_sampled(masked, sets.fit), card.crop_size_px)
+        self.on_step(f"{Direction.MASK}: fit on {len(chosen)} masked photographs")
+        evaluator.fit(chosen, mask, unmask)
 
     def _evaluate_pairs(
         self,

@@ -1,4 +1,4 @@
-"""Attributes of faces, to measure each group of them: yaw, light, skin tone, size, folder."""
+"""Attributes of faces, to measure each group: yaw, pitch, light, skin tone, size, folder."""
 
 import csv
 import math
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemask_video.align.template import TEMPLATE
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pictures import luma
@@ -21,6 +22,7 @@ Bins = tuple[tuple[float, str], ...]
 
 _BINS: dict[str, Bins] = {
     "yaw": ((15.0, "under 15°"), (30.0, "15 to 30°"), (math.inf, "over 30°")),
+    "pitch": ((-15.0, "raised over 15°"), (15.0, "level"), (math.inf, "bowed over 15°")),
     "light": ((70.0, "dark"), (150.0, "middle"), (math.inf, "bright")),
     # The classes of del Bino and Bernerd (Br. J. Dermatol. 2013), the two ends put together.
     "skin": (
@@ -37,6 +39,7 @@ _REPORTED = (
     *("classed_masked", "classed_bare", "psnr_eyes_db"),
     *("psnr_hidden_only_db", "ssim_hidden_only"),
     *("psnr_whole_db", "ssim_inside", "identity_cosine_face"),
+    *("sharpness_ratio", "region_iou", "covers_nose", "covers_chin", "covers_cheeks", "eyes_free"),
 )
 
 # Skin that no mask covers, as fractions of an aligned crop: forehead and the upper cheeks.
@@ -92,16 +95,17 @@ def face_attributes(
 ) -> dict[str, dict[str, str]]:
     """Return the bin of each face, by attribute and name.
 
-    ``yaw`` is estimated from the landmarks, ``light`` and ``skin`` from the pixels of forehead and
-    upper cheeks (``skin`` is the individual typology angle, which the light of a photograph
-    shifts), ``size`` comes from the manifest, and ``folder`` from the name.
+    ``yaw`` and ``pitch`` are estimated from the landmarks, ``light`` and ``skin`` from the pixels
+    of forehead and upper cheeks (``skin`` is the individual typology angle, which the light of a
+    photograph shifts), ``size`` comes from the manifest, and ``folder`` from the name.
     """
     attributes: dict[str, dict[str, str]] = {
-        attribute: {} for attribute in ("yaw", "light", "skin", "size", "folder")
+        attribute: {} for attribute in ("yaw", "pitch", "light", "skin", "size", "folder")
     }
     for image, points, name in zip(crops.images, crops.landmarks, crops.names, strict=True):
         lightness, angle = _skin(image)
         attributes["yaw"][name] = _bin_name("yaw", abs(_yaw_deg(points)))
+        attributes["pitch"][name] = _bin_name("pitch", _pitch_deg(points))
         attributes["light"][name] = _bin_name("light", lightness)
         attributes["skin"][name] = _bin_name("skin", angle)
         if name in manifest_faces:
@@ -151,6 +155,25 @@ def _yaw_deg(landmarks: NDArray[np.float32]) -> float:
     offset = float((points[2] - points[:2].mean(axis=0)) @ eyes) / length**2
     # The nose tip stands 0.55 eye distances before the eyes.
     return math.degrees(math.atan(offset / 0.55))
+
+
+def _pitch_deg(landmarks: NDArray[np.float32]) -> float:
+    """Return how far a head is bowed, estimated from the nose's place between eyes and mouth."""
+    points = landmarks.astype(np.float64)
+    eyes, lips = points[:2].mean(axis=0), points[3:].mean(axis=0)
+    down = lips - eyes
+    length = float(np.hypot(*down))
+    if length == 0:
+        return 0.0
+    place = float((points[2] - eyes) @ down) / length**2
+    # The nose tip stands about half of this length before eyes and mouth, and on a level head
+    # where the template has it.
+    return math.degrees(math.atan((place - _LEVEL) / 0.5))
+
+
+_LEVEL = float(
+    (TEMPLATE[2, 1] - TEMPLATE[:2, 1].mean()) / (TEMPLATE[3:, 1].mean() - TEMPLATE[:2, 1].mean())
+)
 
 
 def skin_region(size_px: int) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from facemask_video.core.direction import Direction
 from facemask_video.detect.detector import Detector
+from facemask_video.translate.networks import Generator, TwoStageGenerator
 from facemask_video.translate.stage import CropTranslator
 from trainers.data.crops import CropSet
 from trainers.evaluate.baselines import baselines
@@ -31,6 +32,7 @@ from trainers.evaluate.image_quality import (
     measure_pairs,
     measure_similarity,
 )
+from trainers.evaluate.mask_fit import measure_fit
 from trainers.evaluate.measurement import OURS, Context, Measurement
 from trainers.evaluate.metric_networks import MetricNetworks
 from trainers.evaluate.painted_region import measure_light, measure_sharpness
@@ -107,8 +109,9 @@ class GeneratorEvaluator:
         )
         eyes = replace(context, features="eye region, output against input")
         measurements.append(measure_eyes(inputs.images, outputs, inputs.names, eyes))
+        measurements += self._painted_region(inputs, outputs, alphas > 0.5, context)
         add(measurements)
-        add(self._painted_region(inputs, outputs, alphas > 0.5, context))
+        add(by_attribute(measurements, face_attributes(inputs, self._manifest_faces)))
         if self._networks.embedder is not None:
             identity = self._identity_context(context, "output against input")
             made = CropSet(outputs, inputs.landmarks, inputs.names)
@@ -139,6 +142,28 @@ class GeneratorEvaluator:
         add(by_attribute(measurements, face_attributes(inputs, self._manifest_faces)))
         chosen = _evenly_spread(len(inputs), _N_SHOWN)
         self._show(context, "held-out faces", {"input": inputs.images, "output": outputs}, chosen)
+
+    def fit(self, masked: CropSet, mask: Generator, unmask: TwoStageGenerator) -> None:
+        """Measure where masks lie that are taken off and put back on.
+
+        Args:
+            masked: Photographs of masked faces, of the side that ``unmask`` works at.
+            mask: Puts them on.
+            unmask: Takes them off.
+        """
+        found = measure_fit(
+            masked,
+            mask,
+            unmask,
+            self._networks.classifier,
+            self._context("fit", f"{len(masked)} masked photographs"),
+            size_px=self._translator.crop_size_px,
+        )
+        if not found:
+            self._results.notes.append("mask/fit: unmask took off fewer than two of the masks")
+        self._results.measurements.extend(found)
+        attributes = face_attributes(masked, self._manifest_faces)
+        self._results.measurements.extend(by_attribute(found, attributes))
 
     def target_domain(self, inputs: CropSet) -> None:
         """Measure how far faces already in the target domain stay as they are."""

@@ -181,7 +181,7 @@ def cross_validate(
 
 
 def _train(inputs: Tensor, labels: Tensor, n_epochs: int) -> nn.Module:
-    network = _classifier().to(inputs.device)
+    network = small_classifier().to(inputs.device)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-3)
     for _ in range(n_epochs):
         for chosen in torch.randperm(len(inputs)).split(_BATCH_SIZE):  # type: ignore[no-untyped-call]
@@ -197,7 +197,8 @@ def _train(inputs: Tensor, labels: Tensor, n_epochs: int) -> nn.Module:
     return network.eval()
 
 
-def _classifier() -> nn.Sequential:
+def small_classifier() -> nn.Sequential:
+    """Return a network with fresh weights: (n, 3, `SIDE_PX`, `SIDE_PX`) in [-1, 1] to (n, 1)."""
     channels = (3, 24, 48, 96)
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(channels):

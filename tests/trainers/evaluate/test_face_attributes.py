@@ -100,3 +100,14 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, text: str) -> None:
 def test_a_folder_without_manifests_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"holds no NAME/manifest\.csv"):
         read_manifests(tmp_path)
+
+
+def test_a_bowed_and_a_raised_head_are_told_apart() -> None:
+    grey = np.full((3, 64, 64, 3), 128, np.uint8)
+    points = np.repeat(TEMPLATE.astype(np.float32)[None], 3, axis=0)
+    down = points[0, 3:, 1].mean() - points[0, :2, 1].mean()
+    points[:, 2, 1] += np.array([-0.25, 0, 0.25]) * down
+
+    found = face_attributes(CropSet(grey, points, ("a", "b", "c")), {})
+
+    assert list(found["pitch"].values()) == ["raised over 15°", "level", "bowed over 15°"]
