@@ -4,7 +4,7 @@ A small classifier of aligned crops, trained by ``facemask-train mask-classifier
 lets it vote over a track, so that ``unmask`` touches only masked faces and ``mask`` only bare ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -94,12 +94,18 @@ def default_mask_classifier() -> Path:
     return SHIPPED / "mask-classifier.safetensors"
 
 
-def save_mask_classifier(path: Path, network: MaskClassifierNetwork, *, images_seen: int) -> None:
-    """Write a classifier in half precision."""
+def save_mask_classifier(
+    path: Path,
+    network: MaskClassifierNetwork,
+    *,
+    images_seen: int,
+    recipe: Mapping[str, str] | None = None,
+) -> None:
+    """Write a classifier in half precision; ``recipe`` joins its card."""
     card = {
         "format": FORMAT,
         "alignment_id": ALIGNMENT_ID,
         "width": str(network.width),
         "images_seen": str(images_seen),
     }
-    write_network_file(path, network, card)
+    write_network_file(path, network, {**card, **(recipe or {})})

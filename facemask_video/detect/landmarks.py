@@ -5,6 +5,7 @@ the eyes along. This network reads the same kind of crop, was trained on masks d
 landmarks were known (``facemask-train landmarks``), and puts the points where they lie beneath.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -106,7 +107,13 @@ def load_landmarks(path: Path, *, device: torch.device) -> LandmarkNetwork:
     return network.to(device).to(memory_format=torch.channels_last)
 
 
-def save_landmarks(path: Path, network: LandmarkNetwork, *, images_seen: int) -> None:
-    """Write a network in half precision."""
+def save_landmarks(
+    path: Path,
+    network: LandmarkNetwork,
+    *,
+    images_seen: int,
+    recipe: Mapping[str, str] | None = None,
+) -> None:
+    """Write a network in half precision; ``recipe`` joins its card."""
     card = {"format": FORMAT, "width": str(network.width), "images_seen": str(images_seen)}
-    write_network_file(path, network, card)
+    write_network_file(path, network, {**card, **(recipe or {})})

@@ -36,6 +36,7 @@ class WeightsCard:
             further mask of that style.
         images_seen: In training.
         config_sha256: Of the configuration that trained it.
+        training_files_sha256: Of the list of pictures that trained it.
         licence: Of the weights.
         format: Of the file.
         sha256: Of the file; not stored in it.
@@ -47,6 +48,7 @@ class WeightsCard:
     styles: tuple[str, ...] = ()
     images_seen: int = 0
     config_sha256: str = ""
+    training_files_sha256: str = ""
     licence: str = "research use only; see the model card"
     alignment_id: str = ALIGNMENT_ID
     value_range: str = VALUE_RANGE
@@ -76,6 +78,7 @@ class WeightsCard:
                 styles=tuple(json.loads(card.get("styles", "[]"))),
                 images_seen=int(card["images_seen"]),
                 config_sha256=card["config_sha256"],
+                training_files_sha256=card.get("training_files_sha256", ""),
                 licence=card["licence"],
                 alignment_id=card["alignment_id"],
                 value_range=card["value_range"],

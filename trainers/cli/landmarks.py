@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from facemask_video.cli.options import configured_command
-from trainers.cli.small_networks import load_crops, small_run, weights_output
+from trainers.cli.small_networks import load_crops, recipe_of, small_run, weights_output
 from trainers.config.small_networks import LandmarksConfig
 
 
@@ -24,7 +24,8 @@ def landmarks(config: LandmarksConfig, output: Path, quiet: bool) -> None:
     run = small_run(config, quiet=quiet)
     crops = load_crops(config, size_px=VARIED_SIZE_PX, device=run.device)
     network, distance = train_landmarks(crops, run)
-    save_landmarks(output, network, images_seen=run.images)
+    recipe = recipe_of(config, crops)
+    save_landmarks(output, network, images_seen=run.images, recipe=recipe)
     if not quiet:
         click.echo(
             f"{output}: on {len(crops.bare_held_out):,} faces set aside, most of them in drawn "

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from facemask_video.cli.options import configured_command
-from trainers.cli.small_networks import load_crops, small_run, weights_output
+from trainers.cli.small_networks import load_crops, recipe_of, small_run, weights_output
 from trainers.config.small_networks import SmallNetworkConfig
 
 
@@ -23,7 +23,8 @@ def mask_classifier(config: SmallNetworkConfig, output: Path, quiet: bool) -> No
     run = small_run(config, quiet=quiet)
     crops = load_crops(config, size_px=INPUT_SIZE_PX, device=run.device)
     network, accuracy = train_mask_classifier(crops, run)
-    save_mask_classifier(output, network, images_seen=run.images)
+    recipe = recipe_of(config, crops)
+    save_mask_classifier(output, network, images_seen=run.images, recipe=recipe)
     if not quiet:
         click.echo(
             f"{output}: classifies {accuracy.bare:.1%} of {len(crops.bare_held_out):,} bare and "

@@ -6,6 +6,7 @@ import click
 
 from facemask_video import __version__
 from facemask_video.cli.failures import ClearFailures
+from trainers.cli.average import average
 from trainers.cli.crops import crops
 from trainers.cli.evaluate import evaluate
 from trainers.cli.evaluate_clips import evaluate_clips
@@ -42,7 +43,7 @@ def main() -> None:
 
 
 for command in (
-    *(crops, pseudo_labels, pairs, fit, styled_mask, export, import_pth, mask_classifier),
+    *(crops, pseudo_labels, pairs, fit, styled_mask, export, average, import_pth, mask_classifier),
     *(landmarks, evaluate, evaluate_clips, study),
 ):
     main.add_command(command)

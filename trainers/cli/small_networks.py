@@ -1,5 +1,7 @@
 """What the commands that train a small network share."""
 
+import hashlib
+import json
 from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -57,3 +59,19 @@ def load_crops(
     data = DataConfig(**faces, crop_size_px=size_px)
     with TemporaryDirectory() as cache:
         return load_training_crops(data, Path(cache), device=device, on_crop=cutting_line)
+
+
+def recipe_of(config: SmallNetworkConfig, crops: "TrainingCrops") -> dict[str, str]:
+    """Return what the card of the network says of how it was trained: hashes, by name."""
+    from facemask_video.config.settings import as_plain
+
+    recipe = {
+        key: value
+        for key, value in as_plain(config).items()
+        if key not in ("bare", "masked", "held_out_names", "device", "n_workers")
+    }
+    text = json.dumps(recipe, sort_keys=True)
+    return {
+        "config_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "training_files_sha256": crops.files_sha256(),
+    }

@@ -82,6 +82,7 @@ def styled_mask(config: StyledMaskTrainingConfig, output: Path, styles: Path, qu
         crop_size_px=settings.crop_size_px,
         images_seen=settings.images,
         config_sha256=hashlib.sha256(recipe.encode()).hexdigest(),
+        files_sha256=faces.files_sha256(),
     )
     if not quiet:
         click.echo(f"{target}: {len(rows)} styles, {settings.images:,} images")

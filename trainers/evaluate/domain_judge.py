@@ -142,11 +142,11 @@ def train_judge(
             for group in optimizer.param_groups:
                 group["lr"] = _LR * (1 + np.cos(np.pi * step / n_steps)) / 2
             is_masked = rng.random(_BATCH_SIZE) < 0.5
-            faces = [
+            shown = [
                 _worn(_face(crops.masked if masked else crops.bare, rng), rng)
                 for masked in is_masked
             ]
-            inputs = to_network(list(lower_faces(np.stack(faces))), device)
+            inputs = to_network(list(lower_faces(np.stack(shown))), device)
             labels = torch.from_numpy(is_masked).float().to(device)
             loss = nn.functional.binary_cross_entropy_with_logits(network(inputs)[:, 0], labels)
             optimizer.zero_grad()

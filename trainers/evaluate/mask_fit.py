@@ -95,7 +95,7 @@ def generated_regions(pairs: MaskPhotographs, generator: Generator) -> RegionBat
         if isinstance(generator, StyledGenerator):
             photographs = to_network(list(pairs.masked[part]), device)
             outlines = torch.from_numpy(pairs.regions[part])[:, None].float() / 255
-            made = generator(bare, generator.encoder(photographs, outlines))
+            made = generator(bare, generator.read_style(photographs, outlines))
         else:
             made = generator(bare)
         regions.append((made.alpha[:, 0] > 0.5).numpy())

@@ -1,7 +1,7 @@
 """Measure the averaged generators on faces set aside, and keep the best."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from facemask_video.core.pixels import to_images
-from facemask_video.translate.networks import Generator
+from facemask_video.translate.networks import Translation
 from trainers.data.crops import CropSet
 from trainers.fit.previews import crops_as_they_are
 
@@ -109,7 +109,9 @@ class HeldOutDistance:
         )
 
     @torch.no_grad()
-    def measure(self, generators: Mapping[str, Generator]) -> dict[str, float]:
+    def measure(
+        self, generators: Mapping[str, Callable[[Tensor], Translation]]
+    ) -> dict[str, float]:
         """Return the distance of each direction as ``DIRECTION/NAME``."""
         from trainers.evaluate.distribution import kernel_distance
 

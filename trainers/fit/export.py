@@ -11,6 +11,7 @@ import torch
 
 from facemask_video.config.settings import as_plain, build, read_tables
 from facemask_video.core.direction import Direction
+from facemask_video.core.files import sha256_file
 from facemask_video.core.frame import ImageU8
 from facemask_video.translate.networks import Generator, build_generator
 from facemask_video.translate.weights import WeightsCard, save_generator
@@ -51,14 +52,24 @@ def config_sha256(config: TrainConfig) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
-def card_of(config: TrainConfig, direction: Direction, images_seen: int) -> WeightsCard:
-    """Return the card of a generator after some images."""
+def card_of(
+    config: TrainConfig, direction: Direction, images_seen: int, files_sha256: str = ""
+) -> WeightsCard:
+    """Return the card of a generator after some images.
+
+    Args:
+        config: Of the run.
+        direction: Of the generator.
+        images_seen: In training.
+        files_sha256: Of the list of pictures trained on, `TrainingCrops.files_sha256`.
+    """
     return WeightsCard(
         direction=direction,
         spec=getattr(config, direction),
         crop_size_px=config.data.crop_size_px,
         images_seen=images_seen,
         config_sha256=config_sha256(config),
+        training_files_sha256=files_sha256,
     )
 
 
@@ -68,12 +79,14 @@ def export_generators(
     folder: Path,
     *,
     images_seen: int,
+    files_sha256: str = "",
 ) -> list[Path]:
     """Write each generator as ``DIRECTION-CAPACITY.safetensors``; returns the files."""
     paths = []
     for name, network in generators.items():
         path = folder / f"{name}-{config.run.capacity}.safetensors"
-        save_generator(path, network, card_of(config, Direction(name), images_seen))
+        card = card_of(config, Direction(name), images_seen, files_sha256)
+        save_generator(path, network, card)
         paths.append(path)
     return paths
 
@@ -102,7 +115,12 @@ def export_run(
     for name, weights in state["parts"]["averages"].items():
         generators[name] = build_generator(getattr(config, name)).eval()
         generators[name].load_state_dict(weights)
-    paths = export_generators(generators, config, folder, images_seen=images_seen)
+    # A run of an earlier version has no list.
+    listed = run.training_files
+    files_sha256 = sha256_file(listed) if listed.is_file() else ""
+    paths = export_generators(
+        generators, config, folder, images_seen=images_seen, files_sha256=files_sha256
+    )
     if onnx:
         crops = load_training_crops(config.data, run.crops, device=torch.device("cpu"))
         for name, network in generators.items():

@@ -107,6 +107,7 @@ def fit(
         if processes.is_first:
             run.drop_stats_after(images_seen)
             run.write_options(as_plain(config))
+            run.training_files.write_text(crops.file_list(), encoding="utf-8")
 
     def save() -> None:
         _require_finite(method, images_seen)
@@ -166,7 +167,13 @@ def fit(
         if config.run.preview_every and images_seen > previewed:
             records.preview(images_seen)
     if processes.is_first:
-        export_generators(averages.generators, config, run.weights, images_seen=images_seen)
+        export_generators(
+            averages.generators,
+            config,
+            run.weights,
+            images_seen=images_seen,
+            files_sha256=crops.files_sha256(),
+        )
     return Outcome(images_seen, next(filter(None, processes.gather(stop.signal_name)), ""))
 
 

@@ -53,6 +53,7 @@ class Records:
         self._writes, self._on_stats = processes.is_first, on_stats
         self.meter, self.best = Meter(processes), Best()
         size_px = config.data.crop_size_px
+        self._files_sha256 = crops.files_sha256()
         self._faces = choose_faces(crops.bare_held_out, crops.masked_held_out, crop_size_px=size_px)
         self._distance: HeldOutDistance | None = None
         # The distance of one picture from others is not defined.
@@ -105,7 +106,11 @@ class Records:
         self._write({"images_seen": images_seen, **found}, images_seen)
         if self.best.improves(found, images_seen):
             export_generators(
-                self._averages.generators, self._config, self._run.best, images_seen=images_seen
+                self._averages.generators,
+                self._config,
+                self._run.best,
+                images_seen=images_seen,
+                files_sha256=self._files_sha256,
             )
 
     def close(self) -> None:

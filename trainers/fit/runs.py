@@ -27,6 +27,11 @@ class RunFolder:
         return self.path / "options.json"
 
     @property
+    def training_files(self) -> Path:
+        """Names of the pictures trained on, one a line."""
+        return self.path / "training-files.txt"
+
+    @property
     def stats(self) -> Path:
         """One JSON object a line."""
         return self.path / "stats.jsonl"

@@ -1,5 +1,6 @@
 """Train a styled mask generator, resuming, averaging and previewing; then store its styles."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,6 +80,12 @@ class StyledFaces:
     bare: CropSet
     photographs_held_out: MaskPhotographs
     bare_held_out: CropSet
+
+    def files_sha256(self) -> str:
+        """Return the hash of the list of pictures trained on, as of `TrainingCrops`."""
+        parts = (sorted(self.bare.names), sorted(self.photographs.names))
+        text = "".join(f"{name}\n" for part in parts for name in part)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def train_styled_mask(
@@ -264,6 +271,7 @@ def save_styled_mask(
     crop_size_px: int,
     images_seen: int,
     config_sha256: str,
+    files_sha256: str = "",
 ) -> None:
     """Write weights that ``facemask-video --direction mask`` takes."""
     card = WeightsCard(
@@ -273,6 +281,7 @@ def save_styled_mask(
         styles=styles,
         images_seen=images_seen,
         config_sha256=config_sha256,
+        training_files_sha256=files_sha256,
     )
     save_generator(path, generator, card)
 

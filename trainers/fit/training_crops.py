@@ -1,5 +1,6 @@
 """The crops of a run: made once from folders of pictures, kept in the run folder, split by name."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,15 @@ class TrainingCrops:
     masked: CropSet
     bare_held_out: CropSet
     masked_held_out: CropSet
+
+    def file_list(self) -> str:
+        """Return the names of the pictures trained on, bare ones first, sorted, a line each."""
+        parts = (sorted(crops.names) for crops in (self.bare, self.masked))
+        return "".join(f"{name}\n" for part in parts for name in part)
+
+    def files_sha256(self) -> str:
+        """Return the hash of `file_list`, which the cards of weights carry."""
+        return hashlib.sha256(self.file_list().encode()).hexdigest()
 
 
 def load_training_crops(
