@@ -58,11 +58,21 @@ class ClipFaces:
     n_missing: int = 0
 
 
-def read_clip(source: Path, output: Path, tracks: Path, *, max_frames: int = 0) -> ClipFaces:
+def read_clip(
+    source: Path, output: Path, tracks: Path, *, max_frames: int = 0, begin_together: bool = False
+) -> ClipFaces:
     """Cut every face of a clip out of the source and the output.
 
     A frame of the output belongs to a frame of the source where the two stand at one time, as
     nearly as the clocks of both files can tell.
+
+    Args:
+        source: The clip.
+        output: Its conversion.
+        tracks: The sidecar of the conversion.
+        max_frames: Frames of the source, at most; 0 is all.
+        begin_together: Count times from each file's first frame: a conversion of a part of a clip
+            begins at 0.
 
     Raises:
         VideoReadError: A file cannot be read.
@@ -74,7 +84,7 @@ def read_clip(source: Path, output: Path, tracks: Path, *, max_frames: int = 0) 
     lines: dict[int, SidecarFrame] = {line.frame: line for line in Sidecar(tracks)}
     with VideoReader(source) as first, VideoReader(output) as second:
         tolerance = (first.info.time_base + second.info.time_base) / 2
-        pending = _FrameMatcher(iter(second))
+        pending = _FrameMatcher(iter(second), begin_together=begin_together)
         for frame in first:
             if max_frames and found.n_frames >= max_frames:
                 break
@@ -106,13 +116,17 @@ def read_clip(source: Path, output: Path, tracks: Path, *, max_frames: int = 0) 
 class _FrameMatcher:
     """Finds the frame of the output at the time of each frame of the source."""
 
-    def __init__(self, frames: Iterator[NativeFrame]) -> None:
+    def __init__(self, frames: Iterator[NativeFrame], *, begin_together: bool) -> None:
         self._frames = frames
         self._next = next(frames, None)
+        self._shift_s = None if begin_together else Fraction(0)
 
     def at(self, frame: NativeFrame, tolerance: Fraction) -> NativeFrame | None:
         """Return the frame at the time of ``frame``, or None where there is none."""
         wanted = frame.pts * frame.time_base
+        if self._shift_s is None and self._next is not None:
+            self._shift_s = self._next.pts * self._next.time_base - wanted
+        wanted += self._shift_s or 0
         while self._next is not None:
             time_s = self._next.pts * self._next.time_base
             if time_s > wanted + tolerance:

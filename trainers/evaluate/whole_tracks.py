@@ -230,7 +230,7 @@ def measure_tracks(
     output, tracks = convert_clip(
         clip, folder, direction, translate, networks=networks, max_frames=max_frames
     )
-    faces = read_clip(clip, output, tracks, max_frames=max_frames)
+    faces = read_clip(clip, output, tracks, max_frames=max_frames, begin_together=bool(max_frames))
     return judge_clip(clip.name, output, tracks, faces, direction, judge)
 
 

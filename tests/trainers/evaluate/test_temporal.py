@@ -164,3 +164,13 @@ def test_jitter_is_the_deviation_of_the_noise_on_a_moving_box() -> None:
     assert box_jitter_px(boxes(steps), range(400)) == pytest.approx(0, abs=1e-9)
     assert box_jitter_px(boxes(noisy), range(400)) == pytest.approx(2.0, rel=0.1)
     assert box_jitter_px(boxes(steps[:3]), [0, 1, 3]) is None
+
+
+def test_a_conversion_of_a_part_is_compared_from_its_own_beginning(tmp_path: Path) -> None:
+    part = write_clip(tmp_path, painted(faces()), pts=range(1000, 1000 + N_FRAMES))
+
+    clip = read_clip(*part, max_frames=5, begin_together=True)
+
+    assert (clip.n_frames, clip.n_missing) == (5, 0)
+    ((frames),) = clip.tracks.values()
+    assert [frame.index for frame in frames] == list(range(5))
