@@ -20,6 +20,7 @@ from facemask_video.config import (
 )
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
+from facemask_video.core.kinds import VIDEO_SUFFIXES
 from facemask_video.pipeline.convert import convert
 from facemask_video.pipeline.load_networks import Networks
 from facemask_video.track.sidecar import Sidecar, SidecarFace
