@@ -84,7 +84,9 @@ def _judge(config: JudgeConfig, output: Path, device: "torch.device") -> tuple["
     if config.judge is not None:
         judge = DomainJudge.load(config.judge, device=device)
     else:
-        judge = train_judge(crops, n_images=config.judge_images, seed=config.seed, device=device)
+        judge = train_judge(
+            crops.bare, crops.masked, n_images=config.judge_images, seed=config.seed, device=device
+        )
     about = judge_errors(judge, crops.bare_held_out, crops.masked_held_out).in_words()
     judge.save(kept)
     said.write_text(about, encoding="utf-8")

@@ -24,7 +24,6 @@ from facemask_video.core.network_file import read_network_file, write_network_fi
 from facemask_video.core.pixels import to_network
 from trainers.data.crops import CropSet
 from trainers.evaluate.real_or_fake import lower_faces, small_classifier
-from trainers.fit.training_crops import TrainingCrops
 
 FORMAT = "facemask-judge/1"
 
@@ -113,12 +112,13 @@ class DomainJudge:
 
 
 def train_judge(
-    crops: TrainingCrops, *, n_images: int, seed: int, device: torch.device
+    bare: CropSet, masked: CropSet, *, n_images: int, seed: int, device: torch.device
 ) -> DomainJudge:
     """Train a judge on the train split; the same seed gives the same judge on a CPU.
 
     Args:
-        crops: Both domains.
+        bare: Bare faces of the train split.
+        masked: Masked faces of it.
         n_images: Images to see, half of them masked; steps fall to 0 by half a cosine.
         seed: Of weights and samples.
         device: Where it is trained.
@@ -126,7 +126,7 @@ def train_judge(
     Raises:
         ConfigError: A domain has fewer than 20 faces to train on.
     """
-    for domain, faces in (("bare", crops.bare), ("masked", crops.masked)):
+    for domain, faces in (("bare", bare), ("masked", masked)):
         if len(faces) < _FEWEST:
             raise ConfigError(
                 f"judge: {len(faces)} {domain} faces to train on, expected at least {_FEWEST}; "
@@ -142,10 +142,7 @@ def train_judge(
             for group in optimizer.param_groups:
                 group["lr"] = _LR * (1 + np.cos(np.pi * step / n_steps)) / 2
             is_masked = rng.random(_BATCH_SIZE) < 0.5
-            shown = [
-                _worn(_face(crops.masked if masked else crops.bare, rng), rng)
-                for masked in is_masked
-            ]
+            shown = [_worn(_face(masked if wants else bare, rng), rng) for wants in is_masked]
             inputs = to_network(list(lower_faces(np.stack(shown))), device)
             labels = torch.from_numpy(is_masked).float().to(device)
             loss = nn.functional.binary_cross_entropy_with_logits(network(inputs)[:, 0], labels)
