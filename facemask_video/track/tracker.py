@@ -32,7 +32,7 @@ class Tracker:
     al., "ByteTrack: multi-object tracking by associating every detection box", ECCV 2022). A track
     is confirmed once the mean score of its detections, from the frame given out to the newest, is
     at the threshold, and one of them half as near to 1; it stays so. One that lasts less than
-    ``min_track_s`` is dropped, unless it spans its shot.
+    ``min_track_s`` is dropped, unless it spans its shot, or ``look_ahead`` is over before that.
 
     Holds at most ``look_ahead`` frames' worth of numbers (about 2 kB a face and frame) ahead of the
     frame given out last; no images.
@@ -219,10 +219,20 @@ class Tracker:
         if track.mean_score() < self._threshold:
             return False
         lasted_s = track.last_seen_s - track.first_seen_s + self._step_s
-        if lasted_s < self._config.min_track_s - 1e-9:
+        if lasted_s < self._config.min_track_s - 1e-9 and not self._outlasts_look_ahead(track):
             return track.spans_shot
         # A pattern that looks like a face does so half-way; a face is one for certain now and then.
         return track.best_score >= (1 + self._threshold) / 2
+
+    def _outlasts_look_ahead(self, track: Track) -> bool:
+        """Tell whether a face is still there after all frames that can be waited for.
+
+        At high frame rates they are over before ``min_track_s`` is, and waiting on would leave its
+        first frames as they are.
+        """
+        frames = self._config.look_ahead
+        there = not track.ended and 2 * (track.last_seen_index - track.first_index) >= frames
+        return there and 0 < frames <= self._index - track.first_index
 
     def _may_be_continued(self, track: Track) -> bool:
         """Tell whether a track that is not confirmed yet may prove to be this person."""

@@ -32,6 +32,7 @@ from facemask_video.video.probe import (
     is_chapter_track,
     is_indexed,
     is_timecode_track,
+    main_video,
     open_source,
     stream_time_base,
 )
@@ -150,9 +151,11 @@ class Passthrough:
         """Return the indices of the streams that a container of this format can hold.
 
         Raises:
-            VideoWriteError: One cannot be held, and ``strict`` was asked for.
+            VideoWriteError: One cannot be held, or shows faces of its own, and ``strict`` was
+                asked for.
         """
         held = []
+        main_index = main_video(self._container, self._path).index
         for stream in self._container.streams:
             if stream.index == self._video_index or (stream.type == "audio" and not self._audio):
                 continue
@@ -162,11 +165,13 @@ class Passthrough:
                 # Its one packet says what the tag does, which the video stream has as well.
                 continue
             reason = _why_not_held(stream, format_name)
-            if reason is None:
-                held.append(stream.index)
-                continue
             name = codec_name(stream) or "no codec"
             text = f"{stream.type} stream {stream.index} ({name})"
+            if reason is None:
+                held.append(stream.index)
+                if stream.type == "video" and stream.index != main_index:
+                    self._say_not_converted(stream, text)
+                continue
             if self._strict:
                 raise VideoWriteError(
                     f"{self._path}: {text} cannot be kept: {reason}; choose another container "
@@ -174,6 +179,21 @@ class Passthrough:
                 )
             self.notes.append(f"{text} is left out: {reason}")
         return held
+
+    def _say_not_converted(self, stream: Stream, text: str) -> None:
+        """Say that a stream shows faces as they are in the source.
+
+        Raises:
+            VideoWriteError: ``strict`` was asked for.
+        """
+        cover = stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails)
+        kind = ", a cover picture," if cover else ""
+        if self._strict:
+            raise VideoWriteError(
+                f"{self._path}: {text}{kind} would be kept as it is, any faces in it too; take it "
+                "out of the source, or leave --strict-streams out."
+            )
+        self.notes.append(f"{text}{kind} is kept as it is: faces in it are not converted")
 
     def holds_cover_art(self, indices: list[int]) -> bool:
         """Return whether one of these streams is a cover picture."""
@@ -275,9 +295,8 @@ class Passthrough:
             )
             return
         # All streams are looked at, so that these move as the video does.
-        main = self._container.streams.best("video")
-        index = self._video_index if main is None or self._video_index is not None else main.index
-        clock = ContinuousClock(video_index=index or 0, closes_pauses=True)
+        main = main_video(self._container, self._path)
+        clock = ContinuousClock(video_index=main.index, closes_pauses=True)
         for packet in clock.mend(self._container.demux()):
             if packet.stream.index in self._targets:
                 yield packet

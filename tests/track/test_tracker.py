@@ -231,6 +231,18 @@ def test_enter_and_leave_are_exact() -> None:
     assert [len(found) for found in faces] == [int(13 <= i < 37) for i in range(60)]
 
 
+@pytest.mark.parametrize("rate", ["120", "200", "240", "480", "1000"])
+@pytest.mark.parametrize("begins", [0, 50])
+def test_at_high_frame_rates_a_face_is_followed_from_its_first_frame(
+    rate: str, begins: int
+) -> None:
+    seen = [[detection(Place(200, 200))] if i >= begins else [] for i in range(400)]
+    faces = track(seen, times(rate, 400))
+    assert [len(found) for found in faces] == [int(i >= begins) for i in range(400)]
+    blink = [[detection(Place(200, 200))] if 50 <= i < 60 else [] for i in range(400)]
+    assert not any(track(blink, times(rate, 400)))
+
+
 def test_a_track_shorter_than_asked_is_dropped_but_not_in_a_shot_as_short() -> None:
     short = [[detection(Place(200, 200))] if 10 <= i < 13 else [] for i in range(40)]
     assert not any(track(short, times("30", 40), min_track_s=0.2))

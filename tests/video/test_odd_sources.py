@@ -8,7 +8,9 @@ from typing import Any
 
 import av
 import pytest
+from av.stream import Disposition
 
+from facemask_video.core.errors import VideoWriteError
 from facemask_video.video import VideoReader, probe
 from facemask_video.video.compare import digest_streams
 from tests.synthetic import encode_clip, moving_square_frames, truncate
@@ -198,3 +200,48 @@ def test_a_clock_that_begins_at_ten_hours_begins_at_zero_in_mp4(tmp_path, suffix
     shown = times(tmp_path / "out.mp4")
     assert shown[0] < Fraction(1, 10)
     assert {b - a for a, b in itertools.pairwise(shown)} == {Fraction(1, 25)}
+
+
+def with_two_videos(path: Path, *, cover: bool) -> Path:
+    """Encode a clip with a second video stream, or a cover picture."""
+    first = encode_clip(path.with_name("first.mp4"), audio=True)
+    suffix = {True: ".mjpeg", False: ".mkv"}[cover]
+    codec, pix_fmt = ("mjpeg", "yuvj420p") if cover else ("libx264", "yuv420p")
+    second = encode_clip(
+        path.with_name(f"second{suffix}"),
+        moving_square_frames(1 if cover else 20),
+        codec=codec,
+        pix_fmt=pix_fmt,
+    )
+    with av.open(str(first)) as one, av.open(str(second)) as two, av.open(str(path), "w") as output:
+        streams = [output.add_stream_from_template(s, opaque=True) for s in one.streams]
+        extra = output.add_stream_from_template(two.streams.video[0], opaque=True)
+        if cover:
+            extra.disposition = Disposition.attached_pic
+        for packet in two.demux():
+            if packet.size:
+                packet.stream = extra
+                packet.pts = packet.dts = packet.pts or 0
+                output.mux(packet)
+        for packet in one.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                output.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "cover"), [(".mp4", False), (".mp4", True), (".mkv", False), (".ts", False)]
+)
+def test_a_second_picture_stream_does_not_pass_with_its_faces_without_a_word(
+    tmp_path, suffix, cover
+):
+    clip = with_two_videos(tmp_path / f"in{suffix}", cover=cover)
+    notes = convert(clip, tmp_path / f"out{suffix}")
+    assert len([s for s in probe(tmp_path / f"out{suffix}").streams if s.kind == "video"]) == 2
+    (note,) = [note for note in notes if "not converted" in note]
+    assert note.startswith("video stream 2 (")
+    assert ("cover picture" in note) == cover
+    with pytest.raises(VideoWriteError, match=r"video stream 2 .* would be kept as it is"):
+        convert(clip, tmp_path / f"strict{suffix}", strict_streams=True)
+    assert not (tmp_path / f"strict{suffix}").exists()
