@@ -108,7 +108,8 @@ class BlendFaces:
                 if patch is None:
                     unchanged.append(crop.source.face)
                 else:
-                    pasted.append(PastedFace(crop.source.face, patch))
+                    share = float(crop.alpha.mean())
+                    pasted.append(PastedFace(crop.source.face, patch, share))
             frame = item.frame
             if pasted:
                 frame = frame.with_patches([face.patch for face in pasted])

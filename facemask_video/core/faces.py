@@ -156,10 +156,18 @@ class TranslatedCrop:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PastedFace:
-    """A face whose translation was blended into its frame; ``patch.box`` is its region."""
+    """A face whose translation was blended into its frame.
+
+    Attributes:
+        face: The face.
+        patch: What was blended in; ``patch.box`` is its region.
+        painted_share: Mean alpha over the aligned crop, in [0, 1]: how much of the face was painted
+            over, whether it lies in the frame or not.
+    """
 
     face: TrackedFace
     patch: Patch
+    painted_share: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -166,7 +166,7 @@ def _convert(
                 output.write(result)
                 if sidecar is not None:
                     sidecar.write(result.source, blended_faces(result))
-            tally.add(result.faces, changed=len(result.pasted))
+            tally.add_blended(result)
             if on_progress is not None:
                 on_progress(tally.frames, frames_total)
         with stages.clock.span("encode"):
@@ -185,6 +185,9 @@ def _convert(
         tracks=len(tally.track_ids),
         frames_with_faces=tally.frames_with_faces,
         faces_changed=tally.faces_changed,
+        faces_left_alone=tally.left_alone(config),
+        faces_without_change=tally.faces_without_change,
+        frames_without_change=tally.frames_without_change,
         tracks_refused=len(tally.refused_ids),
         corrupt_packets=reader.corrupt_packets,
         seconds={"total": round(total_s, 4), **_in_order(stages.clock.seconds)},

@@ -105,7 +105,7 @@ def convert_picture(
             if sidecar is not None:
                 sidecar.write(result.source, blended_faces(_widened(result, still)))
             results.append(result)
-            tally.add(result.faces, changed=len(result.pasted))
+            tally.add_blended(result)
             if on_progress is not None:
                 on_progress(len(results), len(stills))
         notes = [note for still in stills for note in still.notes]
@@ -145,6 +145,9 @@ def convert_picture(
         tracks=len(tally.track_ids),
         frames_with_faces=tally.frames_with_faces,
         faces_changed=tally.faces_changed,
+        faces_left_alone=tally.left_alone(config),
+        faces_without_change=tally.faces_without_change,
+        frames_without_change=tally.frames_without_change,
         tracks_refused=len(tally.refused_ids),
         corrupt_packets=0,
         seconds={

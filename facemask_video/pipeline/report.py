@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from facemask_video.config import ConvertConfig
+from facemask_video.core.direction import Direction
 from facemask_video.core.errors import VideoWriteError
-from facemask_video.core.faces import TrackedFace, TrackId
+from facemask_video.core.faces import BlendedFrame, TrackedFace, TrackId
 from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import VideoInfo
 from facemask_video.core.wording import counted
+
+TRACKS_FILE = "tracks file"
+"""Why faces are left alone that a tracks file says are not to be worked on."""
 
 OnProgress = Callable[[int, int | None], None]
 """Called with frames done, and frames in all where that is known."""
@@ -23,6 +28,10 @@ _UNCHANGED = {
     "copied": ", so all packets are the source's",
     "nothing": ", so nothing was written (--no-face skip)",
 }
+# Of the aligned crop. A mask covers 0.13 to 0.4 of it; where less than this was painted over, the
+# generator did not make out what it was to change, or hardly any of it.
+_SMALLEST_SHARE = 0.04
+
 # Stages named in the closing line; the rest is in the report.
 _STAGES_NAMED = 4
 
@@ -35,27 +44,48 @@ class Tally:
     faces: int = 0
     frames_with_faces: int = 0
     faces_changed: int = 0
+    faces_refused: int = 0
+    faces_without_change: int = 0
+    frames_without_change: int = 0
     track_ids: set[TrackId] = field(default_factory=set)
     refused_ids: set[TrackId] = field(default_factory=set)
     domains: dict[TrackId, str] = field(default_factory=dict)
 
-    def add(self, faces: Sequence[TrackedFace], *, changed: int = 0) -> None:
-        """Count one finished frame, and how many of its faces changed."""
+    def add_blended(self, result: BlendedFrame) -> None:
+        """Count one finished frame of a conversion."""
+        self.add(result.faces)
+        self.faces_changed += len(result.pasted)
+        refused = [face.track_id for face in result.unchanged if _is_refused(face)]
+        self.refused_ids.update(refused)
+        self.faces_refused += len(refused)
+        without_change = len(result.unchanged) - len(refused)
+        without_change += sum(face.painted_share < _SMALLEST_SHARE for face in result.pasted)
+        self.faces_without_change += without_change
+        self.frames_without_change += bool(without_change)
+
+    def left_alone(self, config: ConvertConfig) -> dict[str, int]:
+        """Return the faces that were not to be worked on, by the reason; see `ConversionReport`."""
+        if not self.faces_refused:
+            return {}
+        already = "bare" if config.direction is Direction.UNMASK else "masked"
+        reason = TRACKS_FILE if config.replay.tracks is not None else f"{already} already"
+        return {reason: self.faces_refused}
+
+    def add(self, faces: Sequence[TrackedFace]) -> None:
+        """Count one finished frame and its faces."""
         self.frames += 1
         self.faces += len(faces)
         self.frames_with_faces += bool(faces)
-        self.faces_changed += changed
         self.track_ids.update(face.track_id for face in faces)
-        self.refused_ids.update(
-            face.track_id
-            for face in faces
-            if face.verdict is not None and face.verdict.translate is False
-        )
         self.domains.update(
             (face.track_id, face.verdict.domain)
             for face in faces
             if face.verdict is not None and face.verdict.domain is not None
         )
+
+
+def _is_refused(face: TrackedFace) -> bool:
+    return face.verdict is not None and face.verdict.translate is False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +101,12 @@ class ConversionReport:
         tracks: Different persons followed.
         frames_with_faces: Frames with at least one face.
         faces_changed: Faces whose pixels changed, counted once a frame.
+        faces_left_alone: Faces that were not to be worked on, counted once a frame, by the reason:
+            ``bare already`` or ``masked already`` (the mask classifier's verdict), or
+            ``tracks file``.
+        faces_without_change: Faces that were to be worked on and show no change, or hardly any,
+            counted once a frame: the generator did not make out what it was to change.
+        frames_without_change: Frames with such a face.
         tracks_refused: Persons left alone in some frame: by the mask classifier, or because a
             tracks sidecar says so.
         corrupt_packets: Packets of the source that could not be decoded.
@@ -89,6 +125,9 @@ class ConversionReport:
     tracks: int
     frames_with_faces: int
     faces_changed: int
+    faces_left_alone: dict[str, int]
+    faces_without_change: int
+    frames_without_change: int
     tracks_refused: int
     corrupt_packets: int
     seconds: dict[str, float]
@@ -147,13 +186,19 @@ class ConversionReport:
             counts = counted(self.faces, "face")
         if self.faces_changed == 0 and self.tracks_refused < self.tracks:
             return f"{counts}, none of which the generator changed"
-        left_alone = f"{counted(self.tracks_refused, 'track')} left alone"
-        if self.tracks_refused and self.options["replay"]["tracks"] is not None:
-            return f"{counts}, {left_alone} as the tracks file says"
-        if self.tracks_refused:
-            already = "bare" if self.options["direction"] == "unmask" else "masked"
-            return f"{counts}, {left_alone} as {already} already (--classifier off works on all)"
-        return counts
+        refused = sum(self.faces_left_alone.values())
+        translated = self.faces - refused - self.faces_without_change
+        clauses = [counts, f"{'all' if translated == self.faces else translated} translated"]
+        for reason in self.faces_left_alone:
+            left_alone = f"{refused} left alone ({counted(self.tracks_refused, 'track')})"
+            if reason == TRACKS_FILE:
+                clauses.append(f"{left_alone} as the tracks file says")
+            else:
+                clauses.append(f"{left_alone} as {reason} (--classifier off works on all)")
+        if self.faces_without_change:
+            frames = counted(self.frames_without_change, "frame")
+            clauses.append(f"{self.faces_without_change} without a change to see, in {frames}")
+        return ", ".join(clauses)
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,10 @@ class Resumption:
         crops = sum(
             face.verdict is None or face.verdict.translate is not False for face in result.faces
         )
-        pasted = [[each.face.track_id.number, *_edges(each.patch.box)] for each in result.pasted]
+        pasted = [
+            [each.face.track_id.number, *_edges(each.patch.box), each.painted_share]
+            for each in result.pasted
+        ]
         try:
             self._frames.write(json.dumps([crops, pasted], separators=(",", ":")).encode() + b"\n")
         except OSError as exc:
@@ -274,16 +277,16 @@ def _edges(box: Box) -> tuple[int, int, int, int]:
     return int(box.x0), int(box.y0), int(box.x1), int(box.y1)
 
 
-def _recalled(item: BlendedFrame, pasted: list[list[int]]) -> BlendedFrame:
+def _recalled(item: BlendedFrame, pasted: list[list[float]]) -> BlendedFrame:
     """Return a frame with its faces sorted as they were into pasted ones and others."""
     faces: list[TrackedFace] = list(item.faces)
     found: list[PastedFace] = []
-    for number, *edges in pasted:
+    for number, *edges, share in pasted:
         face = next((face for face in faces if face.track_id.number == number), None)
         if face is None:
             raise StaleAnswers
         faces.remove(face)
-        found.append(PastedFace(face, _empty(Box(*edges))))
+        found.append(PastedFace(face, _empty(Box(*edges)), share))
     return BlendedFrame(item.source, item.source, tuple(found), tuple(faces))
 
 

@@ -158,7 +158,11 @@ def test_a_person_whom_the_classifier_refuses_is_left_alone_and_said_to_be(
         networks=fake_networks(_detector(), classifier=ScriptedClassifier([0.1])),
     )
 
-    assert "1 track left alone as bare already" in report.closing_line()
+    assert report.faces_left_alone == {"bare already": report.faces}
+    assert (
+        f"0 translated, {report.faces} left alone (1 track) as bare already"
+        in report.closing_line()
+    )
     for first, second in zip(_read(source, 0.8), _read(out), strict=True):
         np.testing.assert_array_equal(first.read_region(_WHOLE), second.read_region(_WHOLE))
     faces = [face for line in Sidecar(tracks) for face in line.faces]
@@ -174,9 +178,34 @@ def test_a_generator_that_changes_nothing_leaves_every_sample(source: Path, tmp_
         source, out, _config(), networks=fake_networks(_detector(), InvertTranslator(alpha=0.0))
     )
 
-    assert report.faces_changed == 0 < report.faces
+    assert report.faces_changed == 0 < report.faces == report.faces_without_change
+    assert report.frames_without_change == report.frames_with_faces
     for first, second in zip(_read(source, 0.8), _read(out), strict=True):
         np.testing.assert_array_equal(first.read_region(_WHOLE), second.read_region(_WHOLE))
+
+
+class SpotTranslator(InvertTranslator):
+    """Paints a spot on each face."""
+
+    def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
+        done = super().translate(crops)
+        for crop in done:
+            crop.alpha[:] = 0
+            crop.alpha[14:18, 13:19] = 1
+        return done
+
+
+def test_faces_that_hardly_change_are_counted_and_said(source: Path, tmp_path: Path) -> None:
+    report = convert(
+        source,
+        tmp_path / "out.mkv",
+        _config(),
+        networks=fake_networks(_detector(), SpotTranslator()),
+    )
+
+    assert report.faces == report.faces_changed == report.faces_without_change == 14
+    assert report.frames_without_change == 14
+    assert "0 translated, 14 without a change to see, in 14 frames" in report.closing_line()
 
 
 @pytest.mark.parametrize(("layout", "columns"), [("side-by-side", 2), ("triple", 3)])

@@ -237,7 +237,8 @@ def test_edited_decisions_are_obeyed_whatever_the_classifier_says(
     report = _render(source, tracks, out, ScriptedClassifier([0.9]), output=again)
 
     assert set(_changed(source, out)) == {(True, False)}
-    assert "1 track left alone as the tracks file says" in report.closing_line()
+    assert report.faces_left_alone == {"tracks file": 7}
+    assert "7 left alone (1 track) as the tracks file says" in report.closing_line()
 
 
 def test_a_face_without_a_decision_is_left_to_the_classifier(source: Path, tmp_path: Path) -> None:
