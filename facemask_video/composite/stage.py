@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from numpy.typing import NDArray
 
 from facemask_video.composite.colour_match import match_colour
+from facemask_video.composite.grain import GrainMatcher
 from facemask_video.composite.overlay import overlay
 from facemask_video.composite.paste import make_patch
 from facemask_video.composite.stabilise import Stabiliser
@@ -83,19 +84,24 @@ class SteadyFaces:
 
 
 class BlendFaces:
-    """Blend the translated crops into the frame's own planes; holds nothing.
+    """Blend the translated crops into the frame's own planes; holds no frame.
 
     A frame in which no face changes anything is passed on as it is.
 
     Args:
         coverage: Part of the crop that may be replaced, in (0, 1].
+        grain: Whether to give what is painted the grain and sharpness of the skin beside it.
+        forget_every: See `GrainMatcher`.
     """
 
-    def __init__(self, *, coverage: float) -> None:
+    def __init__(self, *, coverage: float, grain: bool, forget_every: int = 250) -> None:
         self._coverage = coverage
+        self._grain = grain
+        self._forget_every = forget_every
 
     def __call__(self, items: Iterable[TranslatedFrame], /) -> Iterator[BlendedFrame]:
         """Yield each frame beside its source, and what was pasted where."""
+        matcher = GrainMatcher(forget_every=self._forget_every)
         for item in items:
             pasted, unchanged = [], []
             for crop in item.crops:
@@ -108,6 +114,8 @@ class BlendFaces:
                 if patch is None:
                     unchanged.append(crop.source.face)
                 else:
+                    if self._grain:
+                        patch = matcher.match(patch, crop, item.frame)
                     share = float(crop.alpha.mean())
                     pasted.append(PastedFace(crop.source.face, patch, share))
             frame = item.frame

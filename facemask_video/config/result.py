@@ -111,6 +111,11 @@ class CompositeConfig(Checked):
         high=1,
         help="How far a translated face is steadied by its own past where it moves little",
     )
+    grain: Literal["auto", "off"] = setting(
+        "auto",
+        help="auto gives what is painted the grain and the sharpness of the skin beside it, "
+        "measured in each frame: none where the source is clean; off leaves it as it was painted",
+    )
     coverage: float = setting(
         0.9, low=0, low_open=True, high=1, help="Part of the aligned crop that may be replaced"
     )

@@ -12,6 +12,7 @@ from facemask_video.classify.stage import ClassifyFaces
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
+from facemask_video.pipeline import resume
 from facemask_video.pipeline.answers import StaleAnswers
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.no_face import DeferredOutput, Written
@@ -136,7 +137,11 @@ def _convert(
         translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
         match = MatchColours(mode=composite.color)
         steady = SteadyFaces(temporal=composite.temporal, keeper=resumption)
-        blend = BlendFaces(coverage=composite.coverage)
+        blend = BlendFaces(
+            coverage=composite.coverage,
+            grain=composite.grain == "auto",
+            forget_every=resume.SEGMENT_FRAMES,
+        )
 
         if tracks is not None:
             partial = not tracks.is_range(video.start_s, video.end_s)

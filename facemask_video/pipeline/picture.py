@@ -237,7 +237,8 @@ def _blended(
             judged = ClassifyFaces(networks.classifier, direction=config.direction)(judged)
         translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
         matched = MatchColours(mode=config.composite.color)(translate(judged))
-        yield from BlendFaces(coverage=config.composite.coverage)(matched)
+        composite = config.composite
+        yield from BlendFaces(coverage=composite.coverage, grain=composite.grain == "auto")(matched)
 
 
 def _widened(result: BlendedFrame, still: Still) -> BlendedFrame:

@@ -110,7 +110,11 @@ class TestClassifyFaces(StageContract):
         items = [cropped(frame) for frame in fake_frames(2)]
         classified = ClassifyFaces(ScriptedClassifier([0.1]), direction=Direction.UNMASK)(items)
 
-        out = list(BlendFaces(coverage=0.9)(TranslateFaces(translator, batch_size=4)(classified)))
+        out = list(
+            BlendFaces(coverage=0.9, grain=False)(
+                TranslateFaces(translator, batch_size=4)(classified)
+            )
+        )
 
         assert translator.batch_sizes == []
         assert all(result.frame is result.source for result in out)

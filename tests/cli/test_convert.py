@@ -29,7 +29,9 @@ def test_one_command_converts_a_video(
     plain = json.loads(report.read_text("utf-8"))
     assert plain["frames"] == plain["faces"] == 15
     assert [stream.kind for stream in probe(out).streams] == ["video", "audio"]
-    assert result.stdout.startswith(f"{out}: 15 frames, 15 faces (1 track, in 15 frames); ")
+    assert result.stdout.startswith(
+        f"{out}: 15 frames, 15 faces (1 track, in 15 frames), all translated; "
+    )
     assert "fps (" in result.stdout
 
 

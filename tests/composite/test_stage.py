@@ -57,7 +57,7 @@ class TestBlendFaces(StageContract):
     held_frames = 0
 
     def make_stage(self) -> Stage[Any, Any]:
-        return BlendFaces(coverage=0.9)
+        return BlendFaces(coverage=0.9, grain=True)
 
     def make_item(self, frame: ArrayFrame) -> TranslatedFrame:
         return translated(frame)

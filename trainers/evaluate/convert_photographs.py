@@ -11,8 +11,10 @@ import numpy as np
 
 from facemask_video.align.crop import align_face_in_image
 from facemask_video.composite.colour_match import match_colour
+from facemask_video.composite.grain import GrainMatcher
 from facemask_video.composite.paste import make_patch
 from facemask_video.config import CompositeConfig
+from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import Crop, TrackedFace, TrackId, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.detect.detector import Detector
@@ -64,14 +66,17 @@ def inpaint_photographs(pairs: PhotoPairs) -> tuple[ImageU8, ...]:
 
 def _paste(picture: ImageU8, crop: TranslatedCrop) -> ImageU8:
     defaults = CompositeConfig()
+    matched = match_colour(crop, defaults.color)
     patch = make_patch(
-        match_colour(crop, defaults.color),
+        matched,
         frame_width_px=picture.shape[1],
         frame_height_px=picture.shape[0],
         coverage=defaults.coverage,
     )
     if patch is None:
         return picture
+    if defaults.grain == "auto":
+        patch = GrainMatcher().match(patch, matched, ArrayFrame(picture))
     result = picture.copy()
     box = patch.box
     place = result[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)]

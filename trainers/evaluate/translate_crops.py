@@ -5,10 +5,12 @@ from numpy.typing import NDArray
 
 from facemask_video.composite.alpha import clean, coverage_window
 from facemask_video.composite.colour_match import match_colour
+from facemask_video.composite.grain import GrainMatcher
 from facemask_video.config import CompositeConfig
+from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import Crop, TrackedFace, TrackId, TranslatedCrop
-from facemask_video.core.frame import AlphaF32, ImageU8
-from facemask_video.core.geometry import bounding_box
+from facemask_video.core.frame import AlphaF32, ImageU8, Patch
+from facemask_video.core.geometry import Box, bounding_box
 from facemask_video.translate.stage import CropTranslator
 from trainers.data.crops import CropSet
 from trainers.evaluate.crop_pairs import ImageBatch
@@ -57,8 +59,12 @@ def composited_parts(crop: TranslatedCrop) -> tuple[ImageU8, AlphaF32]:
     """Return what a conversion with default options blends in, and its alpha (S, S) in [0, 1]."""
     defaults = CompositeConfig()
     matched = match_colour(crop, defaults.color)
-    window = coverage_window(crop.source.size_px, defaults.coverage)
-    return matched.image, clean(matched.alpha * window)
+    size_px = crop.source.size_px
+    alpha = clean(matched.alpha * coverage_window(size_px, defaults.coverage))
+    patch = Patch(Box(0, 0, size_px, size_px), matched.image, alpha)
+    if defaults.grain == "auto":
+        patch = GrainMatcher().match(patch, matched, ArrayFrame(crop.source.image))
+    return patch.image, alpha
 
 
 def blend(picture: ImageU8, image: ImageU8, alpha: AlphaF32) -> ImageU8:
