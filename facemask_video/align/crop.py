@@ -8,6 +8,7 @@ import numpy as np
 from facemask_video.align.similarity import fit_similarity
 from facemask_video.align.template import LANDMARK_WEIGHTS, TEMPLATE
 from facemask_video.core import geometry
+from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import Crop, Landmarks, TrackedFace
 from facemask_video.core.frame import Frame, ImageU8
 from facemask_video.core.geometry import Affine, Box
@@ -32,8 +33,22 @@ def align_face(
         crop_size_px: Side of the crop.
         pixel_aspect: Width to height of a displayed pixel; the crop's are square.
     """
+    crop, to_crop = _align(frame, face.landmarks, crop_size_px, pixel_aspect)
+    return Crop(crop, to_crop, face)
+
+
+def align_face_in_image(
+    image: ImageU8, landmarks: Landmarks, crop_size_px: int
+) -> tuple[ImageU8, Affine]:
+    """Return the aligned crop out of an RGB image as out of a frame, and ``image_to_crop``."""
+    return _align(ArrayFrame(image), landmarks, crop_size_px, 1.0)
+
+
+def _align(
+    frame: Frame, landmarks: Landmarks, crop_size_px: int, pixel_aspect: float
+) -> tuple[ImageU8, Affine]:
     square = geometry.scaling(pixel_aspect, 1.0)
-    landmarks = geometry.apply(square, face.landmarks).astype(np.float32)
+    landmarks = geometry.apply(square, landmarks).astype(np.float32)
     to_crop = geometry.compose(square, frame_to_crop(landmarks, crop_size_px))
     footprint = geometry.apply(
         geometry.invert(to_crop), geometry.corners(Box(0, 0, crop_size_px, crop_size_px))
@@ -43,17 +58,5 @@ def align_face(
     region = Box(region.x0 - 2, region.y0 - 2, region.x1 + 2, region.y1 + 2)
     pixels = frame.read_region(region)
     region_to_crop = geometry.compose(geometry.translation(region.x0, region.y0), to_crop)
-    return Crop(_resample(pixels, region_to_crop, crop_size_px), to_crop, face)
-
-
-def align_face_in_image(
-    image: ImageU8, landmarks: Landmarks, crop_size_px: int
-) -> tuple[ImageU8, Affine]:
-    """Return the aligned crop out of a whole RGB image, and ``image_to_crop``."""
-    to_crop = frame_to_crop(landmarks, crop_size_px)
-    return _resample(image, to_crop, crop_size_px), to_crop
-
-
-def _resample(pixels: ImageU8, pixels_to_crop: Affine, crop_size_px: int) -> ImageU8:
-    crop = warp(pixels, pixels_to_crop, width_px=crop_size_px, height_px=crop_size_px)
-    return np.ascontiguousarray(crop, dtype=np.uint8)
+    crop = warp(pixels, region_to_crop, width_px=crop_size_px, height_px=crop_size_px)
+    return np.ascontiguousarray(crop, dtype=np.uint8), to_crop

@@ -117,14 +117,16 @@ def test_crop_shows_the_chin_and_both_ears() -> None:
     assert ear > 0.05
 
 
-def test_crop_of_a_frame_is_the_crop_of_its_picture() -> None:
+@pytest.mark.parametrize("zoom", [0.7, 1.4, 3.3])
+@pytest.mark.parametrize("left_px", [120.3, -20.4])
+def test_crop_of_a_frame_is_the_crop_of_its_picture(zoom: float, left_px: float) -> None:
     picture = smooth_picture()
-    landmarks = landmarks_at(similarity(1.4, 9, 120.3, 60.8))
+    landmarks = landmarks_at(similarity(zoom, 9, left_px, 60.8))
     frame = PictureFrame(picture)
     crop = align_face(frame, face_at(landmarks), CROP_PX)
     whole, image_to_crop = align_face_in_image(picture, landmarks, CROP_PX)
-    np.testing.assert_allclose(crop.frame_to_crop, image_to_crop)
-    assert np.abs(crop.image.astype(int) - whole).max() <= 1
+    np.testing.assert_array_equal(crop.frame_to_crop, image_to_crop)
+    np.testing.assert_array_equal(crop.image, whole)
 
 
 def test_crop_reads_only_the_rectangle_under_it() -> None:

@@ -72,7 +72,7 @@ def crop_box(image: Tensor, box: Tensor, side: int) -> Tensor:
     centre = (_cell_centres(side, box) + 1) / 2
     x = box[:, 0:1] + centre * (box[:, 2:3] - box[:, 0:1])
     y = box[:, 1:2] + centre * (box[:, 3:4] - box[:, 1:2])
-    return functional.grid_sample(image, _grid(x, y).to(image.dtype), align_corners=False)
+    return _sample(image, x, y, "zeros")
 
 
 def place_in_box(texture: Tensor, box: Tensor, side: int) -> Tensor:
@@ -83,21 +83,26 @@ def place_in_box(texture: Tensor, box: Tensor, side: int) -> Tensor:
     centre = _cell_centres(side, box)[None]
     x = (centre - box[:, 0:1]) / (box[:, 2:3] - box[:, 0:1]) * 2 - 1
     y = (centre - box[:, 1:2]) / (box[:, 3:4] - box[:, 1:2]) * 2 - 1
-    return functional.grid_sample(
-        texture, _grid(x, y).to(texture.dtype), padding_mode="border", align_corners=False
-    )
+    return _sample(texture, x, y, "border")
 
 
 def _cell_centres(side: int, like: Tensor) -> Tensor:
     return (torch.arange(side, device=like.device) + 0.5) / side * 2 - 1
 
 
-def _grid(x: Tensor, y: Tensor) -> Tensor:
-    """Join columns (n, W) and rows (n, H) to sampling places, (n, H, W, 2)."""
+def _sample(image: Tensor, x: Tensor, y: Tensor, padding: str) -> Tensor:
+    """Look up columns (n, W) and rows (n, H) of an image, both in [-1, 1]: (n, c, H, W)."""
     rows, columns = y.shape[1], x.shape[1]
-    return torch.stack(
+    places = torch.stack(
         [x[:, None, :].expand(-1, rows, -1), y[:, :, None].expand(-1, -1, columns)], dim=-1
     )
+    # torch 2.5 cannot look up in bfloat16 on a CPU.
+    widened = image.dtype == torch.bfloat16 and image.device.type == "cpu"
+    dtype = torch.float32 if widened else image.dtype
+    sampled = functional.grid_sample(
+        image.to(dtype), places.to(dtype), padding_mode=padding, align_corners=False
+    )
+    return sampled.to(image.dtype)
 
 
 class StyleEncoder(nn.Module):
