@@ -39,6 +39,7 @@ def styled_mask(config: StyledMaskTrainingConfig, output: Path, styles: Path, qu
     facemask-train styled-mask --bare bare.npz --masked masked.npz --styles styles.json -o run
     """
     from facemask_video.translate.device import DTYPES, pick_device, pick_precision
+    from trainers.fit.runs import RunFolder
     from trainers.fit.styled_faces import load_styled_faces
     from trainers.fit.styled_mask import (
         StyledRun,
@@ -50,10 +51,11 @@ def styled_mask(config: StyledMaskTrainingConfig, output: Path, styles: Path, qu
 
     names = json.loads(styles.read_text())
     settings = config.run
+    folder = RunFolder(output)
     device = pick_device(settings.device)
     faces = load_styled_faces(
         config.faces,
-        output,
+        folder.crops,
         crop_size_px=settings.crop_size_px,
         device=device,
         on_crop=cutting_line,
@@ -68,7 +70,7 @@ def styled_mask(config: StyledMaskTrainingConfig, output: Path, styles: Path, qu
         n_workers=settings.n_workers,
     )
     show = on_stats("none" if quiet else "auto", settings.images)
-    generator = train_styled_mask(faces, config.losses, run, output, OnetFeatures(), on_stats=show)
+    generator = train_styled_mask(faces, config.losses, run, folder, OnetFeatures(), on_stats=show)
     if generator is None:
         write("stopped; the same command goes on with it\n")
         raise click.exceptions.Exit(130)

@@ -1,17 +1,20 @@
 """How one crop becomes many: jitter of place and colour, edges, fabric, degradation."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.align.crop import frame_to_crop
+from facemask_video.core.geometry import Affine
 from trainers.config import AugmentationConfig
 from trainers.data.masks import FloatImage
 from trainers.data.noise import smooth_noise
 from trainers.data.pitch import pitch_head
+
+Sample = TypeVar("Sample", np.uint8, np.float32)
 
 _SMALL_FACE_PX = 40
 """What the smallest faces' crops are in a video, whatever the size they are enlarged to."""
@@ -44,13 +47,8 @@ def _move(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Jitter place and pose."""
     side = image.shape[0]
-    turn = np.deg2rad(rng.uniform(-1, 1) * augmentation.turn_deg)
-    zoom = crop_size_px / side * (1 + rng.uniform(-1, 1) * augmentation.scale)
-    mirror = -1.0 if augmentation.flip and rng.random() < 0.5 else 1.0
-    linear = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    linear = linear @ np.diag([mirror, 1.0])
-    middle = crop_size_px / 2 + rng.uniform(-1, 1, 2) * augmentation.shift * crop_size_px
-    offset = middle - linear @ np.array([side / 2, side / 2])
+    to_jittered = draw_jitter(side, crop_size_px, augmentation, rng)
+    linear, offset = to_jittered[:, :2], to_jittered[:, 2]
     points, sources = landmarks.astype(np.float64) * side, None
     if augmentation.pitch_deg > 0:
         pitch = np.deg2rad(rng.uniform(-1, 1) * augmentation.pitch_deg)
@@ -59,23 +57,45 @@ def _move(
         to_crop = frame_to_crop(points.astype(np.float32), side)
         offset = offset + linear @ to_crop[:, 2]
         linear = linear @ to_crop[:, :2]
-    # OpenCV's origin is the centre of the first pixel.
-    centred = offset + linear @ np.array([0.5, 0.5]) - 0.5
-    jitter = np.concatenate([linear, centred[:, None]], axis=1)
-
-    def jittered(plane: NDArray[Any]) -> NDArray[Any]:
-        size = (crop_size_px, crop_size_px)
-        return cv2.warpAffine(
-            plane, jitter, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-
+    to_jittered = np.concatenate([linear, offset[:, None]], axis=1)
     if sources is None:
-        moved = jittered(image)
+        moved = move(image, to_jittered, crop_size_px)
     else:
-        column, row = (jittered(source) for source in sources)
+        column, row = (move(source, to_jittered, crop_size_px) for source in sources)
         moved = cv2.remap(image, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     points = points @ linear.T + offset
-    return np.asarray(moved, np.uint8), points[[1, 0, 2, 4, 3]] if mirror < 0 else points
+    is_mirrored = np.linalg.det(linear) < 0
+    return np.asarray(moved, np.uint8), points[[1, 0, 2, 4, 3]] if is_mirrored else points
+
+
+def draw_jitter(
+    side_px: int, crop_size_px: int, augmentation: AugmentationConfig, rng: np.random.Generator
+) -> Affine:
+    """Draw a similarity, (2, 3), from px of a crop to px of a sample: roll, size, place, mirror.
+
+    Convention: the origin is the outer corner of the top-left pixel.
+    """
+    turn = np.deg2rad(rng.uniform(-1, 1) * augmentation.turn_deg)
+    zoom = crop_size_px / side_px * (1 + rng.uniform(-1, 1) * augmentation.scale)
+    mirror = -1.0 if augmentation.flip and rng.random() < 0.5 else 1.0
+    linear = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    linear = linear @ np.diag([mirror, 1.0])
+    middle = crop_size_px / 2 + rng.uniform(-1, 1, 2) * augmentation.shift * crop_size_px
+    offset = middle - linear @ np.array([side_px / 2, side_px / 2])
+    return np.concatenate([linear, offset[:, None]], axis=1)
+
+
+def move(plane: NDArray[Sample], to_moved: Affine, size_px: int) -> NDArray[Sample]:
+    """Move a picture, (S, S) or (S, S, c), to (size_px, size_px); beyond it its edge repeats."""
+    linear, offset = to_moved[:, :2], to_moved[:, 2]
+    # OpenCV's origin is the centre of the first pixel.
+    centred = offset + linear @ np.array([0.5, 0.5]) - 0.5
+    matrix = np.concatenate([linear, centred[:, None]], axis=1)
+    size = (size_px, size_px)
+    moved = cv2.warpAffine(
+        plane, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(moved, plane.dtype)
 
 
 def _relight(

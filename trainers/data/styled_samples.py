@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from trainers.data.augment import fabric_patch, lose_detail
+from trainers.config import AugmentationConfig
+from trainers.data.augment import draw_jitter, fabric_patch, lose_detail, move
 from trainers.data.crops import CropSet
 from trainers.data.mask_photographs import MaskPhotographs
 from trainers.data.masks import draw_mask
@@ -16,6 +17,7 @@ from trainers.data.styles import named_style
 
 FloatImage = NDArray[np.float32]
 
+_JITTER = AugmentationConfig(turn_deg=6, scale=0.07, shift=0.03)
 _OCCLUDED_SHARE, _UNUSUAL_LIGHT_SHARE = 0.15, 0.6
 _DRAWN_STYLES = ("surgical", "white", "black", "cloth", "patterned", "ffp2")
 
@@ -111,9 +113,9 @@ class StyledSamples(Dataset[StyledSample]):
 
     def _photograph(self, rng: np.random.Generator) -> tuple[FloatImage, FloatImage, FloatImage]:
         at = int(rng.integers(len(self.photographs)))
-        matrix = jitter_matrix(self.photographs.masked.shape[1], self.size_px, rng)
+        to_sample = draw_jitter(self.photographs.masked.shape[1], self.size_px, _JITTER, rng)
         masked, bare, region = (
-            move(_to_float(plane[at]), matrix, self.size_px)
+            move(_to_float(plane[at]), to_sample, self.size_px)
             for plane in (self.photographs.masked, self.photographs.bare, self.photographs.regions)
         )
         if rng.random() < 0.35:
@@ -132,42 +134,15 @@ class StyledSamples(Dataset[StyledSample]):
             texture = fabric_patch(_to_float(cloth), rng)
         style = named_style(str(rng.choice(_DRAWN_STYLES)), rng)
         masked, region = draw_mask(bare, self.bare.landmarks[at] * side, style, texture=texture)
-        matrix = jitter_matrix(side, self.size_px, rng)
-        masked, bare, region = (move(p, matrix, self.size_px) for p in (masked, bare, region))
+        to_sample = draw_jitter(side, self.size_px, _JITTER, rng)
+        masked, bare, region = (move(p, to_sample, self.size_px) for p in (masked, bare, region))
         if rng.random() < 0.4:
             bare = hide_traces(bare, region, region, rng)
         return masked, region, bare
 
     def _moved(self, plane: NDArray[np.uint8], rng: np.random.Generator) -> FloatImage:
-        matrix = jitter_matrix(plane.shape[0], self.size_px, rng)
-        return move(_to_float(plane), matrix, self.size_px)
-
-
-def jitter_matrix(side: int, size_px: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return a random similarity from a crop of ``side`` px to one of ``size_px``, shape (2, 3)."""
-    turn = np.deg2rad(rng.uniform(-6, 6))
-    zoom = size_px / side * (1 + rng.uniform(-0.07, 0.07))
-    mirror = -1.0 if rng.random() < 0.5 else 1.0
-    linear = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    linear = linear @ np.diag([mirror, 1.0])
-    middle = size_px / 2 + rng.uniform(-1, 1, 2) * 0.03 * size_px
-    offset = middle - linear @ np.array([side / 2, side / 2])
-    centred = offset + linear @ np.array([0.5, 0.5]) - 0.5
-    return np.concatenate([linear, centred[:, None]], axis=1)
-
-
-def move(plane: FloatImage, matrix: NDArray[np.float64], size_px: int) -> FloatImage:
-    """Warp a picture to (size_px, size_px); what lies beyond it repeats its edge."""
-    return np.asarray(
-        cv2.warpAffine(
-            plane,
-            matrix,
-            (size_px, size_px),
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        ),
-        np.float32,
-    )
+        to_sample = draw_jitter(plane.shape[0], self.size_px, _JITTER, rng)
+        return move(_to_float(plane), to_sample, self.size_px)
 
 
 def relight(pictures: list[FloatImage], rng: np.random.Generator) -> list[FloatImage]:
@@ -254,8 +229,7 @@ def hide_traces(
         changed = np.asarray(cv2.GaussianBlur(changed, (0, 0), sigma), np.float32)
     if rng.random() < 0.3:
         shift = rng.uniform(-1, 1, 2) * side * 0.04
-        matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
-        changed = move(changed, matrix, side)
+        changed = move(changed, np.array([[1, 0, shift[0]], [0, 1, shift[1]]]), side)
     if rng.random() < 0.5:
         gain = (1 + rng.uniform(-0.2, 0.2)) * (1 + rng.uniform(-0.08, 0.08, 3))
         changed = changed * gain.astype(np.float32)

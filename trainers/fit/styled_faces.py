@@ -33,11 +33,11 @@ def load_styled_faces(
     device: torch.device,
     on_crop: OnCrop | None = None,
 ) -> StyledFaces:
-    """Load both domains; pairs, which take long to make, are kept in the run folder.
+    """Load both domains; pairs, which take long to make, are kept.
 
     Args:
         faces: Where they come from and which are set aside.
-        folder: Run folder.
+        folder: Where crops and pairs are kept.
         crop_size_px: Side that training works at.
         device: Where the detector runs.
         on_crop: Told how far cutting and pairing are.

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from facemask_video.config.settings import as_plain
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
-from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.pictures import write_picture
 from facemask_video.core.pixels import to_images, to_network
@@ -24,6 +24,15 @@ from trainers.config.styled import StyledMaskConfig
 from trainers.data.crops import CropSet
 from trainers.data.mask_photographs import MaskPhotographs
 from trainers.data.styled_samples import StyledSamples
+from trainers.fit.checkpoint import (
+    Stateful,
+    newest_checkpoint,
+    process_state,
+    read_checkpoint,
+    restore,
+    save_checkpoint,
+)
+from trainers.fit.curves import draw_curves
 from trainers.fit.ema import Averages
 from trainers.fit.interrupt import stop_on_signals
 from trainers.fit.meter import Meter
@@ -33,7 +42,7 @@ from trainers.gan.styled_mask import StyledBatch, StyledMaskTraining
 
 _HALFLIFE_IMAGES, _RAMPUP = 4000.0, 0.3
 _N_PREVIEW = 8
-_CHECKPOINT = "state.pt"
+_KEEP_CHECKPOINTS = 2
 
 OnStats = Callable[[dict[str, float]], None]
 
@@ -92,7 +101,7 @@ def train_styled_mask(
     faces: StyledFaces,
     config: StyledMaskConfig,
     run: StyledRun,
-    folder: Path,
+    folder: RunFolder,
     features: FaceFeatures,
     *,
     on_stats: OnStats | None = None,
@@ -103,7 +112,7 @@ def train_styled_mask(
         faces: Both domains.
         config: Losses and optimisers.
         run: The rest.
-        folder: Holds ``state.pt``, previews and ``stats.jsonl``.
+        folder: Gets checkpoints, previews and statistics.
         features: Of the perceptual loss.
         on_stats: Told the means of the losses, images seen and images a second.
 
@@ -125,9 +134,21 @@ def train_styled_mask(
     averages = Averages(
         [("mask", training.generator)], halflife_images=_HALFLIFE_IMAGES, rampup=_RAMPUP
     )
-    parts: dict[str, Any] = {**dict(training.parts()), "averages": averages}
-    settings = {**asdict(config), "crop_size_px": run.crop_size_px, "seed": run.seed}
-    seen = _restore(folder / _CHECKPOINT, parts, settings)
+    meter = Meter()
+    parts: dict[str, Stateful] = {
+        **{f"networks/{name}": network for name, network in training.networks()},
+        **{f"optimizers/{name}": optimizer for name, optimizer in training.optimizers.items()},
+        "averages": averages,
+    }
+    own: dict[str, Stateful] = {"meter": meter}
+    seen = 0
+    if folder.options.is_file():
+        _require_same_recipe(folder, config, run)
+    if any(folder.checkpoints.glob("*.pt")):
+        path = newest_checkpoint(folder.checkpoints)
+        seen = restore(read_checkpoint(path), parts, own, rank=0, path=path)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.write_options(_recipe(config, run))
     samples = StyledSamples(
         faces.photographs,
         faces.bare,
@@ -145,8 +166,17 @@ def train_styled_mask(
         # A generator of its own: the loader would draw from the one that a checkpoint keeps.
         generator=torch.Generator(),
     )
-    meter, run_folder = Meter(), RunFolder(folder)
-    run_folder.drop_stats_after(seen)
+    folder.drop_stats_after(seen)
+
+    def save() -> None:
+        save_checkpoint(
+            folder.checkpoints,
+            parts,
+            [process_state(own)],
+            images_seen=seen,
+            keep=_KEEP_CHECKPOINTS,
+        )
+
     with stop_on_signals() as stop:
         for batch in loader:
             meter.add(training.step(batch.to(run.device), seen), run.batch_size)
@@ -154,19 +184,20 @@ def train_styled_mask(
             averages.update(seen, run.batch_size)
             if seen % run.stats_every < run.batch_size:
                 line = meter.read(seen).line
-                run_folder.append_stats(line)
+                folder.append_stats(line)
                 if on_stats is not None:
                     on_stats(line)
             if seen % run.save_every < run.batch_size or stop:
-                _save(folder / _CHECKPOINT, parts, settings, seen)
+                save()
             if seen % run.save_every < run.batch_size:
                 average = averages.generators["mask"]
                 assert isinstance(average, StyledGenerator)
                 preview = draw_styled_preview(average, faces, run.device)
-                write_picture(folder / f"preview-{seen:08d}.png", preview)
+                write_picture(folder.previews / f"{seen:09d}.png", preview)
+                write_picture(folder.curves, draw_curves(folder.read_stats()))
             if stop:
                 return None
-    _save(folder / _CHECKPOINT, parts, settings, seen)
+    save()
     average = averages.generators["mask"]
     assert isinstance(average, StyledGenerator)
     return average.cpu()
@@ -286,26 +317,19 @@ def save_styled_mask(
     save_generator(path, generator, card)
 
 
-def _save(path: Path, parts: dict[str, Any], settings: dict[str, Any], seen: int) -> None:
-    state = {name: part.state_dict() for name, part in parts.items()}
-    with atomic_write(path) as part_file:
-        about = {"images_seen": seen, "config": settings, "torch_rng": torch.get_rng_state()}
-        torch.save({**about, **state}, part_file)
+def _recipe(config: StyledMaskConfig, run: StyledRun) -> dict[str, Any]:
+    """Return what a run that is gone on with must not change, as plain data."""
+    return {"losses": as_plain(config), "crop_size_px": run.crop_size_px, "seed": run.seed}
 
 
-def _restore(path: Path, parts: dict[str, Any], settings: dict[str, Any]) -> int:
-    """Take up a checkpoint where there is one; returns the images it has seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_file():
-        return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    different = sorted(name for name in settings if state["config"].get(name) != settings[name])
+def _require_same_recipe(folder: RunFolder, config: StyledMaskConfig, run: StyledRun) -> None:
+    then, now = (
+        {**recipe["losses"], **{name: recipe[name] for name in ("crop_size_px", "seed")}}
+        for recipe in (folder.read_options(), _recipe(config, run))
+    )
+    different = sorted(name for name in now if then.get(name) != now[name])
     if different:
         raise ConfigError(
-            f"{path}: was made with another {', '.join(different)}; name another run folder, or "
-            "give what it was made with."
+            f"{folder.path}: was made with another {', '.join(different)}; name another run "
+            "folder, or give what it was made with."
         )
-    for name, part in parts.items():
-        part.load_state_dict(state[name])
-    torch.set_rng_state(state["torch_rng"])
-    return int(state["images_seen"])

@@ -6,7 +6,7 @@ photograph back (Zhu et al., NeurIPS 2017, section 3.1; Almahairi et al., ICML 2
 discriminates those, and masks whose style is somebody else's, for which there is no target.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -117,12 +117,15 @@ class StyledMaskTraining:
             self.discriminator.parameters(), lr=config.lr_discriminator, betas=betas
         )
 
-    def parts(self) -> Iterator[tuple[str, nn.Module | torch.optim.Optimizer]]:
-        """Yield all that a checkpoint holds, by name."""
-        yield "generator", self.generator
+    @property
+    def optimizers(self) -> Mapping[str, torch.optim.Optimizer]:
+        """Both optimisers, by the name of their network."""
+        return {"generator": self.optimizer, "discriminator": self.discriminator_optimizer}
+
+    def networks(self) -> Iterator[tuple[str, nn.Module]]:
+        """Yield both networks, by name."""
+        yield "mask", self.generator
         yield "discriminator", self.discriminator
-        yield "optimizer", self.optimizer
-        yield "discriminator_optimizer", self.discriminator_optimizer
 
     def step(self, batch: StyledBatch, images_seen: int) -> StepLosses:
         """Take one step.

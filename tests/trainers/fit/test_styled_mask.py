@@ -12,6 +12,8 @@ from facemask_video.translate.weights import load_generator
 from tests.trainers.data.test_styled_samples import photographs
 from tests.trainers.tiny import drawn_crops
 from trainers.config.styled import StyledMaskConfig
+from trainers.fit.checkpoint import newest_checkpoint
+from trainers.fit.runs import RunFolder
 from trainers.fit.styled_mask import (
     StyledFaces,
     StyledRun,
@@ -36,7 +38,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[StyledGenerator, 
     folder = tmp_path_factory.mktemp("run")
     # As each test has it: sums over two threads differ in their last bits.
     torch.set_num_threads(1)
-    generator = train_styled_mask(_faces(), CONFIG, RUN, folder, OnetFeatures())
+    generator = train_styled_mask(_faces(), CONFIG, RUN, RunFolder(folder), OnetFeatures())
     assert generator is not None
     return generator, folder
 
@@ -44,11 +46,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[StyledGenerator, 
 def test_a_run_leaves_losses_a_preview_and_a_checkpoint(
     trained: tuple[StyledGenerator, Path],
 ) -> None:
-    _, folder = trained
+    run = RunFolder(trained[1])
 
-    assert (folder / "state.pt").is_file()
-    assert (folder / "preview-00000008.png").is_file()
-    assert len((folder / "stats.jsonl").read_text().splitlines()) == 3
+    assert newest_checkpoint(run.checkpoints).name == "000000012.pt"
+    assert (run.previews / "000000008.png").is_file()
+    assert run.curves.is_file()
+    assert len(run.read_stats()) == 3
 
 
 def test_a_run_ended_half_way_and_gone_on_with_ends_where_the_whole_one_does(
@@ -56,9 +59,11 @@ def test_a_run_ended_half_way_and_gone_on_with_ends_where_the_whole_one_does(
 ) -> None:
     whole, _ = trained
 
-    train_styled_mask(_faces(), CONFIG, replace(RUN, images=8), tmp_path, OnetFeatures())
+    run = RunFolder(tmp_path)
+
+    train_styled_mask(_faces(), CONFIG, replace(RUN, images=8), run, OnetFeatures())
     torch.manual_seed(0)
-    resumed = train_styled_mask(_faces(), CONFIG, RUN, tmp_path, OnetFeatures())
+    resumed = train_styled_mask(_faces(), CONFIG, RUN, run, OnetFeatures())
 
     assert resumed is not None
     for name, value in whole.state_dict().items():
@@ -69,7 +74,7 @@ def test_a_folder_of_another_run_is_refused(trained: tuple[StyledGenerator, Path
     _, folder = trained
 
     with pytest.raises(ConfigError, match="was made with another lr"):
-        train_styled_mask(_faces(), replace(CONFIG, lr=0.1), RUN, folder, OnetFeatures())
+        train_styled_mask(_faces(), replace(CONFIG, lr=0.1), RUN, RunFolder(folder), OnetFeatures())
 
 
 def test_stored_styles_are_those_read_off_their_photographs(
