@@ -62,10 +62,13 @@ def _move(
         moved = move(image, to_jittered, crop_size_px)
     else:
         column, row = (move(source, to_jittered, crop_size_px) for source in sources)
-        moved = cv2.remap(image, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        moved = np.asarray(
+            cv2.remap(image, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            np.uint8,
+        )
     points = points @ linear.T + offset
     is_mirrored = np.linalg.det(linear) < 0
-    return np.asarray(moved, np.uint8), points[[1, 0, 2, 4, 3]] if is_mirrored else points
+    return moved, points[[1, 0, 2, 4, 3]] if is_mirrored else points
 
 
 def draw_jitter(
