@@ -21,6 +21,7 @@ from facemask_video.config import (
     ExtractConfig,
     GeneratorConfig,
     ImageConfig,
+    RangeConfig,
     TracksConfig,
 )
 from facemask_video.config.settings import (
@@ -317,7 +318,12 @@ def extract_crops(
 
 
 def verify_video(
-    source: str | Path, output: str | Path, *, tracks: str | Path | None = None
+    source: str | Path,
+    output: str | Path,
+    *,
+    tracks: str | Path | None = None,
+    start: float | str | None = None,
+    end: float | str | None = None,
 ) -> "VerifyReport":
     """Check that an output is its source with nothing changed but faces.
 
@@ -325,8 +331,11 @@ def verify_video(
         source: The video that was converted.
         output: The result.
         tracks: The file written as ``tracks_out``, which names the regions that may differ.
+        start: Where the range begins that was converted, as given then.
+        end: Where it ends.
 
     Raises:
+        ConfigError: The range is none.
         VideoReadError: One of the files cannot be read.
         TracksError: The tracks file is damaged.
 
@@ -335,7 +344,14 @@ def verify_video(
     """
     from facemask_video.verify import verify
 
-    return verify(Path(source), Path(output), tracks=None if tracks is None else Path(tracks))
+    settings = _settings(RangeConfig, None, {"start": start, "end": end}, "verify_video")
+    return verify(
+        Path(source),
+        Path(output),
+        tracks=None if tracks is None else Path(tracks),
+        start_s=settings.start_s,
+        end_s=settings.end_s,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from facemask_video.core.frame import VideoInfo
 from facemask_video.core.geometry import Box
 from facemask_video.core.pictures import is_picture
 from facemask_video.track.sidecar import Sidecar, SidecarFrame
-from facemask_video.video import NativeFrame, VideoReader
+from facemask_video.video import NativeFrame, VideoReader, probe
 from facemask_video.video.compare import (
     StreamDigest,
     always_lossless,
@@ -18,6 +18,7 @@ from facemask_video.video.compare import (
     largest_difference,
     same_samples_possible,
 )
+from facemask_video.video.target import begin_of_clock_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +55,34 @@ class _FrameTally:
     frames_compared: int = 0
     tracked: int = 0
     misplaced_line: int | None = None
+    shift_s: Fraction = Fraction(0)
 
 
 def verify(
-    source: Path, output: Path, *, tracks: Path | None = None, lossless: bool | None = None
+    source: Path,
+    output: Path,
+    *,
+    tracks: Path | None = None,
+    lossless: bool | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
 ) -> VerifyReport:
     """Compare an output with the source that it was made from.
 
-    Times count as equal where the output's clock could hold no nearer value (half of its tick).
+    Times count as equal where the output's clock could hold no nearer value (half of its tick), and
+    where it begins at 0 as `VideoWriter` lets it: for a range, or a clock that begins anywhere.
     An unspecified colour range counts as limited for YCbCr, which is how it is read. Samples are
     compared outside the regions of a tracks sidecar. Of two pictures their size, profile, EXIF and
     samples are compared, and of two JPEGs the coefficients of every block.
 
     Args:
-        source: The file that was converted, whole.
+        source: The file that was converted.
         output: The result.
         tracks: The sidecar of that conversion, or None to leave samples out.
         lossless: Whether any difference outside the regions is a fault; None says so for codecs
             that have no lossy mode.
+        start_s: Where the range begins that was converted; None for the beginning.
+        end_s: Where it ends; None for the end.
 
     Raises:
         VideoReadError: One of the files cannot be read.
@@ -79,9 +90,15 @@ def verify(
     """
     if is_picture(source) and is_picture(output):
         return _verify_picture(source, output, tracks)
-    with VideoReader(source) as first, VideoReader(output) as second:
+    with (
+        VideoReader(source, start_s=start_s, end_s=end_s) as first,
+        VideoReader(output, video_index=_twin_of_main(source, output)) as second,
+    ):
         tally = _compare_frames(first, second, tracks)
         infos = first.info, second.info
+        shift_s = tally.shift_s
+        first_s = None if start_s is None else shift_s
+        stop_s = None if first.end_tick is None else first.end_tick * first.info.time_base
     rows = [
         VerifyRow(
             "frames",
@@ -92,8 +109,11 @@ def verify(
         _times_row(tally, infos[1]),
     ]
     rows += _tag_rows(*infos)
+    rows.append(_chapters_row(*infos, shift_s=shift_s, first_s=first_s, end_s=stop_s))
     rows += _stream_rows(
-        digest_streams(source, but=infos[0].video_index),
+        digest_streams(
+            source, but=infos[0].video_index, first_s=first_s, end_s=stop_s, shift_s=shift_s
+        ),
         digest_streams(output, but=infos[1].video_index),
     )
     if tracks is not None:
@@ -116,6 +136,15 @@ def _verify_picture(source: Path, output: Path, tracks: Path | None) -> VerifyRe
     return VerifyReport(tuple(VerifyRow(*row) for row in rows))
 
 
+def _twin_of_main(source: Path, output: Path) -> int | None:
+    """Return which stream of an output the source's main video became, where it has several."""
+    one, two = probe(source), probe(output)
+    videos = [[s.index for s in info.streams if s.kind == "video"] for info in (one, two)]
+    if len(videos[0]) != len(videos[1]):
+        return None
+    return videos[1][videos[0].index(one.video_index)]
+
+
 def _compare_frames(first: VideoReader, second: VideoReader, tracks: Path | None) -> _FrameTally:
     tally = _FrameTally()
     lines: Iterator[SidecarFrame] = iter(() if tracks is None else Sidecar(tracks))
@@ -133,7 +162,10 @@ def _compare_frames(first: VideoReader, second: VideoReader, tracks: Path | None
             tally.output_frames += 1
         if one is None or two is None:
             continue
-        deviation_s = abs(one.pts * one.time_base - two.pts * two.time_base)
+        time_s = one.pts * one.time_base
+        if index == 0:
+            tally.shift_s = _begin_s(first, time_s, two.pts * two.time_base)
+        deviation_s = abs(time_s - tally.shift_s - two.pts * two.time_base)
         tally.largest_deviation_s = max(tally.largest_deviation_s, deviation_s)
         if deviation_s > half_tick_s and tally.first_deviating is None:
             tally.first_deviating = index
@@ -141,6 +173,14 @@ def _compare_frames(first: VideoReader, second: VideoReader, tracks: Path | None
             _compare_samples(tally, one, two, line)
     tally.tracked += sum(1 for _ in lines)
     return tally
+
+
+def _begin_s(source: VideoReader, first_s: Fraction, found_s: Fraction) -> Fraction:
+    """Return the time of the source's clock at which the output's begins."""
+    if source.start_s is not None or source.end_s is not None:
+        return first_s
+    begin_s = begin_of_clock_s("mp4", source.zero_s, clock_may_jump=source.clock_may_jump)
+    return begin_s if abs(first_s - begin_s - found_s) < abs(first_s - found_s) else Fraction(0)
 
 
 def _compare_samples(
@@ -179,7 +219,6 @@ def _tag_rows(source: VideoInfo, output: VideoInfo) -> list[VerifyRow]:
         row("scan", _scan(source), _scan(output)),
         row("primaries", source.primaries, output.primaries),
         row("transfer", source.transfer, output.transfer),
-        row("chapters", _chapters(source), _chapters(output)),
     ]
     if _is_rgb(source) == _is_rgb(output):
         rows.insert(3, row("matrix", source.matrix, output.matrix))
@@ -209,9 +248,27 @@ def _range(info: VideoInfo) -> str:
     return "limited" if info.color_range == "unspecified" else info.color_range
 
 
-def _chapters(info: VideoInfo) -> str:
-    starts = ", ".join(f"{float(chapter.start_s):.3f}" for chapter in info.chapters)
-    return f"{len(info.chapters)} at {starts} s" if starts else "none"
+def _chapters_row(
+    source: VideoInfo,
+    output: VideoInfo,
+    *,
+    shift_s: Fraction,
+    first_s: Fraction | None,
+    end_s: Fraction | None,
+) -> VerifyRow:
+    starts = []
+    for chapter in source.chapters:
+        begin_s = chapter.start_s if first_s is None else max(chapter.start_s, first_s)
+        stop_s = chapter.end_s if end_s is None else min(chapter.end_s, end_s)
+        if stop_s > begin_s or chapter.start_s == chapter.end_s:
+            starts.append(begin_s - shift_s)
+    expected, found = _chapters(starts), _chapters([each.start_s for each in output.chapters])
+    return VerifyRow("chapters", expected == found, expected, found)
+
+
+def _chapters(starts_s: list[Fraction]) -> str:
+    starts = ", ".join(f"{float(start_s):.3f}" for start_s in starts_s)
+    return f"{len(starts_s)} at {starts} s" if starts_s else "none"
 
 
 def _stream_rows(source: list[StreamDigest], output: list[StreamDigest]) -> list[VerifyRow]:

@@ -13,6 +13,7 @@ from facemask_video.core.geometry import Box
 from facemask_video.verify import VerifyReport, verify
 from facemask_video.video import VideoReader, VideoWriter
 from tests.synthetic import encode_clip, moving_square_frames
+from tests.video.test_odd_sources import with_two_videos
 
 REGION = Box(11, 9, 31, 30)
 
@@ -23,7 +24,8 @@ def convert(
     """Write a clip with a grey rectangle pasted; return the sidecar that names `REGION`."""
     lines: list[dict[str, object]] = [{"format": "facemask-tracks/1", "source": {}}]
     video = VideoConfig(**options)
-    with VideoReader(source) as reader, VideoWriter(target, reader, video) as writer:
+    bounds = {"start_s": video.start_s, "end_s": video.end_s}
+    with VideoReader(source, **bounds) as reader, VideoWriter(target, reader, video) as writer:
         for frame in reader:
             face = {
                 "track": 0,
@@ -132,3 +134,32 @@ def test_times_rounded_by_the_output_s_clock_pass(tmp_path):
     report = verify(source, tmp_path / "out.mkv")
     assert report.ok, failures(report)
     assert "rounded by 0.333 ms" in report.rows[1].found
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".ts"])
+def test_a_range_is_held_against_the_same_range_of_the_source(tmp_path, suffix):
+    clip = encode_clip(
+        tmp_path / f"in{suffix}",
+        moving_square_frames(50),
+        audio=True,
+        chapters=[] if suffix == ".ts" else [(0.0, 0.5, "one"), (0.5, 1.5, "two")],
+    )
+    out = tmp_path / "out.mkv"
+    tracks = convert(clip, out, encoder="ffv1", start_s=0.4, end_s=1.2)
+    assert failures(verify(clip, out, tracks=tracks, start_s=0.4, end_s=1.2)) == []
+    whole = verify(clip, out)
+    assert "frames" in failures(whole)
+    assert "audio stream 1" in failures(whole)
+    assert "frames" in failures(verify(clip, out, start_s=0.4, end_s=1.24))
+
+
+def test_a_clock_that_begins_anywhere_may_begin_at_zero_in_the_output(tmp_path):
+    clip = encode_clip(tmp_path / "in.ts", pts=[n + 250 for n in range(20)])
+    convert(clip, tmp_path / "out.mp4")
+    assert failures(verify(clip, tmp_path / "out.mp4")) == []
+
+
+def test_of_several_video_streams_those_are_compared_that_belong_together(tmp_path):
+    clip = with_two_videos(tmp_path / "in.mp4", cover=False)
+    convert(clip, tmp_path / "out.mp4", crf=40)
+    assert failures(verify(clip, tmp_path / "out.mp4")) == []

@@ -26,8 +26,11 @@ def verify(config: VerifyConfig, source: Path, output: Path, quiet: bool) -> Non
     \b
     facemask-video in.mp4 out.mkv -d mask --encoder ffv1 --tracks-out faces.jsonl
     facemask-video verify in.mp4 out.mkv --tracks faces.jsonl
+    facemask-video verify in.mp4 range.mp4 --start 00:01:00 --end 00:01:30
     """
-    report = verify_video(source, output, tracks=config.tracks)
+    report = verify_video(
+        source, output, tracks=config.tracks, start=config.start_s, end=config.end_s
+    )
     if config.json:
         content = {"ok": report.ok, "rows": [dataclasses.asdict(row) for row in report.rows]}
         click.echo(json.dumps(content, indent=2, default=str))

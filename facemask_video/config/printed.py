@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facemask_video.config.settings import Checked, setting
+from facemask_video.config.video import RangeConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +15,10 @@ class PrintConfig(Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyConfig(PrintConfig):
+class VerifyConfig(RangeConfig):
     """What an output is compared in, and how that is printed."""
 
+    json: bool = setting(False, help="Print one JSON object")
     tracks: Path | None = setting(
         None,
         metavar="FILE.jsonl",

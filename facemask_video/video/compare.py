@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -12,15 +12,20 @@ import av.error
 import cv2
 import numpy as np
 from av.codec import Codec
-from av.stream import AttachmentStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import AttachmentStream, Stream
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.geometry import Box
+from facemask_video.video.continuous_clock import ContinuousClock
 from facemask_video.video.native_frame import NativeFrame
 from facemask_video.video.probe import (
+    clock_may_jump,
     codec_name,
     describe_error,
     is_chapter_track,
+    main_video,
     open_source,
     stream_time_base,
 )
@@ -47,8 +52,22 @@ class StreamDigest:
     sha256: str = ""
 
 
-def digest_streams(path: Path, *, but: int | None = None) -> list[StreamDigest]:
+def digest_streams(
+    path: Path,
+    *,
+    but: int | None = None,
+    first_s: Fraction | None = None,
+    end_s: Fraction | None = None,
+    shift_s: Fraction = Fraction(0),
+) -> list[StreamDigest]:
     """Hash the packets of every stream, or every one but one; an attachment counts as one packet.
+
+    Args:
+        path: The file.
+        but: Index of the stream that is left out.
+        first_s: Packets shown before this time of the file's clock are left out.
+        end_s: So are those from this time on.
+        shift_s: Taken off the times.
 
     Raises:
         VideoReadError: The file cannot be read.
@@ -64,20 +83,45 @@ def digest_streams(path: Path, *, but: int | None = None) -> list[StreamDigest]:
             hashes[stream.index] = hashlib.sha256()
             if isinstance(stream, AttachmentStream):
                 hashes[stream.index].update(stream.data)
-        timed = [s for s in container.streams if s.index in digests and s.type != "attachment"]
         try:
-            for packet in container.demux(timed) if timed else ():
-                if packet.size:
-                    time = packet.pts if packet.pts is not None else packet.dts
-                    digests[packet.stream_index].pts.append(time or 0)
-                    # The length keeps bytes from moving over a packet's border unseen.
-                    hashes[packet.stream_index].update(packet.size.to_bytes(8, "little"))
-                    hashes[packet.stream_index].update(packet)
+            for packet in _packets(container, path):
+                digest = digests.get(packet.stream.index)
+                if digest is None or not packet.size:
+                    continue
+                ticks = (packet.pts if packet.pts is not None else packet.dts) or 0
+                time_s = ticks * digest.time_base
+                if (first_s is not None and time_s < first_s) or (
+                    end_s is not None and time_s >= end_s
+                ):
+                    continue
+                digest.pts.append(ticks - round(shift_s / digest.time_base))
+                content = _bare(bytes(packet), digest.codec)
+                # The length keeps bytes from moving over a packet's border unseen.
+                hashes[digest.index].update(len(content).to_bytes(8, "little"))
+                hashes[digest.index].update(content)
         except av.error.FFmpegError as exc:
             raise VideoReadError(f"{path}: cannot be read on ({describe_error(exc)}).") from exc
     for index, digest in digests.items():
         digest.sha256 = hashes[index].hexdigest()
     return list(digests.values())
+
+
+def _packets(container: InputContainer, path: Path) -> "Iterator[Packet[Stream]]":
+    timed = [stream for stream in container.streams if stream.type != "attachment"]
+    if not timed:
+        return iter(())
+    packets = container.demux(timed)
+    if not clock_may_jump(container):
+        return packets
+    clock = ContinuousClock(video_index=main_video(container, path).index, closes_pauses=True)
+    return clock.mend(packets)
+
+
+def _bare(content: bytes, codec: str | None) -> bytes:
+    """Return a packet without the header that a transport stream puts before AAC (ADTS)."""
+    if codec == "aac" and len(content) > 9 and content[0] == 0xFF and content[1] & 0xF6 == 0xF0:
+        return content[7 if content[1] & 1 else 9 :]
+    return content
 
 
 def always_lossless(codec: str) -> bool:

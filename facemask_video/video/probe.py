@@ -113,8 +113,10 @@ def describe_error(exc: BaseException) -> str:
     return " ".join(str(text).split())
 
 
-def main_video(container: InputContainer, path: Path) -> VideoStream:
-    """Return the stream to convert: FFmpeg's best one, cover art never.
+def main_video(
+    container: InputContainer, path: Path, video_index: int | None = None
+) -> VideoStream:
+    """Return the stream to convert: FFmpeg's best one, cover art never, or the one that is named.
 
     Raises:
         VideoReadError: The file has no video, or its codec is unknown here.
@@ -129,8 +131,11 @@ def main_video(container: InputContainer, path: Path) -> VideoStream:
         found = f"only {' and '.join(kinds)}" if kinds else "no stream at all"
         raise VideoReadError(f"{path}: holds no video stream ({found}); name a video file.")
     best = container.streams.best("video")
-    stream = next((s for s in candidates if best is not None and s.index == best.index), None)
-    stream = stream or candidates[0]
+    if video_index is None and best is not None:
+        video_index = best.index
+    stream = next((s for s in container.streams.video if s.index == video_index), candidates[0])
+    if stream not in candidates and best is not None and stream.index == best.index:
+        stream = candidates[0]
     if stream.codec_context is None:
         raise VideoReadError(
             f"{path}: stream {stream.index} has a video codec that this build of FFmpeg cannot "
@@ -325,13 +330,13 @@ def probe(path: Path) -> VideoInfo:
     return probe_first_picture(path).info
 
 
-def probe_first_picture(path: Path) -> ProbedVideo:
+def probe_first_picture(path: Path, video_index: int | None = None) -> ProbedVideo:
     """Read a video file's header and decode its first picture.
 
     Raises:
         VideoReadError: It cannot be opened, holds no video, or not one picture can be decoded.
     """
-    container, stream = open_main_video(path)
+    container, stream = open_main_video(path, video_index)
     with contextlib.closing(container):
         picture = _first_picture(container, stream, path)
         orientation, display_matrix = _orientation_of(picture)
@@ -351,15 +356,17 @@ def probe_first_picture(path: Path) -> ProbedVideo:
     return ProbedVideo(info, orientation, display_matrix, tags, mastering_data)
 
 
-def open_main_video(path: Path) -> tuple[InputContainer, VideoStream]:
-    """Open a file at its main video stream; closing it is the caller's.
+def open_main_video(
+    path: Path, video_index: int | None = None
+) -> tuple[InputContainer, VideoStream]:
+    """Open a file at its main video stream, or the one named; closing it is the caller's.
 
     Raises:
         VideoReadError: It cannot be opened, or holds no video.
     """
     container = open_source(path)
     try:
-        return container, main_video(container, path)
+        return container, main_video(container, path, video_index)
     except VideoReadError:
         container.close()
         raise

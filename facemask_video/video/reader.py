@@ -54,9 +54,20 @@ class VideoReader:
     """
 
     def __init__(
-        self, path: Path, *, start_s: float | None = None, end_s: float | None = None
+        self,
+        path: Path,
+        *,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        video_index: int | None = None,
     ) -> None:
         """Probe a file, for which its first picture is decoded, and open it for reading.
+
+        Args:
+            path: The file.
+            start_s: Where the range begins; None for the beginning.
+            end_s: Where it ends; None for the end.
+            video_index: The stream to read; None for the main video stream.
 
         Raises:
             ValueError: The range is empty or negative.
@@ -70,7 +81,7 @@ class VideoReader:
         self.start_s = start_s
         self.end_s = end_s
         self.notes: list[str] = []
-        probed = probe_first_picture(path)
+        probed = probe_first_picture(path, video_index)
         self.info = probed.info
         self.display_matrix = probed.display_matrix
         self.first_picture_tags = probed.tags
@@ -101,7 +112,7 @@ class VideoReader:
 
     def _open(self) -> None:
         # Opened afresh, so that faults before the first picture are counted like all others.
-        self._container, self._stream = open_main_video(self.path)
+        self._container, self._stream = open_main_video(self.path, self.info.video_index)
         self._decoder = Decoder(self._container, self._stream, self.path)
 
     def close(self) -> None:
