@@ -97,7 +97,7 @@ def test_a_clip_whose_faces_are_all_left_alone_is_copied(tmp_path: Path) -> None
     report = convert(source, out, ConvertConfig(Direction.MASK), networks=networks)
 
     assert _packets(out) == _packets(source)
-    assert "left alone as masked already" in report.closing_line()
+    assert "left alone (1 track) as masked already" in report.closing_line()
 
 
 def test_persons_who_were_not_chosen_are_not_said_to_be_missing(tmp_path: Path) -> None:

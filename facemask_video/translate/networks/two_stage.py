@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks import inpaint
 from facemask_video.translate.networks.resnet import ResnetTrunk
+from facemask_video.translate.networks.straps import find_straps
 from facemask_video.translate.networks.translation import Translation
 
 
@@ -59,7 +60,9 @@ class TwoStageGenerator(nn.Module):
 
     def segment(self, image: Tensor) -> Tensor:
         """Return the mask's opacity, shape (n, 1, S, S), in [0, 1], mostly one or the other."""
-        probability = self.mask_probability(image)
+        return self._opacity(self.mask_probability(image))
+
+    def _opacity(self, probability: Tensor) -> Tensor:
         opacity = inpaint.soft_threshold(probability)
         if not self.training:
             flaps = inpaint.hysteresis(
@@ -68,11 +71,11 @@ class TwoStageGenerator(nn.Module):
                 low=self.LIKELY,
                 high=self.SURE,
                 cell_px=self.CELL_PX,
-                edge_px=max(1, self._margin_px(image) // 2),
+                edge_px=max(1, self._margin_px(probability) // 2),
             )
             opacity = torch.maximum(opacity, flaps)
         # Gaps and holes of a few px are none: cloth has none.
-        return inpaint.close_gaps(opacity, self._margin_px(image))
+        return inpaint.close_gaps(opacity, self._margin_px(opacity))
 
     def erase(self, opacity: Tensor) -> tuple[Tensor, Tensor]:
         """Widen a mask's opacity for what comes after.
@@ -101,7 +104,15 @@ class TwoStageGenerator(nn.Module):
         return painted if self.training else painted.clamp(-1, 1)  # type: ignore[no-any-return]
 
     def forward(self, image: Tensor) -> Translation:
-        erased, alpha = self.erase(self.segment(image))
+        probability = self.mask_probability(image)
+        opacity = self._opacity(probability)
+        erased, alpha = self.erase(opacity)
+        if not self.training:
+            straps = find_straps(image, probability, opacity)
+            # The margin of a mask would take half the ear along.
+            margin_px = max(1, self._margin_px(image) // 2)
+            erased = torch.maximum(erased, inpaint.dilate(straps, margin_px))
+            alpha = torch.maximum(alpha, inpaint.feather(straps, max(1, margin_px - 1)))
         return Translation(self.complete(image, erased), alpha)
 
     def _margin_px(self, image: Tensor) -> int:
