@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ from facemask_video.video import NativeFrame, VideoReader, probe
 from facemask_video.video.compare import (
     StreamDigest,
     always_lossless,
+    copied_times,
     digest_streams,
     largest_difference,
     same_samples_possible,
@@ -56,6 +58,8 @@ class _FrameTally:
     tracked: int = 0
     misplaced_line: int | None = None
     shift_s: Fraction = Fraction(0)
+    copied: int = 0
+    copied_difference: int = 0
 
 
 def verify(
@@ -72,7 +76,8 @@ def verify(
     Times count as equal where the output's clock could hold no nearer value (half of its tick), and
     where it begins at 0 as `VideoWriter` lets it: for a range, or a clock that begins anywhere.
     An unspecified colour range counts as limited for YCbCr, which is how it is read. Samples are
-    compared outside the regions of a tracks sidecar. Of two pictures their size, profile, EXIF and
+    compared outside the regions of a tracks sidecar, and everywhere in pictures whose packets are
+    the source's. Of two pictures their size, profile, EXIF and
     samples are compared, and of two JPEGs the coefficients of every block.
 
     Args:
@@ -94,7 +99,8 @@ def verify(
         VideoReader(source, start_s=start_s, end_s=end_s) as first,
         VideoReader(output, video_index=_twin_of_main(source, output)) as second,
     ):
-        tally = _compare_frames(first, second, tracks)
+        copied = copied_times(source, first.info.video_index, output, second.info.video_index)
+        tally = _compare_frames(first, second, tracks, copied)
         infos = first.info, second.info
         shift_s = tally.shift_s
         first_s = None if start_s is None else shift_s
@@ -119,6 +125,8 @@ def verify(
     if tracks is not None:
         rows.append(_tracks_row(tally))
     rows.append(_samples_row(tally, infos[1], tracks, lossless))
+    if copied:
+        rows.append(_copied_row(tally))
     return VerifyReport(tuple(rows))
 
 
@@ -145,7 +153,9 @@ def _twin_of_main(source: Path, output: Path) -> int | None:
     return videos[1][videos[0].index(one.video_index)]
 
 
-def _compare_frames(first: VideoReader, second: VideoReader, tracks: Path | None) -> _FrameTally:
+def _compare_frames(
+    first: VideoReader, second: VideoReader, tracks: Path | None, copied: AbstractSet[int]
+) -> _FrameTally:
     tally = _FrameTally()
     lines: Iterator[SidecarFrame] = iter(() if tracks is None else Sidecar(tracks))
     half_tick_s = second.info.time_base / 2
@@ -171,6 +181,9 @@ def _compare_frames(first: VideoReader, second: VideoReader, tracks: Path | None
             tally.first_deviating = index
         if line is not None:
             _compare_samples(tally, one, two, line)
+        if two.pts in copied:
+            tally.copied += 1
+            tally.copied_difference = max(tally.copied_difference, largest_difference(one, two, []))
     tally.tracked += sum(1 for _ in lines)
     return tally
 
@@ -314,6 +327,17 @@ def _packets_row(source: StreamDigest, output: StreamDigest) -> VerifyRow:
         same and in_time,
         f"{len(source.pts)} packets, sha256 {source.sha256[:12]}",
         found,
+    )
+
+
+def _copied_row(tally: _FrameTally) -> VerifyRow:
+    """Say whether the pictures of packets that are the source's are its pictures, too."""
+    return VerifyRow(
+        "copied pictures",
+        tally.copied_difference == 0,
+        "largest difference 0",
+        f"largest difference {tally.copied_difference} in {tally.copied} of "
+        f"{tally.output_frames} frames",
     )
 
 

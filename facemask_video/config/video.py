@@ -67,6 +67,12 @@ class VideoConfig(RangeConfig):
         metavar="KEY=VALUE",
         help="Further option of the encoder; repeatable",
     )
+    smart_copy: bool = setting(
+        False,
+        help="Copy as packets the groups of pictures in which no face is translated, and encode "
+        "the others; H.264 by libx264 into .mp4, .mov, .mkv or .ts, where key frames begin closed "
+        "groups",
+    )
     audio: bool = setting(True, help="Copy the audio streams")
     strict_streams: bool = setting(
         False, help="Fail where the output's container cannot hold one of the input's streams"

@@ -1,6 +1,7 @@
 """Convert one video: the composition root. Reading `convert` is reading the pipeline."""
 
 import dataclasses
+import os
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -28,12 +29,14 @@ from facemask_video.pipeline.report import (
     peak_rss_mb,
 )
 from facemask_video.pipeline.resume import Resumption
+from facemask_video.pipeline.smart_copy import find_copyable, numbered
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.track_source import replay_faces, track_faces
 from facemask_video.pipeline.tracks_file import blended_faces, create_tracks, open_tracks
+from facemask_video.pipeline.work_folder import WorkFolder
 from facemask_video.translate.device import pick_device
 from facemask_video.translate.stage import TranslateFaces
-from facemask_video.video import SegmentStore, VideoReader, VideoWriter
+from facemask_video.video import Groups, NotCopied, SegmentStore, VideoReader, VideoWriter
 
 STAGES = (
     "load",
@@ -118,19 +121,36 @@ def _convert(
                 device = pick_device(networks.device["device"])
                 finder = load_finder(config.detect, reader.info, device)
                 networks = dataclasses.replace(networks, finder=finder)
+            groups, segments = None, None
+            if config.video.smart_copy:
+                try:
+                    groups = find_copyable(reader, config, target)
+                except NotCopied as exc:
+                    notes = (*notes, f"--smart-copy: no group of pictures was copied: {exc}")
             if config.output.resume:
-                resumption = stages.enter_context(Resumption(source, target, config, networks))
-                networks = resumption.wrap(networks)
+                resumption = Resumption(source, target, config, networks, groups)
+                networks = stages.enter_context(resumption).wrap(networks)
+                segments = resumption.store
+            elif groups is not None:
+                folder = stages.enter_context(WorkFolder(target, {"process": os.getpid()}))
+                segments = SegmentStore(folder.path, frames=None)
             sidecar = None
             if config.output.tracks_out is not None:
                 sidecar = stages.enter_context(
                     create_tracks(config.output.tracks_out, reader, direction=config.direction)
                 )
-            segments = None if resumption is None else resumption.store
-            writer = stages.enter_context(_open_writer(target, reader, config, networks, segments))
+            writer = stages.enter_context(
+                _open_writer(target, reader, config, networks, segments, groups)
+            )
             unchanged = provenance.describe_unchanged(config.direction, __version__)
             output = DeferredOutput(
-                target, reader, writer, config, unchanged=unchanged, resumption=resumption
+                target,
+                reader,
+                writer,
+                config,
+                unchanged=unchanged,
+                resumption=resumption,
+                groups=groups,
             )
 
         align = AlignFaces(crop_size_px=networks.translator.crop_size_px)
@@ -235,15 +255,17 @@ def _open_writer(
     config: ConvertConfig,
     networks: Networks,
     segments: SegmentStore | None,
+    groups: Groups | None,
 ) -> VideoWriter:
     return VideoWriter(
         target,
         reader,
-        config.video,
+        config.video if groups is None else numbered(config.video, groups),
         overwrite=config.output.overwrite,
         metadata=provenance.describe(
             config.direction, __version__, str(networks.weights.get("sha256", ""))
         ),
         columns=COLUMNS[config.output.layout],
         segments=segments,
+        groups=groups,
     )

@@ -21,7 +21,8 @@ from facemask_video.core.wording import counted
 from facemask_video.pipeline.output_layout import lay_out
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.resume import Resumption
-from facemask_video.video import NotCopied, VideoReader, VideoWriter, codec_of, copy_video
+from facemask_video.pipeline.smart_copy import GroupWriter
+from facemask_video.video import Groups, NotCopied, VideoReader, VideoWriter, codec_of, copy_video
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,7 @@ class DeferredOutput:
         config: Says what becomes of a clip without a change.
         unchanged: Container tags of such a clip.
         resumption: Keeps what is done; None where nothing is to be kept.
+        groups: Those of the source that may be copied one by one, where that was asked for.
 
     Attributes:
         written: What became of the pictures, once finished.
@@ -59,6 +61,7 @@ class DeferredOutput:
         *,
         unchanged: Mapping[str, str],
         resumption: Resumption | None = None,
+        groups: Groups | None = None,
     ) -> None:
         self.written: Written = "encoded"
         self.notes: list[str] = []
@@ -70,6 +73,7 @@ class DeferredOutput:
         wanted = config.output.no_face
         self._deferred = wanted == "skip" or (wanted == "copy" and self._why_encoded is None)
         self._resumption = resumption
+        self._grouped = None if groups is None else GroupWriter(writer, reader, groups)
         if resumption is not None and resumption.frames_done:
             # Frames are in segments because the video had to be encoded.
             self._deferred = False
@@ -94,6 +98,9 @@ class DeferredOutput:
             return
         if self._deferred:
             self._catch_up()
+        if self._grouped is not None:
+            self._grouped.write(result.frame, changed=result.frame is not result.source)
+            return
         self._writer.write(lay_out(result, self._config.output.layout))
 
     def finish(self, *, changed: bool) -> None:
@@ -114,6 +121,10 @@ class DeferredOutput:
             return
         if not changed and self._why_encoded is not None and self._config.output.no_face == "copy":
             self.notes.append(f"the pictures were encoded, not copied: {self._why_encoded}")
+        if self._grouped is not None:
+            self._grouped.finish()
+            copied = counted(self._writer.frames_copied, "frame")
+            self.notes.append(f"{copied} copied as packets, in groups without a translated face")
         self._writer.finish()
         self.notes += self._writer.notes
 
@@ -145,6 +156,11 @@ class DeferredOutput:
         """Encode the frames that went by."""
         self._deferred = False
         if not self._times:
+            return
+        if self._grouped is not None:
+            for pts in self._times:
+                self._grouped.pass_by(pts)
+            self._times = array("q")
             return
         logger.info("encoding %s that went by", counted(len(self._times), "frame"))
         source = self._reader

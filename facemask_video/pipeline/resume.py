@@ -12,6 +12,7 @@ pixels.
 import hashlib
 import importlib.metadata
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -40,7 +41,7 @@ from facemask_video.pipeline.answers import (
 )
 from facemask_video.pipeline.load_networks import Finder, Networks
 from facemask_video.pipeline.work_folder import WorkFolder
-from facemask_video.video import SegmentStore
+from facemask_video.video import Groups, SegmentStore
 
 SEGMENT_FRAMES = 250
 """Frames in a segment: as far as x264 and x265 put key frames apart, so closed groups cost next to
@@ -64,9 +65,21 @@ class Resumption:
     """
 
     def __init__(
-        self, source: Path, target: Path, config: ConvertConfig, networks: Networks
+        self,
+        source: Path,
+        target: Path,
+        config: ConvertConfig,
+        networks: Networks,
+        groups: Groups | None,
     ) -> None:
         """Open or begin the work on an output.
+
+        Args:
+            source: The video that is read.
+            target: The video that is written.
+            config: What is asked for.
+            networks: What is to be run.
+            groups: Where segments end instead of after `SEGMENT_FRAMES`.
 
         Raises:
             VideoWriteError: It cannot be written, or another run works on it.
@@ -81,7 +94,9 @@ class Resumption:
                 self.notes.append(
                     f"an earlier run was not gone on with, as {self._folder.begun_anew}"
                 )
-            self.store = SegmentStore(folder, frames=SEGMENT_FRAMES)
+            # Frames after which a segment ends.
+            self._ends = None if groups is None else {*groups.firsts.tolist(), len(groups.times)}
+            self.store = SegmentStore(folder, frames=None if groups else SEGMENT_FRAMES)
             self.frames_done = self.store.frames_done
             self._crops_done = self._open_frames()
             self._detector_journal = self._journal("detector.jsonl")
@@ -92,7 +107,8 @@ class Resumption:
         self._past = self._past_path(self.frames_done)
         self._has_past = self.frames_done > 0 and self._past.is_file()
         self._painted = self._has_past
-        self._tidied = self.frames_done
+        # Kept by this run, or gone on from; filled in one thread and emptied in another.
+        self._pasts = deque([self.frames_done] if self._has_past else [])
         if self.frames_done:
             self.notes.append(
                 f"went on after {counted(self.frames_done, 'frame')} of an earlier run"
@@ -169,12 +185,13 @@ class Resumption:
             VideoWriteError: It cannot be written.
         """
         self._painted = self._painted or any(crop.alpha.any() for crop in crops)
-        if not self._painted or frames_done % SEGMENT_FRAMES or frames_done <= self.frames_done:
+        if not self._painted or frames_done <= self.frames_done or not self._is_end(frames_done):
             return
         path = self._past_path(frames_done)
         try:
             with atomic_write(path) as part, part.open("wb") as file:
                 np.savez(file, **state())  # type: ignore[arg-type]
+            self._pasts.append(frames_done)
         except OSError as exc:
             raise VideoWriteError(
                 f"{path}: cannot be written ({exc.strerror}); check the space left."
@@ -227,12 +244,16 @@ class Resumption:
         path = self._folder.path / _UNCHANGED
         return path.read_text("utf-8") if self.frames_done and path.is_file() else None
 
+    def _is_end(self, frames_done: int) -> bool:
+        """Tell whether a segment ends after so many frames."""
+        if self._ends is None:
+            return frames_done % SEGMENT_FRAMES == 0
+        return frames_done in self._ends
+
     def _tidy(self) -> None:
         """Remove pasts that no run can go on from any more."""
-        if self._tidied < (done := self.store.frames_done):
-            for frames in range(self._tidied, done, SEGMENT_FRAMES):
-                self._past_path(frames).unlink(missing_ok=True)
-            self._tidied = done
+        while self._pasts and self._pasts[0] < self.store.frames_done:
+            self._past_path(self._pasts.popleft()).unlink(missing_ok=True)
 
 
 def identity(source: Path, config: ConvertConfig, networks: Networks) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from facemask_video.video.codecs import codec_of
 from facemask_video.video.copy import NotCopied, copy_video
+from facemask_video.video.groups import Groups, find_groups
 from facemask_video.video.native_frame import NativeFrame
 from facemask_video.video.panels import beside, grey_frame
 from facemask_video.video.probe import probe
@@ -10,6 +11,7 @@ from facemask_video.video.segments import SegmentStore
 from facemask_video.video.writer import VideoWriter
 
 __all__ = [
+    "Groups",
     "NativeFrame",
     "NotCopied",
     "SegmentStore",
@@ -18,6 +20,7 @@ __all__ = [
     "beside",
     "codec_of",
     "copy_video",
+    "find_groups",
     "grey_frame",
     "probe",
 ]

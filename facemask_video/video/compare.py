@@ -124,6 +124,36 @@ def _bare(content: bytes, codec: str | None) -> bytes:
     return content
 
 
+def copied_times(source: Path, source_index: int, output: Path, output_index: int) -> set[int]:
+    """Return the times, in ticks, of an output's packets whose bytes a packet of the source has.
+
+    Args:
+        source: The file that was converted.
+        source_index: Its main video stream.
+        output: The result.
+        output_index: Its main video stream.
+
+    Raises:
+        VideoReadError: One of the files cannot be read.
+    """
+    given = {digest for _, digest in _packet_digests(source, source_index)}
+    return {
+        pts
+        for pts, digest in _packet_digests(output, output_index)
+        if digest in given and pts is not None
+    }
+
+
+def _packet_digests(path: Path, index: int) -> "Iterator[tuple[int | None, bytes]]":
+    with contextlib.closing(open_source(path)) as container:
+        try:
+            for packet in container.demux(container.streams[index]):
+                if packet.size:
+                    yield packet.pts, hashlib.blake2b(packet, digest_size=16).digest()
+        except av.error.FFmpegError as exc:
+            raise VideoReadError(f"{path}: cannot be read on ({describe_error(exc)}).") from exc
+
+
 def always_lossless(codec: str) -> bool:
     """Return whether a codec has no lossy mode, by FFmpeg's word.
 

@@ -4,6 +4,7 @@ Each segment of so many frames comes from an encoder of its own, begun and flush
 group of pictures. So a segment that is complete stays as it is whatever happens after, and the
 segments of several runs are joined as packets. A file appears under its name when it is complete:
 a line of JSON, then for each packet its times, its size, whether it is a key frame, and its bytes.
+A segment may also be packets of the source, of which only the place is kept.
 """
 
 import json
@@ -23,9 +24,11 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from facemask_video.video.groups import Groups
+
 # pts, dts, duration in ticks; size in bytes; key frame.
 _HEADER = struct.Struct("<qqqI?")
-_NAME = re.compile(r"(\d{6})-(\d+)\.packets")
+_NAME = re.compile(r"(\d{6})-(\d+)\.(packets|copied)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +42,18 @@ class SegmentStore:
 
     Args:
         folder: Holds them and nothing else under their names.
-        frames: Frames in each but the last.
+        frames: Frames in each but the last; None where they end as they are told.
     """
 
-    def __init__(self, folder: Path, *, frames: int) -> None:
+    def __init__(self, folder: Path, *, frames: int | None) -> None:
         self.folder, self.frames = folder, frames
         self._segments: list[_Segment] = []
-        for path in sorted(folder.glob("*.packets")):
+        for path in sorted(folder.iterdir()):
             named = _NAME.fullmatch(path.name)
-            whole = not self._segments or self._segments[-1].frames == frames
-            if named is None or int(named[1]) != len(self._segments) or not whole:
+            if named is None:
+                continue
+            whole = not self._segments or frames in (None, self._segments[-1].frames)
+            if int(named[1]) != len(self._segments) or not whole:
                 break
             self._segments.append(_Segment(path, int(named[2])))
         self._part = folder / "segment.part"
@@ -59,6 +64,11 @@ class SegmentStore:
         """Frames in complete segments, counted from the first frame of the video."""
         return sum(segment.frames for segment in self._segments)
 
+    @property
+    def frames_copied(self) -> int:
+        """Frames in segments of the source's packets."""
+        return sum(each.frames for each in self._segments if each.path.suffix == ".copied")
+
     def begin(self) -> BinaryIO:
         """Open the file that the next segment grows in."""
         return self._part.open("wb")
@@ -68,24 +78,50 @@ class SegmentStore:
         file.flush()
         os.fsync(file.fileno())
         file.close()
-        path = self.folder / f"{len(self._segments):06d}-{frames}.packets"
+        self._add(frames, "packets")
+
+    def copy(self, span: tuple[int, int], *, frames: int) -> None:
+        """Add a segment of the source's packets, from one position to before another."""
+        self._part.write_text(json.dumps(span))
+        self._add(frames, "copied")
+
+    def _add(self, frames: int, kind: str) -> None:
+        path = self.folder / f"{len(self._segments):06d}-{frames}.{kind}"
         self._part.replace(path)
         self._segments.append(_Segment(path, frames))
 
-    def packets(self) -> "Iterator[Packet[VideoStream]]":
-        """Yield all packets, with decoding times that rise over the segments' borders."""
-        dts = decoding_times(np.array([pts for pts, _ in self._read(payload=False)], np.int64))
-        for tick, (_, packet) in zip(dts.tolist(), self._read(payload=True), strict=True):
+    def packets(self, groups: Groups | None = None) -> "Iterator[Packet[VideoStream]]":
+        """Yield all packets, with decoding times that rise over the segments' borders.
+
+        Args:
+            groups: Where copied ones come from, and whose form the others take.
+        """
+        times = [pts for pts, _ in self._read(groups, payload=False)]
+        dts = decoding_times(np.array(times, np.int64))
+        for tick, (_, packet) in zip(dts.tolist(), self._read(groups, payload=True), strict=True):
             assert packet is not None, "read with its payload"
             packet.dts = tick
             yield packet
 
     def extradata(self) -> set[str]:
         """Return the encoders' headers, in hexadecimal: one, where all wrote the same."""
-        return {json.loads(_first_line(each.path))["extradata"] for each in self._segments}
+        encoded = (each.path for each in self._segments if each.path.suffix == ".packets")
+        return {json.loads(_first_line(path))["extradata"] for path in encoded}
 
-    def _read(self, *, payload: bool) -> "Iterator[tuple[int, Packet[VideoStream] | None]]":
+    def _read(
+        self, groups: Groups | None, *, payload: bool
+    ) -> "Iterator[tuple[int, Packet[VideoStream] | None]]":
+        source = iter(()) if groups is None else enumerate(groups.packets())
         for segment in self._segments:
+            if segment.path.suffix == ".copied":
+                first, after = json.loads(segment.path.read_text())
+                for place, copied in source:
+                    if place >= first:
+                        assert copied.pts is not None, "groups have times"
+                        yield copied.pts, copied
+                    if place == after - 1:
+                        break
+                continue
             with segment.path.open("rb") as file:
                 time_base = Fraction(json.loads(file.readline())["time_base"])
                 while head := file.read(_HEADER.size):
@@ -94,7 +130,9 @@ class SegmentStore:
                         file.seek(size, os.SEEK_CUR)
                         yield pts, None
                         continue
-                    packet = cast("Packet[VideoStream]", av.Packet(file.read(size)))
+                    data = file.read(size)
+                    data = data if groups is None else groups.header.in_its_form(data)
+                    packet = cast("Packet[VideoStream]", av.Packet(data))
                     packet.pts, packet.dts, packet.duration = pts, dts, duration
                     packet.time_base, packet.is_keyframe = time_base, is_key
                     yield pts, packet
@@ -163,24 +201,21 @@ class SegmentedEncoder:
         self._frames += 1
         self._write(packets)
         if self._frames == self._store.frames:
-            self._end_segment()
+            self.end_segment()
 
-    def finish(self) -> None:
-        """Complete the last segment."""
-        if self._encoder is not None:
-            self._end_segment()
+    def end_segment(self) -> None:
+        """Complete the segment that is open, if one is."""
+        if self._encoder is None:
+            return
+        assert self._file is not None, "it is open as long as the encoder"
+        self._write(self._encoder.encode(None))
+        self._store.complete(self._file, frames=self._frames)
+        self._encoder = self._file = None
 
     def close(self) -> None:
         """Close the file of a segment that is not complete."""
         if self._file is not None:
             self._file.close()
-
-    def _end_segment(self) -> None:
-        assert self._encoder is not None, "a segment is open"
-        assert self._file is not None, "a segment is open"
-        self._write(self._encoder.encode(None))
-        self._store.complete(self._file, frames=self._frames)
-        self._encoder = self._file = None
 
     def _write(self, packets: "list[Packet[VideoStream]]") -> None:
         assert self._file is not None, "a segment is open"

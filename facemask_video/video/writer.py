@@ -15,8 +15,10 @@ from typing import Self
 import av
 import av.error
 from av.codec import Codec
+from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
@@ -24,6 +26,7 @@ from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.frame import Frame
 from facemask_video.video.encoder import EncoderPlan, configure, plan_encoder
+from facemask_video.video.groups import Groups, Header
 from facemask_video.video.lost_metadata import find_lost
 from facemask_video.video.matroska import set_pixel_aspect
 from facemask_video.video.native_frame import NativeFrame, native
@@ -73,6 +76,7 @@ class VideoWriter:
         metadata: Mapping[str, str] | None = None,
         columns: int = 1,
         segments: SegmentStore | None = None,
+        groups: Groups | None = None,
     ) -> None:
         """Check everything that can be checked before the first frame.
 
@@ -85,6 +89,7 @@ class VideoWriter:
             columns: Number of pictures side by side in each frame.
             segments: Keeps what is encoded until it is joined; those that are complete already are
                 taken as they are.
+            groups: Of the source's packets, some of which become segments; see `copy_group`.
 
         Raises:
             VideoWriteError: The target or the encoder cannot be used so.
@@ -107,6 +112,9 @@ class VideoWriter:
         self._output: OutputContainer | None = None
         self._segments: SegmentStore | None = None
         self._segmented: SegmentedEncoder | None = None
+        self._groups = groups
+        # Of segments' encoders; without groups those of the stream's own.
+        self._flags: int = Flags.global_header
         self._passthrough = Passthrough(
             reader.path,
             video_index=reader.info.video_index,
@@ -195,12 +203,35 @@ class VideoWriter:
         self._next_tick(frame)
         self._segmented.pass_over()
 
+    def copy_group(self, group: int, *, frames: int) -> None:
+        """Take a group of the source's packets in place of encoded frames.
+
+        Args:
+            group: Its number.
+            frames: How many it shows.
+        """
+        assert self._groups is not None, "there are groups"
+        assert self._segments is not None, "groups lie in segments"
+        if self._frames == 0:
+            self._begin(None)
+        self._frames += frames
+        self._segments.copy(self._groups.span(group), frames=frames)
+
+    @property
+    def frames_copied(self) -> int:
+        """Frames of groups that were copied."""
+        return 0 if self._segments is None else self._segments.frames_copied
+
+    def end_segment(self) -> None:
+        """End the segment that is being encoded."""
+        assert self._segmented is not None, "there are segments"
+        with self._reporting():
+            self._segmented.end_segment()
+
     def _next_tick(self, frame: Frame) -> int:
         """Count a frame and return its time on the encoder's clock."""
-        output = self._output
-        assert output is not None, "write after finish or discard"
         if self._frames == 0:
-            self._begin(frame, output)
+            self._begin(frame)
         stored_base = fraction(self._stream.time_base) or self._plan.time_base
         self._frames += 1
         return self._clock.tick_of(frame, stored_base=stored_base)
@@ -239,14 +270,14 @@ class VideoWriter:
 
     def _join_segments(self, segmented: SegmentedEncoder) -> None:
         assert self._segments is not None, "what is segmented lies in them"
-        segmented.finish()
+        segmented.end_segment()
         headers = self._segments.extradata()
         if len(headers) > 1:
             raise VideoWriteError(
                 f"{self.path}: encoder {self._plan.name} writes another header for each segment; "
                 "convert without --resume, or choose another encoder."
             )
-        for packet in self._segments.packets():
+        for packet in self._segments.packets(self._groups):
             packet.stream = self._stream
             self._mux([packet])
 
@@ -297,13 +328,7 @@ class VideoWriter:
         try:
             for source in self._passthrough.streams:
                 if source.index == reader.info.video_index:
-                    added = output.add_stream(
-                        plan.name,
-                        rate=reader.info.frame_rate or _FALLBACK_RATE,
-                        options=plan.options,
-                    )
-                    assert isinstance(added, VideoStream), "plan_encoder took video only"
-                    video = added
+                    video = self._add_video(output, source)
                     video.metadata.update(kept_tags(dict(source.metadata)))
                     video.disposition = source.disposition
                 elif source.index in self._held:
@@ -314,19 +339,35 @@ class VideoWriter:
                 "choose another --encoder or suffix (.mkv holds all)."
             ) from exc
         assert video is not None, "the source's main stream is among its streams"
-        self._configure(video.codec_context)
         video.time_base = plan.time_base
-        if reader.display_matrix is not None:
-            video.set_display_matrix(reader.display_matrix)
         return video
 
+    def _add_video(self, output: OutputContainer, source: Stream) -> VideoStream:
+        reader, plan = self._reader, self._plan
+        if self._groups is not None:
+            added = output.add_stream_from_template(source, opaque=True)
+            assert isinstance(added, VideoStream), "the source's main stream"
+            encoder = self._encoder()
+            encoder.open()
+            ours = Header.parse(bytes(encoder.extradata or b""))
+            added.codec_context.extradata = self._groups.header.joined(ours)
+            return added
+        added = output.add_stream(
+            plan.name, rate=reader.info.frame_rate or _FALLBACK_RATE, options=plan.options
+        )
+        assert isinstance(added, VideoStream), "plan_encoder took video only"
+        self._configure(added.codec_context)
+        if reader.display_matrix is not None:
+            added.set_display_matrix(reader.display_matrix)
+        self._flags = added.codec_context.flags
+        return added
+
     def _encoder(self) -> VideoCodecContext:
-        """Return another encoder like the stream's own, not open yet."""
-        ours = self._stream.codec_context
+        """Return an encoder for a segment, not open yet."""
         context = Codec(self._plan.name, "w").create("video")
         self._configure(context)
-        context.framerate, context.flags = ours.framerate, ours.flags
-        context.thread_count = ours.thread_count
+        context.framerate = self._reader.info.frame_rate or _FALLBACK_RATE
+        context.flags = self._flags
         return context
 
     def _configure(self, context: VideoCodecContext) -> None:
@@ -353,16 +394,18 @@ class VideoWriter:
                 f"{self._width_px}x{self._height_px}; split the source where its size changes."
             )
 
-    def _begin(self, frame: Frame, output: OutputContainer) -> None:
-        """Write the header, now that the first frame's time is known."""
-        reader = self._reader
-        shift_s = self._begin_s(frame)
+    def _begin(self, frame: Frame | None) -> None:
+        """Write the header, now that the first frame's time is known, or is the source's."""
+        reader, output = self._reader, self._output
+        assert output is not None, "write after finish or discard"
+        # Groups are only copied where clocks begin alike.
+        shift_s = Fraction(0) if frame is None else self._begin_s(frame)
         self._clock.begin_at(shift_s)
         end_tick = reader.end_tick
         self._passthrough.start(
             shift_s=shift_s,
             first_s=None if reader.start_s is None else shift_s,
-            end_s=None if end_tick is None else end_tick * frame.time_base,
+            end_s=None if end_tick is None else end_tick * reader.info.time_base,
         )
         self._passthrough.carry_chapters(output)
         output.metadata.update(join_tags(kept_tags(dict(reader.info.metadata)), self.metadata))
