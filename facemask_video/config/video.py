@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from facemask_video.config.settings import Checked, check, setting
 from facemask_video.core.errors import ConfigError
+
+OnChange = Literal["scale", "error"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,11 @@ class RangeConfig(Checked):
 class VideoConfig(RangeConfig):
     """What part of the input is read and how the output is encoded."""
 
+    on_change: OnChange = setting(
+        "scale",
+        help="Where pictures change their size, pixel format or range on the way: bring them into "
+        "the first one's, or fail",
+    )
     encoder: str = setting(
         "libx264", metavar="NAME", help="Video encoder; ffv1 into .mkv is lossless"
     )

@@ -112,7 +112,12 @@ def _convert(
     with StageStack() as stages:
         with stages.clock.span("load"):
             reader = stages.enter_context(
-                VideoReader(source, start_s=video.start_s, end_s=video.end_s)
+                VideoReader(
+                    source,
+                    start_s=video.start_s,
+                    end_s=video.end_s,
+                    on_change=video.on_change,
+                )
             )
             check_targets(source, target, config)
             tracks = open_tracks(reader, config)

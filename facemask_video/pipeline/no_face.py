@@ -164,7 +164,12 @@ class DeferredOutput:
             return
         logger.info("encoding %s that went by", counted(len(self._times), "frame"))
         source = self._reader
-        with VideoReader(source.path, start_s=source.start_s, end_s=source.end_s) as reader:
+        with VideoReader(
+            source.path,
+            start_s=source.start_s,
+            end_s=source.end_s,
+            on_change=source.on_change,
+        ) as reader:
             self._write_again(reader)
         self._times = array("q")
 

@@ -13,18 +13,21 @@ import av
 import av.error
 from av.video.frame import PictureType
 
+from facemask_video.config.video import OnChange
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.wording import counted
 from facemask_video.video.decoder import NUMBERED, Decoder
 from facemask_video.video.native_frame import FrameTools, NativeFrame
 from facemask_video.video.panels import panel_size
-from facemask_video.video.plane_layout import layout_of, nearest_layout
+from facemask_video.video.plane_layout import nearest_layout
 from facemask_video.video.probe import (
     clock_may_jump,
+    fraction,
     is_indexed,
     open_main_video,
     probe_first_picture,
 )
+from facemask_video.video.steady_form import brought_into, what_changed
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class VideoReader:
         start_s: float | None = None,
         end_s: float | None = None,
         video_index: int | None = None,
+        on_change: OnChange = "scale",
     ) -> None:
         """Probe a file, for which its first picture is decoded, and open it for reading.
 
@@ -68,6 +72,8 @@ class VideoReader:
             start_s: Where the range begins; None for the beginning.
             end_s: Where it ends; None for the end.
             video_index: The stream to read; None for the main video stream.
+            on_change: What is done where pictures change their size, format, range or matrix on
+                the way: bring them into the first one's, or refuse to go on.
 
         Raises:
             ValueError: The range is empty or negative.
@@ -80,7 +86,9 @@ class VideoReader:
         self.path = path
         self.start_s = start_s
         self.end_s = end_s
+        self.on_change: OnChange = on_change
         self.notes: list[str] = []
+        self._changed: dict[str, int] = {}
         probed = probe_first_picture(path, video_index)
         self.info = probed.info
         self.display_matrix = probed.display_matrix
@@ -96,6 +104,7 @@ class VideoReader:
         self._frames = 0
         self._untimed_frames = 0
         self._last_pts: int | None = None
+        self._first_aspect: Fraction | None = None
         self._started = False
         self._closed = False
 
@@ -197,6 +206,8 @@ class VideoReader:
             if end_tick is not None and pts >= end_tick:
                 break
             yield self._wrap(picture, pts)
+            if self._frames == 0:
+                self._first_aspect = fraction(self._stream.codec_context.sample_aspect_ratio)
             self._frames += 1
         if self._frames == 0:
             raise VideoReadError(
@@ -262,13 +273,16 @@ class VideoReader:
 
     def _wrap(self, picture: av.VideoFrame, pts: int) -> NativeFrame:
         layout = self._layout
-        if picture.format.name != layout.name:
-            own = layout_of(picture.format.name)
-            if own is not None and self.info.pixel_format == layout.name:
+        change = what_changed(picture, self.first_picture_tags, self.info.pixel_format)
+        if change is not None:
+            if self.on_change == "error":
                 raise VideoReadError(
-                    f"{self.path}: frame {self._frames} changes the pixel format from "
-                    f"{layout.name} to {own.name}; split the file there."
+                    f"{self.path}: the pictures change their {change} from frame {self._frames} "
+                    "on; split the file there, or leave --on-change error out."
                 )
+            self._changed[change] = self._changed.get(change, 0) + 1
+            picture = brought_into(picture, self.first_picture_tags, layout.name)
+        elif picture.format.name != layout.name:
             time_base = picture.time_base
             picture = picture.reformat(format=layout.name)
             picture.time_base = time_base
@@ -295,6 +309,17 @@ class VideoReader:
             self.notes.append(
                 f"the file's clock starts anew or jumps {counted(self._decoder.jumps, 'time')}; "
                 "what follows is shown without a break, audio moved with the video"
+            )
+        for change, count in self._changed.items():
+            self.notes.append(
+                f"{counted(count, 'frame')} had another {change} than the first; they were brought "
+                "into the first one's"
+            )
+        aspect = fraction(self._stream.codec_context.sample_aspect_ratio)
+        if aspect is not None and self._first_aspect not in (None, aspect):
+            self.notes.append(
+                f"the pixel aspect changes on the way from {self._first_aspect} to {aspect}; all "
+                "frames are tagged as the first"
             )
         if self.corrupt_packets:
             self.notes.append(

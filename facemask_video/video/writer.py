@@ -49,6 +49,8 @@ from facemask_video.video.target import (
 logger = logging.getLogger(__name__)
 
 _FALLBACK_RATE = Fraction(25)
+# More frames than any encoder holds back.
+_DURATIONS_KEPT = 1000
 
 
 class VideoWriter:
@@ -106,6 +108,8 @@ class VideoWriter:
         self._plan = self._plan_encoder(video)
         self.notes = [*self._plan.notes, *_mastering_notes(reader)]
         self._clock = OutputClock(self._plan.time_base)
+        self._durations: dict[int, int] = {}
+        self._shortest = 0
         self._frames = 0
         self._finished = False
         self._part: Path | None = None
@@ -181,7 +185,7 @@ class VideoWriter:
         """
         picture_frame = native(frame)
         self._check_frame(picture_frame)
-        tick = self._next_tick(frame)
+        tick = self._next_tick(picture_frame)
         picture = converted(picture_frame, self._plan.pixel_format)
         picture.pts = tick
         picture.time_base = self._plan.time_base
@@ -200,7 +204,7 @@ class VideoWriter:
             VideoWriteError: The header cannot be written.
         """
         assert self._segmented is not None, "there are segments"
-        self._next_tick(frame)
+        self._next_tick(native(frame))
         self._segmented.pass_over()
 
     def copy_group(self, group: int, *, frames: int) -> None:
@@ -228,13 +232,20 @@ class VideoWriter:
         with self._reporting():
             self._segmented.end_segment()
 
-    def _next_tick(self, frame: Frame) -> int:
+    def _next_tick(self, frame: NativeFrame) -> int:
         """Count a frame and return its time on the encoder's clock."""
         if self._frames == 0:
             self._begin(frame)
         stored_base = fraction(self._stream.time_base) or self._plan.time_base
         self._frames += 1
-        return self._clock.tick_of(frame, stored_base=stored_base)
+        tick = self._clock.tick_of(frame, stored_base=stored_base)
+        duration = round(frame.picture.duration * frame.time_base / self._plan.time_base)
+        if duration > 0:
+            self._durations[tick] = duration
+            self._shortest = min(self._shortest or duration, duration)
+            if len(self._durations) > _DURATIONS_KEPT:
+                del self._durations[next(iter(self._durations))]
+        return tick
 
     def finish(self) -> None:
         """Write what is still buffered and the rest of the other streams, then rename.
@@ -434,6 +445,9 @@ class VideoWriter:
                 due_s = packet.dts * (fraction(packet.time_base) or self._plan.time_base)
                 for other in self._passthrough.until(due_s):
                     output.mux_one(other)
+            if not packet.duration and packet.pts is not None:
+                # Left to itself a muxer lets the last frame last as long as the average one.
+                packet.duration = self._durations.pop(packet.pts, self._shortest)
             output.mux_one(packet)
 
     @contextlib.contextmanager

@@ -10,9 +10,10 @@ import av
 import pytest
 from av.stream import Disposition
 
-from facemask_video.core.errors import VideoWriteError
+from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.video import VideoReader, probe
 from facemask_video.video.compare import digest_streams
+from facemask_video.video.probe import stream_time_base
 from tests.synthetic import encode_clip, moving_square_frames, truncate
 from tests.video.test_round_trip import convert, times
 
@@ -245,3 +246,81 @@ def test_a_second_picture_stream_does_not_pass_with_its_faces_without_a_word(
     with pytest.raises(VideoWriteError, match=r"video stream 2 .* would be kept as it is"):
         convert(clip, tmp_path / f"strict{suffix}", strict_streams=True)
     assert not (tmp_path / f"strict{suffix}").exists()
+
+
+def changing(path: Path, *clips: Path) -> Path:
+    """Join transport streams or WebM files of different pictures, without one decoder's reset."""
+    with av.open(str(path), "w") as output:
+        stream, begin_s = None, Fraction(0)
+        for clip in clips:
+            with av.open(str(clip)) as given:
+                video = given.streams.video[0]
+                base = stream_time_base(video)
+                stream = stream or output.add_stream_from_template(video, opaque=True)
+                for packet in given.demux(video):
+                    if packet.dts is not None:
+                        shift = round(begin_s / base)
+                        packet.pts, packet.dts = (packet.pts or 0) + shift, packet.dts + shift
+                        packet.stream = stream
+                        output.mux(packet)
+            begin_s += Fraction(4, 5)
+    return path
+
+
+CHANGES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "size, VP8": (".webm", {"codec": "libvpx", "width_px": 32, "height_px": 24}, "size (32x24)"),
+    "size, x264": (".ts", {"width_px": 96, "height_px": 80}, "size (96x80)"),
+    "range": (".ts", {"color_range": 2}, "colour range"),
+    "matrix": (".ts", {"matrix": 1}, "colour matrix"),
+    "format": (".ts", {"pix_fmt": "yuv444p"}, "pixel format (yuv444p)"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_pictures_that_change_on_the_way_are_brought_into_the_first_ones_form(tmp_path, name):
+    suffix, options, said = CHANGES[name]
+    size = {key: options[key] for key in ("width_px", "height_px") if key in options}
+    other = {key: value for key, value in options.items() if key not in size}
+    plain = {"matrix": 5, "color_range": 1, "options": {"x264-params": "bframes=0"}}
+    if "codec" in other:
+        plain = {"matrix": 5, "codec": other["codec"]}
+    first = encode_clip(tmp_path / f"a{suffix}", **plain)
+    frames = moving_square_frames(side_px=8, **size)
+    second = encode_clip(tmp_path / f"b{suffix}", frames, **(plain | other))
+    clip = changing(tmp_path / f"in{suffix}", first, second)
+    target = tmp_path / "out.mkv"
+    notes = convert(clip, target, encoder="ffv1")
+    assert [note for note in notes if "another" in note] == [
+        f"20 frames had another {said} than the first; they were brought into the first one's"
+    ]
+    assert len(times(target)) == 40
+    with VideoReader(target) as reader, VideoReader(second) as own:
+        pictures = [frame.thumbnail(32)[0].astype(int) for frame in reader][20:]
+        expected = [frame.thumbnail(32)[0].astype(int) for frame in own]
+    for one, two in zip(pictures, expected, strict=True):
+        shape = min(one.shape[0], two.shape[0]), min(one.shape[1], two.shape[1])
+        assert abs(one[: shape[0], : shape[1]] - two[: shape[0], : shape[1]]).mean() < 8
+    with (
+        pytest.raises(VideoReadError, match="frame 20"),
+        VideoReader(clip, on_change="error") as reader,
+    ):
+        list(reader)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("last_s", [Fraction(1, 25), Fraction(2)])
+@pytest.mark.parametrize("encoder", ["libx264", "mpeg4"])
+def test_the_last_frame_lasts_as_long_as_the_sources(tmp_path, suffix, last_s, encoder):
+    """After a pause the average frame is far longer than the last."""
+    pts = [*range(10), *range(510, 520)]
+
+    def lasting(packet: Any) -> None:
+        if packet.pts == 519 * 512:
+            packet.duration = round(last_s / packet.time_base)
+
+    plain = encode_clip(tmp_path / "plain.mp4", pts=pts)
+    clip = copied(plain, tmp_path / "in.mp4", lasting)
+    convert(clip, tmp_path / f"out{suffix}", encoder=encoder)
+    with av.open(str(tmp_path / f"out{suffix}")) as output:
+        assert output.duration is not None
+        assert abs(output.duration / 1e6 - float(Fraction(519, 25) + last_s)) < 0.02
