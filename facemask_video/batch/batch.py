@@ -1,4 +1,4 @@
-"""A batch from its inputs to its report, on this machine."""
+"""A batch from its inputs to its report."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from facemask_video.batch.hooks import Hooks
 from facemask_video.batch.ledger import Ledger
 from facemask_video.batch.local_workers import LocalWorkers
 from facemask_video.batch.plan import make_batch_plan
+from facemask_video.batch.ray_workers import RayWorkers
 from facemask_video.batch.report import REPORT, write_report
 from facemask_video.batch.run import BatchReport, OnEvent, Workers, run_batch
 from facemask_video.config import BatchConfig
@@ -45,6 +46,8 @@ def convert_files(
     with Ledger(folder) as ledger:
 
         def make_workers(files: int) -> Workers:
+            if config.cluster.engine == "ray":
+                return RayWorkers(config, files, folder)
             log = ledger.path.with_name(_LOG)
             return LocalWorkers(config, files, lock_fd=ledger.lock.fd, log=log)
 

@@ -353,13 +353,18 @@ class Ledger:
                 (state, time.time(), _text(why), _stored(target), self.run),
             )
 
-    def release(self, target: PurePath) -> None:
-        """Give a row of this run back, to be done again."""
+    def release(self, target: PurePath, *, attempted: bool = True) -> None:
+        """Give a row of this run back, to be done again.
+
+        Args:
+            target: Names the row.
+            attempted: Whether that counts as one of its attempts.
+        """
         with self._transaction() as database:
             database.execute(
-                "UPDATE inputs SET state = 'planned', lease_until = NULL "
+                "UPDATE inputs SET state = 'planned', lease_until = NULL, attempts = attempts - ? "
                 "WHERE target = ? AND run = ? AND state = 'running'",
-                (_stored(target), self.run),
+                (0 if attempted else 1, _stored(target), self.run),
             )
 
     def row(self, target: PurePath) -> Row:

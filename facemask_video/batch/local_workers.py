@@ -10,7 +10,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from facemask_video.batch.resources import auto_jobs, processors
+from facemask_video.batch.resources import (
+    auto_jobs,
+    memory_for_workers,
+    processors,
+    taken_bytes,
+)
 from facemask_video.batch.task import Died, Event, Finished, Ready, Task, WorkerSettings
 from facemask_video.batch.worker import work
 from facemask_video.config import BatchConfig
@@ -58,13 +63,16 @@ class LocalWorkers:
         self._workers: dict[int, _Worker] = {}
         self._stillborn = 0
         self._gpus = 0
-        self._on_cpu = config.run.jobs or auto_jobs(files)
+        given = config.run.memory_gb
+        self._memory = memory_for_workers() if given is None else round(given * 2**30)
+        self._on_cpu = config.run.jobs or auto_jobs(files, self._memory)
         self.places = self._on_cpu if config.translate.device == "cpu" else 1
 
     def idle(self) -> list[int]:
         """Return the places that could take a task."""
         busy = {place for place, worker in self._workers.items() if worker.is_busy}
-        return [place for place in range(self.places) if place not in busy]
+        free = [place for place in range(self.places) if place not in busy]
+        return free[: max(0, self.places - len(busy))]
 
     def pid(self, place: int) -> int:
         """Return the number of the process at a place; starts it where there is none."""
@@ -116,6 +124,27 @@ class LocalWorkers:
     def kill(self, place: int) -> None:
         """End the worker of a place, and what it does."""
         self._drop(place, kill=True)
+
+    def too_large(self) -> tuple[int, bool] | None:
+        """Return the place that takes most where all take more than they may, and shrink by one.
+
+        Returns:
+            The place, and whether it was alone; None where memory suffices.
+        """
+        taken = {
+            place: taken_bytes(worker.process.pid)
+            for place, worker in self._workers.items()
+            if worker.process.pid is not None
+        }
+        if self._memory is None or sum(taken.values()) <= self._memory:
+            return None
+        for place, worker in list(self._workers.items()):
+            if not worker.is_busy:
+                # It holds networks, and is started anew when there is room.
+                self._drop(place, kill=True)
+                return None
+        self.places = max(1, len(taken) - 1)
+        return max(taken, key=lambda place: taken[place]), len(taken) == 1
 
     def close(self) -> None:
         """End all workers; those at work unwind first."""

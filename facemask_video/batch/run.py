@@ -27,6 +27,8 @@ from facemask_video.core.wording import clock, counted, shown
 from facemask_video.pipeline.work_folder import work_path
 
 _BEAT_EVERY_S = 5.0
+# How often workers' memory is looked at: a clip's grows within seconds to what it needs.
+_WEIGH_EVERY_S = 1.0
 # How often rows that another run holds are looked at.
 _LOOK_EVERY_S = 2.0
 
@@ -54,6 +56,10 @@ class Workers(Protocol):
 
     def kill(self, place: int) -> None:
         """End what a place does."""
+        ...
+
+    def too_large(self) -> tuple[int, bool] | None:
+        """Return a place to end as all take too much memory, and whether it is the only one."""
         ...
 
     def close(self) -> None:
@@ -241,6 +247,7 @@ def run_batch(
             # The ledger may be what failed.
             with contextlib.suppress(BatchError):
                 for running in state.running.values():
+                    _remove_parts(running.row, ledger.folder)
                     ledger.release(running.job.target)
     rows = tuple(
         row if decision == "refused" else ledger.row(row.target) for row, decision in decided
@@ -325,6 +332,9 @@ def _first_state(
         else:
             continue
         sizes[job.target] = 0 if row.identity is None else row.identity.size
+    if config.cluster.engine == "ray":
+        # A long file that begins last keeps a whole cluster waiting.
+        queue = deque(sorted(queue, key=lambda job: -sizes[job.target]))
     replace = {target: file_state(ledger.folder / target) is not None for target in sizes}
     return _State(queue, elsewhere, sizes, replace)
 
@@ -346,7 +356,7 @@ class _Batch:
         self._on_event = on_event
         self._hooks = hooks
         self._began = self._beaten = time.monotonic()
-        self._looked = 0.0
+        self._looked = self._weighed = 0.0
 
     def work(self, workers: Workers) -> None:
         """Go on until nothing is left to do."""
@@ -362,6 +372,7 @@ class _Batch:
             for event in workers.wait(self._pause_s()):
                 self._handle(event)
             self._end_late(workers)
+            self._keep_memory(workers)
             self._beat()
 
     def say(
@@ -400,6 +411,8 @@ class _Batch:
         if self._config.run.timeout_s is not None:
             ends = [run.began + self._config.run.timeout_s for run in self._state.running.values()]
             pauses += [end - now for end in ends]
+        if self._state.running:
+            pauses.append(self._weighed + _WEIGH_EVERY_S - now)
         return max(0.0, min(pauses))
 
     def _take_over(self) -> None:
@@ -516,6 +529,27 @@ class _Batch:
                 why = f"{shown(running.job.source)}: took longer than --timeout, {timeout_s:g} s."
                 self._ledger.give_up(running.job.target, why)
                 self._end(running.job, "failed", why=why)
+
+    def _keep_memory(self, workers: Workers) -> None:
+        now = time.monotonic()
+        if now - self._weighed < _WEIGH_EVERY_S:
+            return
+        self._weighed = now
+        large = workers.too_large()
+        running = self._state.running.pop(large[0], None) if large is not None else None
+        if large is None or running is None:
+            return
+        workers.kill(large[0])
+        _remove_parts(running.row, self._ledger.folder)
+        if large[1]:
+            why = f"{shown(running.job.source)}: takes more memory than there is; see --memory."
+            self._conclude(running, Outcome("failed", why=why))
+        else:
+            # No fault of the file's, so it costs no attempt.
+            self._ledger.release(running.job.target, attempted=False)
+            self._state.replace[running.job.target] = True
+            self._state.queue.appendleft(running.job)
+            self.say("retry", running.job, why="memory is short, so fewer files are worked on")
 
     def _beat(self) -> None:
         if time.monotonic() - self._beaten >= _BEAT_EVERY_S:

@@ -10,7 +10,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Protocol
 
-from facemask_video.config.batch import BatchInputConfig, BatchOutputConfig, BatchRunConfig
+from facemask_video.config.batch import (
+    BatchClusterConfig,
+    BatchInputConfig,
+    BatchOutputConfig,
+    BatchRunConfig,
+)
 from facemask_video.config.extract import CurateConfig, ExtractConfig
 from facemask_video.config.faces import DetectConfig, ReplayConfig, SelectConfig, TrackConfig
 from facemask_video.config.result import (
@@ -27,6 +32,7 @@ from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
 
 __all__ = [
+    "BatchClusterConfig",
     "BatchConfig",
     "BatchInputConfig",
     "BatchOutputConfig",
@@ -94,6 +100,7 @@ class BatchConfig(GeneratorConfig):
     inputs: BatchInputConfig = section(BatchInputConfig, "Which files")
     output: BatchOutputConfig = section(BatchOutputConfig, "Results")
     run: BatchRunConfig = section(BatchRunConfig, "Running")
+    cluster: BatchClusterConfig = section(BatchClusterConfig, "Many machines")
     detect: DetectConfig = section(DetectConfig, "Finding faces")
     track: TrackConfig = section(TrackConfig, "Following faces")
     select: SelectConfig = section(SelectConfig, "Which faces")

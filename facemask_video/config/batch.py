@@ -96,6 +96,16 @@ class BatchRunConfig(Checked):
         flags=("--jobs", "-j"),
         help="Files worked on at once, each in a process; auto goes by processors, GPUs and memory",
     )
+    memory_gb: float | None = setting(
+        None,
+        low=0,
+        low_open=True,
+        flags=("--memory",),
+        metavar="GB",
+        default_text="85 % of what is free",
+        help="Memory of all workers of this machine together: where they take more, the one that "
+        "takes most is ended, its file waits, and one file fewer is worked on at once",
+    )
     on_error: Literal["skip", "stop"] = setting(
         "skip", help="After a file that fails, go on with the others, or stop"
     )
@@ -132,6 +142,38 @@ class BatchRunConfig(Checked):
         for command in (self.on_done, self.on_each):
             if command is not None:
                 split_command(command)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchClusterConfig(Checked):
+    """Which machines work."""
+
+    engine: Literal["local", "ray"] = setting(
+        "local",
+        help="Who works: processes of this machine, or a Ray cluster (extra `cluster`), whose "
+        "machines must all see inputs and DIR under the same paths",
+    )
+    address: str | None = setting(
+        None,
+        metavar="HOST:PORT",
+        default_text="that of RAY_ADDRESS, or a cluster of this machine",
+        help="Where the Ray cluster is; auto is one that runs on this machine",
+    )
+    num_cpus: float = setting(
+        1.0, low=0, low_open=True, metavar="N", help="Processors of each worker on a cluster"
+    )
+    num_gpus: float | None = setting(
+        None,
+        low=0,
+        metavar="N",
+        default_text="1 where the cluster has any",
+        help="GPUs of each worker on a cluster; 0.5 puts two on one",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.engine != "ray" and self.address is not None:
+            raise ConfigError("cluster.address: --address names a Ray cluster; add --engine ray.")
 
 
 def split_command(command: str) -> list[str]:

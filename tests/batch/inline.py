@@ -24,6 +24,7 @@ class InlineWorkers:
     places: int = 1
     tasks: deque[tuple[int, Task]] = field(default_factory=deque)
     killed: list[int] = field(default_factory=list)
+    large: deque[tuple[int, bool]] = field(default_factory=deque)
 
     def idle(self) -> list[int]:
         busy = {place for place, _ in self.tasks}
@@ -46,6 +47,9 @@ class InlineWorkers:
     def kill(self, place: int) -> None:
         self.killed.append(place)
         self.tasks = deque(each for each in self.tasks if each[0] != place)
+
+    def too_large(self) -> tuple[int, bool] | None:
+        return self.large.popleft() if self.large else None
 
     def close(self) -> None:
         self.tasks.clear()
@@ -76,11 +80,11 @@ def run(
     config: BatchConfig,
     do: Do = pretending,
     events: list[BatchEvent] | None = None,
+    large: Sequence[tuple[int, bool]] = (),
 ) -> BatchReport:
     """Run a batch in this process."""
     plan = make_batch_plan(inputs, folder, config)
     with Ledger(folder) as ledger:
+        workers = InlineWorkers(do, large=deque(large))
         heard = events if events is not None else []
-        return run_batch(
-            plan, config, ledger, lambda files: InlineWorkers(do), on_event=heard.append
-        )
+        return run_batch(plan, config, ledger, lambda files: workers, on_event=heard.append)

@@ -352,3 +352,37 @@ def test_a_hook_that_fails_is_told_of(clips: Path, config: BatchConfig, tmp_path
 
     assert report.done == 1
     assert "cannot be run" in report.notes[0]
+
+
+def test_where_memory_is_short_the_largest_file_waits_without_an_attempt(
+    clips: Path, config: BatchConfig, tmp_path: Path
+) -> None:
+    events: list[BatchEvent] = []
+
+    def idle(task: Task) -> Outcome | Event:
+        if not any(event.event == "retry" for event in events):
+            # Still at work when memory is looked at.
+            return Died(9, "of another place, which is no news")
+        return pretending(task)
+
+    report = run(
+        [clips], tmp_path / "out", how(config, retries=0), idle, events, large=[(0, False)]
+    )
+
+    assert report.done == 4
+    assert [event.event for event in events].count("retry") == 1
+    assert report.rows[0].attempts == 1
+
+
+def test_a_file_that_takes_more_memory_than_there_is_alone_is_failed(
+    clips: Path, config: BatchConfig, tmp_path: Path
+) -> None:
+    report = run(
+        [clips / "b.mp4"],
+        tmp_path / "out",
+        config,
+        lambda task: Died(9, "of another place, which is no news"),
+        large=[(0, True)],
+    )
+
+    assert "takes more memory than there is" in (report.rows[0].error or "")
