@@ -94,10 +94,11 @@ def convert_video(
     Nothing else is changed.
 
     Args:
-        source: Video or picture to read.
+        source: Video or picture to read; with ``frames`` a folder of numbered pictures.
         target: Video or picture to write; beside the source, with _masked or _unmasked in its name,
             where None. It appears when it is complete, or not at all. Of a picture a name such as
-            ``out.mp4`` makes a video of one frame.
+            ``out.mp4`` makes a video of one frame; of a folder of pictures the target is a folder,
+            too, unless it is called as a video.
         config: Settings that the options are laid over: those of a TOML file or of a shipped one,
             by its name, or a configuration.
         networks: What `load_networks` returned, for the same direction; loaded anew where None.
@@ -126,6 +127,8 @@ def convert_video(
     # Loads torch, which takes seconds: not before the plan is known to be sound.
     if plan.info.is_picture:
         from facemask_video.pipeline.picture import convert_picture as convert
+    elif plan.info.container == "frames":
+        from facemask_video.pipeline.frames import convert_frames as convert
     else:
         from facemask_video.pipeline.convert import convert
 

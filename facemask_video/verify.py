@@ -77,8 +77,8 @@ def verify(
     where it begins at 0 as `VideoWriter` lets it: for a range, or a clock that begins anywhere.
     An unspecified colour range counts as limited for YCbCr, which is how it is read. Samples are
     compared outside the regions of a tracks sidecar, and everywhere in pictures whose packets are
-    the source's. Of two pictures their size, profile, EXIF and
-    samples are compared, and of two JPEGs the coefficients of every block.
+    the source's. Of two pictures their size, profile, EXIF and samples are compared, and of two
+    JPEGs the coefficients of every block; two folders of frames are compared picture by picture.
 
     Args:
         source: The file that was converted.
@@ -93,6 +93,8 @@ def verify(
         VideoReadError: One of the files cannot be read.
         TracksError: The sidecar is damaged.
     """
+    if source.is_dir() and output.is_dir():
+        return _verify_frames(source, output, tracks)
     if is_picture(source) and is_picture(output):
         return _verify_picture(source, output, tracks)
     with (
@@ -134,12 +136,7 @@ def _verify_picture(source: Path, output: Path, tracks: Path | None) -> VerifyRe
     # Knows formats that a video has no need of.
     from facemask_video.stills.compare import compare_pictures
 
-    regions = None
-    if tracks is not None:
-        regions = [
-            [face.region for face in line.faces if face.region is not None]
-            for line in Sidecar(tracks)
-        ]
+    regions = None if tracks is None else [_regions(line) for line in Sidecar(tracks)]
     rows = compare_pictures(source, output, regions)
     return VerifyReport(tuple(VerifyRow(*row) for row in rows))
 
@@ -151,6 +148,50 @@ def _twin_of_main(source: Path, output: Path) -> int | None:
     if len(videos[0]) != len(videos[1]):
         return None
     return videos[1][videos[0].index(one.video_index)]
+
+
+def _verify_frames(source: Path, output: Path, tracks: Path | None) -> VerifyReport:
+    """Compare the pictures of two folders by name; a row of each kind, the first that fails."""
+    from facemask_video.core.pictures import PICTURE_SUFFIXES
+    from facemask_video.stills.compare import compare_pictures
+    from facemask_video.stills.frames import numbered_files
+
+    files = numbered_files(source)
+    by_name: dict[str, list[Box]] = {}
+    tracks_row = []
+    if tracks is not None:
+        sidecar = Sidecar(tracks)
+        # A line a picture, in the order of their numbers, of the range that the header names.
+        files = files[_ticks(sidecar, "start_s", 0) : _ticks(sidecar, "end_s", len(files))]
+        lines = [_regions(line) for line in sidecar]
+        by_name = dict(zip((file.name for file in files), lines, strict=False))
+        tracks_row.append(
+            VerifyRow("tracks", len(lines) == len(files), f"{len(files)} lines", f"{len(lines)}")
+        )
+    names = {file.name for file in files}
+    written = {path.name for path in output.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES}
+    rows = {"frames": VerifyRow("frames", names == written, f"{len(names)}", f"{len(written)}")}
+    for name in sorted(names & written):
+        regions = None if tracks is None else [by_name.get(name, [])]
+        for found in compare_pictures(source / name, output / name, regions):
+            row = VerifyRow(*found)
+            if not row.ok:
+                row = VerifyRow(row.name, False, row.expected, f"{row.found} in {name}")
+            if row.name not in rows or (rows[row.name].ok and not row.ok):
+                rows[row.name] = row
+    return VerifyReport((*rows.values(), *tracks_row))
+
+
+def _ticks(sidecar: Sidecar, key: str, default: int) -> int:
+    """Return which frame a time of a sidecar's header is the first at or after."""
+    seconds, time_base = sidecar.source.get(key), sidecar.source.get("time_base")
+    if seconds is None or time_base is None:
+        return default
+    return -int(-Fraction(seconds) / Fraction(time_base) // 1)
+
+
+def _regions(line: SidecarFrame) -> list[Box]:
+    return [face.region for face in line.faces if face.region is not None]
 
 
 def _compare_frames(

@@ -58,10 +58,11 @@ def convert(
     facemask-video in.mov --direction unmask --start 00:01:00 --end 00:01:30
     facemask-video in.mp4 exact.mkv -d mask --encoder ffv1
     facemask-video photo.jpg masked.jpg -d mask
+    facemask-video frames/ masked/ -d mask --frames 25
     facemask-video long.mp4 out.mp4 -d mask --resume
     facemask-video a.mp4 b.mp4 c.mp4 -o results/ -d mask
     """
-    source, target = source_and_target(paths, output)
+    source, target = source_and_target(paths, output, of_frames=config.source.frames is not None)
     if force:
         config = replace(config, output=replace(config.output, overwrite=True))
     elif target is not None:

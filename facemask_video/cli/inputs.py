@@ -31,12 +31,15 @@ def _output_of(words: Sequence[str]) -> Path | None:
     return None
 
 
-def source_and_target(paths: Sequence[Path], output: Path | None) -> tuple[Path, Path | None]:
+def source_and_target(
+    paths: Sequence[Path], output: Path | None, *, of_frames: bool
+) -> tuple[Path, Path | None]:
     """Return the input and the output of one conversion.
 
     Args:
         paths: Named without an option: the input, and the output perhaps.
         output: Named as ``-o``.
+        of_frames: Whether the input is a folder of pictures that are a clip.
 
     Raises:
         click.UsageError: There are more inputs than one.
@@ -49,8 +52,11 @@ def source_and_target(paths: Sequence[Path], output: Path | None) -> tuple[Path,
     if len(paths) > 2:
         raise click.UsageError(f"got {len(paths)} files; {several}")
     source = paths[0]
-    if source.is_dir():
-        raise click.UsageError(f"{shown(source)}: is a folder; {several}")
+    if source.is_dir() and not of_frames:
+        raise click.UsageError(
+            f"{shown(source)}: is a folder; {several} Where its pictures are the frames of a clip "
+            "pass --frames RATE."
+        )
     return source, output or (paths[1] if len(paths) > 1 else None)
 
 

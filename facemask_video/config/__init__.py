@@ -27,7 +27,7 @@ from facemask_video.config.result import (
     TranslateConfig,
 )
 from facemask_video.config.settings import as_plain, check, section, setting
-from facemask_video.config.video import RangeConfig, VideoConfig
+from facemask_video.config.video import RangeConfig, SourceConfig, VideoConfig
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
 
@@ -50,6 +50,7 @@ __all__ = [
     "RangeConfig",
     "ReplayConfig",
     "SelectConfig",
+    "SourceConfig",
     "TrackConfig",
     "TracksConfig",
     "TracksOutputConfig",
@@ -89,6 +90,7 @@ class ConvertConfig(GeneratorConfig):
     select: SelectConfig = section(SelectConfig, "Which faces")
     replay: ReplayConfig = section(ReplayConfig, "Faces from a file")
     composite: CompositeConfig = section(CompositeConfig, "Blending")
+    source: SourceConfig = section(SourceConfig, "Reading and encoding")
     video: VideoConfig = section(VideoConfig, "Reading and encoding")
     output: OutputConfig = section(OutputConfig, "Output")
 

@@ -11,6 +11,18 @@ OnChange = Literal["scale", "error"]
 
 
 @dataclass(frozen=True, slots=True)
+class SourceConfig(Checked):
+    """What the input is, where it does not say so itself."""
+
+    frames: str | None = setting(
+        None,
+        metavar="RATE",
+        help="Read the folder IN of numbered pictures as a clip of so many frames a second, 25 or "
+        "30000/1001; OUT is such a folder, or a video where it is called as one",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class RangeConfig(Checked):
     """What part of the input is read."""
 

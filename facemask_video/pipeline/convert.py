@@ -8,17 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 from facemask_video import __version__, provenance
-from facemask_video.align.stage import AlignFaces
-from facemask_video.classify.stage import ClassifyFaces
-from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
-from facemask_video.pipeline import resume
 from facemask_video.pipeline.answers import StaleAnswers
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.no_face import DeferredOutput, Written
 from facemask_video.pipeline.output_layout import COLUMNS
 from facemask_video.pipeline.output_paths import check_targets
+from facemask_video.pipeline.painting import paint_faces
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.report import (
@@ -35,7 +32,6 @@ from facemask_video.pipeline.track_source import replay_faces, track_faces
 from facemask_video.pipeline.tracks_file import blended_faces, create_tracks, open_tracks
 from facemask_video.pipeline.work_folder import WorkFolder
 from facemask_video.translate.device import pick_device
-from facemask_video.translate.stage import TranslateFaces
 from facemask_video.video import Groups, NotCopied, SegmentStore, VideoReader, VideoWriter
 
 STAGES = (
@@ -60,9 +56,6 @@ STAGES = (
 which the stages after it had to wait for faces.
 """
 
-# Frames with faces found, ahead of the stages that paint: a group of `DetectFaces`, which come
-# at once, so that the next is looked at while these are painted. A frame of 4K 4:2:0 is 12 MB.
-_FOLLOWED_AHEAD = 16
 # Frames finished ahead of the encoder.
 _BLENDED_AHEAD = 4
 
@@ -106,7 +99,7 @@ def _convert(
     notes: tuple[str, ...] = (),
 ) -> ConversionReport:
     started = time.perf_counter()
-    video, composite, tally = config.video, config.composite, Tally()
+    video, tally = config.video, Tally()
     resumption: Resumption | None = None
 
     with StageStack() as stages:
@@ -158,33 +151,13 @@ def _convert(
                 groups=groups,
             )
 
-        align = AlignFaces(crop_size_px=networks.translator.crop_size_px)
-        translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
-        match = MatchColours(mode=composite.color)
-        steady = SteadyFaces(temporal=composite.temporal, keeper=resumption)
-        blend = BlendFaces(
-            coverage=composite.coverage,
-            grain=composite.grain == "auto",
-            forget_every=resume.SEGMENT_FRAMES,
-        )
-
         if tracks is not None:
             partial = not tracks.is_range(video.start_s, video.end_s)
             tracked = replay_faces(reader, config, stages, tracks, partial=partial)
         else:
             assert networks.finder is not None, "loaded where there are no tracks"
             tracked = track_faces(reader, config, stages, networks.finder)
-        followed = stages.run("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
-        cropped = stages.run("align", align(followed))
-        if networks.classifier is not None:
-            classify = ClassifyFaces(networks.classifier, direction=config.direction)
-            cropped = stages.run("classify", classify(cropped))
-        translated = stages.run("translate", translate(cropped))
-        matched = stages.run("match_colours", match(translated))
-        steadied = stages.run("steady", steady(matched))
-        blended = stages.run("blend", blend(steadied))
-        if config.output.debug_overlay:
-            blended = stages.run("draw", DrawFaces()(blended))
+        blended = paint_faces(tracked, config, networks, stages, keeper=resumption)
         if resumption is not None:
             blended = stages.run("blend", resumption.recall(blended))
         finished = prefetch(blended, depth=_BLENDED_AHEAD, name="pictures")

@@ -10,7 +10,8 @@ from facemask_video.video.target import MUXERS, check_outputs, muxer_of
 # Containers that cannot hold H.264, which the default encoder writes.
 _NOT_FOR_H264 = {".gif", ".webm"}
 
-_SUFFIX = {Direction.MASK: "_masked", Direction.UNMASK: "_unmasked"}
+SUFFIX_OF = {Direction.MASK: "_masked", Direction.UNMASK: "_unmasked"}
+"""What a result's name has more than its source's."""
 
 
 def default_target(source: Path, config: ConvertConfig) -> Path:
@@ -25,7 +26,7 @@ def default_target(source: Path, config: ConvertConfig) -> Path:
     is_h264 = config.video.encoder == "libx264"
     if extension.lower() not in MUXERS or (is_h264 and extension.lower() in _NOT_FOR_H264):
         extension = ".mkv"
-    return source.with_name(f"{source.stem}{_SUFFIX[config.direction]}{extension}")
+    return source.with_name(f"{source.stem}{SUFFIX_OF[config.direction]}{extension}")
 
 
 def default_picture_target(source: Path, config: ConvertConfig) -> Path:
@@ -35,7 +36,7 @@ def default_picture_target(source: Path, config: ConvertConfig) -> Path:
     'a/b_masked.JPG'
     """
     extension = source.suffix if source.suffix.lower() in WRITTEN_SUFFIXES else ".png"
-    return source.with_name(f"{source.stem}{_SUFFIX[config.direction]}{extension}")
+    return source.with_name(f"{source.stem}{SUFFIX_OF[config.direction]}{extension}")
 
 
 def check_files(source: Path, target: Path, config: ConvertConfig) -> None:

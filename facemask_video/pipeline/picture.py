@@ -103,7 +103,7 @@ def convert_picture(
         for result in stages.run("translate", _blended(tracked, config, networks)):
             still = stills[len(results)]
             if sidecar is not None:
-                sidecar.write(result.source, blended_faces(_widened(result, still)))
+                sidecar.write(result.source, blended_faces(region_widened(result, still)))
             results.append(result)
             tally.add_blended(result)
             if on_progress is not None:
@@ -241,8 +241,13 @@ def _blended(
         yield from BlendFaces(coverage=composite.coverage, grain=composite.grain == "auto")(matched)
 
 
-def _widened(result: BlendedFrame, still: Still) -> BlendedFrame:
-    """Widen the regions to what decoders may show otherwise: of a JPEG, whole blocks."""
+def region_widened(result: BlendedFrame, still: Still) -> BlendedFrame:
+    """Return a result whose regions are what decoders may show otherwise: of a JPEG, whole blocks.
+
+    Args:
+        result: Of a picture.
+        still: The picture.
+    """
     if still.block_px is None:
         return result
     pasted = []

@@ -6,7 +6,7 @@ from facemask_video.core.errors import ConfigError
 
 # Options of sections that have a part in pictures, which all the same are of clips.
 _OF_CLIPS = frozenset({"detect.every", "detect.size_px", "composite.temporal"})
-_SECTIONS_OF_CLIPS = ("video.", "track.")
+_SECTIONS_OF_CLIPS = ("source.", "video.", "track.")
 
 
 def check_options(config: ConvertConfig) -> None:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facemask_video.config import ConvertConfig, RangeConfig, to_json
+from facemask_video.core.errors import ConfigError, VideoWriteError
 from facemask_video.core.frame import VideoInfo
 from facemask_video.core.pictures import KIND_OF_SUFFIX, is_picture, kind_to_write
 from facemask_video.pipeline.output_paths import (
+    SUFFIX_OF,
     check_files,
     check_targets,
     default_picture_target,
@@ -77,7 +79,18 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
         target = target or default_picture_target(source, config)
         check_files(source, target, config)
         kind_to_write(target)
+    elif source.is_dir() and config.source.frames is not None:
+        from facemask_video.pipeline.frame_options import check_frames
+
+        info = check_frames(source, target, config)
+        target = target or source.with_name(f"{source.name}{SUFFIX_OF[config.direction]}")
+        if target.suffix.lower() in MUXERS:
+            check_targets(source, target, config)
+        elif target.resolve() == source.resolve():
+            raise VideoWriteError(f"{target}: is the input; give the output another name.")
     else:
+        if config.source.frames is not None:
+            raise ConfigError("source.frames: --frames is for a folder of numbered pictures.")
         info = probe(source)
         target = target or default_target(source, config)
         check_targets(source, target, config)

@@ -1,6 +1,6 @@
 """The head that every pipeline shares: from the decoder to the persons in each frame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from facemask_video.config import FollowConfig
 from facemask_video.core.faces import TrackedFrame
@@ -15,7 +15,6 @@ from facemask_video.track import (
     Sidecar,
     TrackFaces,
 )
-from facemask_video.video import VideoReader
 
 # Frames decoded ahead.
 _DECODED_AHEAD = 4
@@ -26,7 +25,7 @@ detections are rarer), those decoded ahead, and one in each hand they go through
 
 
 def track_faces(
-    reader: VideoReader, config: FollowConfig, stages: StageStack, finder: Finder
+    reader: Iterable[Frame], config: FollowConfig, stages: StageStack, finder: Finder
 ) -> Iterator[TrackedFrame]:
     """Find and follow faces, and yield each frame with those that are to be worked on.
 
@@ -49,7 +48,7 @@ def track_faces(
 
 
 def replay_faces(
-    reader: VideoReader,
+    reader: Iterable[Frame],
     config: FollowConfig,
     stages: StageStack,
     tracks: Sidecar,
@@ -70,6 +69,6 @@ def replay_faces(
     return stages.run("track", SelectFaces(config.select)(tracked))
 
 
-def _decoded(reader: VideoReader, stages: StageStack) -> Iterator[Frame]:
+def _decoded(reader: Iterable[Frame], stages: StageStack) -> Iterator[Frame]:
     decoded = stages.run("decode", reader)
     return stages.run("wait", prefetch(decoded, depth=_DECODED_AHEAD, name="decode"))

@@ -1,6 +1,7 @@
 """A still picture: its samples as stored, and what its file says beside them."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from facemask_video.core.pictures import PictureKind
 from facemask_video.video import NativeFrame
 from facemask_video.video.orientation import UPRIGHT, Orientation
-from facemask_video.video.still_frame import still_frame
+from facemask_video.video.still_frame import TIME_BASE, still_frame
 
 Samples = NDArray[Any]
 """One component, (rows, columns), uint8 or uint16."""
@@ -75,10 +76,19 @@ class Still:
         height, width = self.components[0].shape
         return int(width), int(height)
 
-    def frame(self) -> NativeFrame:
-        """Return a frame with the picture's samples, for the stages of a video."""
+    def frame(self, *, index: int | None = None, time_base: Fraction = TIME_BASE) -> NativeFrame:
+        """Return a frame with the picture's samples, for the stages of a video.
+
+        Args:
+            index: Of the frame, which also is its time in ticks; the page's where None.
+            time_base: Seconds a tick.
+        """
         return still_frame(
-            self.components, self.pixel_format, orientation=self.orientation, index=self.page
+            self.components,
+            self.pixel_format,
+            orientation=self.orientation,
+            index=self.page if index is None else index,
+            time_base=time_base,
         )
 
 

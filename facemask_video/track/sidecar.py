@@ -15,6 +15,7 @@ classifier or by hand, that the face is worked on. What was decided for one dire
 of the other. Keys that a reader does not know are ignored.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -237,8 +238,26 @@ def _face(entry: Mapping[str, Any]) -> SidecarFace:
 
 
 def describe_source(path: Path) -> dict[str, Any]:
-    """Return what a sidecar's header says of its video: name, size and hash."""
-    return {"name": path.name, "bytes": path.stat().st_size, "sha256": sha256_file(path)}
+    """Return what a sidecar's header says of its video or folder of frames: name, size and hash."""
+    files = _files_of(path)
+    return {
+        "name": path.name,
+        "bytes": sum(file.stat().st_size for file in files),
+        "sha256": _sha256(files),
+    }
+
+
+def _files_of(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(file for file in path.iterdir() if not file.name.startswith("."))
+
+
+def _sha256(files: list[Path]) -> str:
+    """Return a file's hash, or that of the hashes of several."""
+    if len(files) == 1:
+        return sha256_file(files[0])
+    return hashlib.sha256("".join(sha256_file(file) for file in files).encode()).hexdigest()
 
 
 def check_source(sidecar: Sidecar, path: Path) -> None:
@@ -252,7 +271,7 @@ def check_source(sidecar: Sidecar, path: Path) -> None:
         raise TracksError(
             f"{sidecar.path}: line 1 names no sha256 of the video; make it with --tracks-out."
         )
-    found = sha256_file(path)
+    found = _sha256(_files_of(path))
     if found != expected:
         raise TracksError(
             f"{sidecar.path}: the tracks belong to {sidecar.source.get('name', 'another file')} "

@@ -23,6 +23,7 @@ def still_frame(
     *,
     orientation: Orientation = UPRIGHT,
     index: int = 0,
+    time_base: Fraction = TIME_BASE,
 ) -> NativeFrame:
     """Return a frame with samples of its own.
 
@@ -34,6 +35,7 @@ def still_frame(
         pixel_format: FFmpeg's name, of a format with a layout.
         orientation: How the stored picture is displayed.
         index: Of the frame, which also is its time in ticks.
+        time_base: Seconds a tick.
     """
     layout = layout_of(pixel_format)
     if layout is None:
@@ -41,9 +43,9 @@ def still_frame(
     height, width = components[0].shape
     picture = av.VideoFrame(width, height, pixel_format)
     picture.colorspace, picture.color_range = _BT601, _FULL_RANGE
-    picture.pts, picture.time_base = index, TIME_BASE
+    picture.pts, picture.time_base = index, time_base
     for view, component in zip(layout.views(picture), components, strict=True):
         view[:] = component
     return NativeFrame(
-        picture, layout, index=index, pts=index, time_base=TIME_BASE, orientation=orientation
+        picture, layout, index=index, pts=index, time_base=time_base, orientation=orientation
     )

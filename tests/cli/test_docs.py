@@ -172,7 +172,9 @@ def test_the_commands_of_the_readme_do_what_it_shows(folder: Path) -> None:
         assert done.exit_code == 0, done.output
         said.append(done.stdout)
 
-    assert re.match(r"exact.mkv: \d+ frames, \d+ faces \(1 track, in \d+ frames\); ", said[0])
+    assert re.match(
+        r"exact.mkv: \d+ frames, \d+ faces \(1 track, in \d+ frames\), all translated; ", said[0]
+    )
     assert re.search(r"ok    samples outside the regions  largest difference 0 in", said[1])
 
 

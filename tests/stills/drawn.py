@@ -1,5 +1,6 @@
 """Pictures drawn for tests: smooth colours under fine noise, as photographs have."""
 
+import functools
 import io
 from typing import Any
 
@@ -30,8 +31,9 @@ def decoded(data: bytes) -> NDArray[Any]:
     return np.asarray(Image.open(io.BytesIO(data)))
 
 
+@functools.cache
 def icc_profile() -> bytes:
-    """Return a colour profile."""
+    """Return a colour profile, always the same one: it holds the time at which it is made."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

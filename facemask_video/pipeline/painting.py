@@ -1,0 +1,65 @@
+"""The row of stages that paints: from the persons in each frame to the blended frame."""
+
+from collections.abc import Iterator
+
+from facemask_video.align.stage import AlignFaces
+from facemask_video.classify.stage import ClassifyFaces
+from facemask_video.composite.stage import (
+    BlendFaces,
+    DrawFaces,
+    MatchColours,
+    PastKeeper,
+    SteadyFaces,
+)
+from facemask_video.config import ConvertConfig
+from facemask_video.core.faces import BlendedFrame, TrackedFrame
+from facemask_video.pipeline.load_networks import Networks
+from facemask_video.pipeline.prefetch import prefetch
+from facemask_video.pipeline.resume import SEGMENT_FRAMES
+from facemask_video.pipeline.timing import StageStack
+from facemask_video.translate.stage import TranslateFaces
+
+# Frames with faces found, ahead of the stages that paint: a group of `DetectFaces`, which come
+# at once, so that the next is looked at while these are painted. A frame of 4K 4:2:0 is 12 MB.
+_FOLLOWED_AHEAD = 16
+
+
+def paint_faces(
+    tracked: Iterator[TrackedFrame],
+    config: ConvertConfig,
+    networks: Networks,
+    stages: StageStack,
+    *,
+    keeper: PastKeeper | None = None,
+) -> Iterator[BlendedFrame]:
+    """Translate the faces of a clip's frames and blend them in.
+
+    Args:
+        tracked: The frames, each with the faces that are to be worked on.
+        config: How faces are translated and blended.
+        networks: What translates and judges them.
+        stages: Takes the stages.
+        keeper: See `SteadyFaces`.
+    """
+    composite = config.composite
+    align = AlignFaces(crop_size_px=networks.translator.crop_size_px)
+    translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
+    match = MatchColours(mode=composite.color)
+    steady = SteadyFaces(temporal=composite.temporal, keeper=keeper)
+    blend = BlendFaces(
+        coverage=composite.coverage,
+        grain=composite.grain == "auto",
+        forget_every=SEGMENT_FRAMES,
+    )
+    followed = stages.run("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
+    cropped = stages.run("align", align(followed))
+    if networks.classifier is not None:
+        classify = ClassifyFaces(networks.classifier, direction=config.direction)
+        cropped = stages.run("classify", classify(cropped))
+    translated = stages.run("translate", translate(cropped))
+    matched = stages.run("match_colours", match(translated))
+    steadied = stages.run("steady", steady(matched))
+    blended = stages.run("blend", blend(steadied))
+    if config.output.debug_overlay:
+        blended = stages.run("draw", DrawFaces()(blended))
+    return blended
