@@ -96,9 +96,8 @@ def convert_video(
     Args:
         source: Video or picture to read; with ``frames`` a folder of numbered pictures.
         target: Video or picture to write; beside the source, with _masked or _unmasked in its name,
-            where None. It appears when it is complete, or not at all. Of a picture a name such as
-            ``out.mp4`` makes a video of one frame; of a folder of pictures the target is a folder,
-            too, unless it is called as a video.
+            where None. It appears when it is complete, or not at all. Of a folder of pictures the
+            target is a folder, too, unless it is called as a video.
         config: Settings that the options are laid over: those of a TOML file or of a shipped one,
             by its name, or a configuration.
         networks: What `load_networks` returned, for the same direction; loaded anew where None.

@@ -2,6 +2,7 @@
 
 import io
 import re
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -93,7 +94,7 @@ def kind_of(head: bytes) -> PictureKind | None:
 def is_picture(path: Path) -> bool:
     """Say whether a file is a still picture: by its bytes, or where they say nothing by its name.
 
-    An animated PNG or WebP is a clip, and so is a stream of JPEG pictures by its name.
+    An animated PNG, AVIF or HEIC is a clip, and so is a stream of JPEG pictures by its name.
     """
     try:
         with path.open("rb") as file:
@@ -114,9 +115,6 @@ def is_picture(path: Path) -> bool:
 def _says_animated(kind: PictureKind, head: bytes) -> bool:
     if kind == "png":
         return b"acTL" in head.partition(b"IDAT")[0]
-    if kind == "webp":
-        # The extended header's flag of animation.
-        return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 2)
     return kind in ("avif", "heif") and head[8:12] in (b"avis", b"hevc", b"hevx", b"msf1")
 
 
@@ -130,7 +128,21 @@ def _is_clip(head: bytes) -> bool:
 
 def is_animated(picture: Any) -> bool:
     """Say whether one of Pillow's pictures is a clip; pages of a TIFF are none."""
-    return picture.format != "TIFF" and bool(getattr(picture, "is_animated", False))
+    of_pages = picture.format in ("TIFF", "MPO")
+    return not of_pages and bool(getattr(picture, "is_animated", False))
+
+
+def refuse_animated(picture: Any, path: Path) -> None:
+    """Refuse one of Pillow's pictures that is a clip.
+
+    Raises:
+        VideoReadError: It is.
+    """
+    if is_animated(picture):
+        raise VideoReadError(
+            f"{path}: is an animated {picture.format}, which is not read here; convert it to an "
+            "animated PNG or a video first."
+        )
 
 
 def kind_to_write(target: Path) -> PictureKind:
@@ -185,7 +197,7 @@ def opened(data: bytes, path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator
     try:
         with _PILLOW, _pillows_own_limit_off(), _no_warnings():
             picture: Any = Image.open(io.BytesIO(data))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as exc:
+    except (UnidentifiedImageError, *_FAULTS_OF_DATA) as exc:
         raise VideoReadError(f"{path}: {_why_no_picture(data)}") from exc
     with picture, _no_warnings():
         if picture.width * picture.height > max_pixels:
@@ -195,11 +207,13 @@ def opened(data: bytes, path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator
             )
         try:
             yield picture
-        except (OSError, SyntaxError, EOFError) as exc:
+        except _FAULTS_OF_DATA as exc:
             reason = " ".join(str(exc).split())
             raise VideoReadError(f"{path}: is cut off or damaged ({reason}); get it anew.") from exc
 
 
+# What Pillow's decoders raise on data that is damaged.
+_FAULTS_OF_DATA = (OSError, SyntaxError, EOFError, ValueError, RuntimeError, struct.error)
 # Guards the limit, which is a global of Pillow's.
 _PILLOW = threading.Lock()
 

@@ -57,8 +57,8 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
     """Check what can be checked quickly.
 
     Args:
-        source: Video to read.
-        target: Video to write; beside the source where None.
+        source: Video or picture to read, or a folder of frames.
+        target: What to write; beside the source where None.
         config: Everything else.
 
     Raises:
@@ -67,9 +67,7 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
         TracksError: The tracks to render from are no tracks file.
         ConfigError: A value is not accepted.
     """
-    # A picture that is to be written as a video is read as a clip of one frame.
-    as_picture = is_picture(source) and (target is None or target.suffix.lower() not in MUXERS)
-    if as_picture:
+    if is_picture(source):
         # Knows formats that a video has no need of.
         from facemask_video.pipeline.picture_options import check_options
         from facemask_video.stills.probe import probe_picture

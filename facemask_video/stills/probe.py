@@ -13,6 +13,7 @@ from facemask_video.core.pictures import (
     kind_of,
     opened,
     read_bytes,
+    refuse_animated,
 )
 from facemask_video.stills.exif import orientation_of
 from facemask_video.stills.read import metadata_of
@@ -46,6 +47,7 @@ def probe_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> VideoInfo:
         kind = kind_of(data[:_HEAD_BYTES])
         if kind is None:
             raise VideoReadError(f"{path}: is no picture of a kind that is worked on here.")
+        refuse_animated(picture, path)
         metadata = metadata_of(picture)
         orientation = orientation_of(metadata.exif)
         width, height = orientation.display_size(picture.width, picture.height)

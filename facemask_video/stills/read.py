@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from facemask_video.core.errors import VideoReadError
-from facemask_video.core.pictures import MAX_PIXELS, is_animated, kind_of, opened, read_bytes
+from facemask_video.core.pictures import MAX_PIXELS, kind_of, opened, read_bytes, refuse_animated
 from facemask_video.stills.exif import orientation_of
 from facemask_video.stills.jpeg import read_jpeg
 from facemask_video.stills.png import chunks_of, is_deep, read_deep
@@ -47,11 +47,7 @@ def read_stills(path: Path, *, as_rgb: bool = False, max_pixels: int = MAX_PIXEL
     with opened(data, path, max_pixels=max_pixels) as picture:
         if kind is None:
             raise VideoReadError(f"{path}: is no picture of a kind that is worked on here.")
-        if is_animated(picture):
-            raise VideoReadError(
-                f"{path}: is animated; give the output the name of a video, such as "
-                f"{path.stem}.mkv."
-            )
+        refuse_animated(picture, path)
         pages = getattr(picture, "n_frames", 1) if kind == "tiff" else 1
         left_px = max_pixels
         for page in range(pages):

@@ -289,6 +289,7 @@ def test_pictures_side_by_side_and_an_overlay_are_drawn(tmp_path: Path) -> None:
         ("out.bmp", LOSSLESS["rgb.png"], "synthetic"),
         ("out.psd", LOSSLESS["rgb.png"], "no format of pictures"),
         ("in.png", LOSSLESS["rgb.png"], "is the input"),
+        ("out.mp4", LOSSLESS["rgb.png"], "no format of pictures"),
     ],
 )
 def test_a_target_that_cannot_hold_the_picture_is_refused(
@@ -303,6 +304,9 @@ def test_a_target_that_cannot_hold_the_picture_is_refused(
 
 
 _WHOLE_JPEG = encoded(photograph(), "JPEG")
+_ANIMATED = encoded(
+    _EIGHT, "WEBP", save_all=True, append_images=[Image.fromarray(255 - _EIGHT)], duration=100
+)
 _BOMB = bytearray(LOSSLESS["rgb.png"])
 _BOMB[16:24] = (30_000).to_bytes(4, "big") * 2
 _BOMB[29:33] = zlib.crc32(_BOMB[12:29]).to_bytes(4, "big")
@@ -320,6 +324,7 @@ _BOMB[29:33] = zlib.crc32(_BOMB[12:29]).to_bytes(4, "big")
         ("bomb.png", bytes(_BOMB), "30000x30000"),
         ("cmyk.jpg", encoded(_EIGHT, "JPEG", mode="CMYK"), "CMYK"),
         ("cmyk.tif", encoded(_EIGHT, "TIFF", mode="CMYK"), "CMYK"),
+        ("clip.webp", _ANIMATED, "animated WEBP"),
         ("float.tif", encoded(_EIGHT, "TIFF", mode="F"), "samples of kind F"),
     ],
 )
