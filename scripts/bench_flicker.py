@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Convert every clip of a folder in both directions and tell how much its faces flicker.
 
-    scripts/bench_flicker.py FOLDER [--clip NAME ...] [--quality fast] [--keep FOLDER]
+    scripts/bench_flicker.py FOLDER [--clip NAME ...] [--quality fast] [--grain off] [--keep FOLDER]
 
 Both the source and the output are cut by the landmarks of the tracks, so that faces lie on top of
 each other. ``source`` and ``output`` are the mean absolute differences of neighbouring frames where
@@ -73,7 +73,7 @@ def convert_and_measure(
         direction,
         video=VideoConfig(encoder="ffv1", audio=False),
         translate=TranslateConfig(quality=asked.quality),
-        composite=CompositeConfig(temporal=asked.temporal),
+        composite=CompositeConfig(temporal=asked.temporal, grain=asked.grain),
         output=OutputConfig(overwrite=True, tracks_out=tracks),
     )
     convert(clip, target, config)
@@ -100,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--direction", choices=[str(d) for d in Direction], help="Only this one.")
     parser.add_argument("--quality", choices=("fast", "standard"), help="As of a conversion.")
     parser.add_argument("--temporal", type=float, default=CompositeConfig().temporal)
+    parser.add_argument("--grain", choices=("auto", "off"), default=CompositeConfig().grain)
     parser.add_argument("--keep", type=Path, help="Folder in which the conversions are left.")
     parser.add_argument("--goal", type=float, default=1.3, help="Largest ratio that is fine.")
     asked = parser.parse_args(arguments)
