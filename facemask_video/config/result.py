@@ -111,6 +111,12 @@ class CompositeConfig(Checked):
         high=1,
         help="How far a translated face is steadied by its own past where it moves little",
     )
+    reference: Literal["auto", "off"] = setting(
+        "auto",
+        help="Of unmask: auto gives people who were bare earlier in the same track their own lower "
+        "face back, as far as the head is turned alike; off invents it like any other. Needs the "
+        "classifier, which says who is bare",
+    )
     grain: Literal["auto", "off"] = setting(
         "auto",
         help="auto gives what is painted the grain and the sharpness of the skin beside it, "

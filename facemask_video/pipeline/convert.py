@@ -45,6 +45,7 @@ STAGES = (
     "classify",
     "translate",
     "match_colours",
+    "recall",
     "steady",
     "blend",
     "draw",

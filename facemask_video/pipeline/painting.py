@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from facemask_video.align.stage import AlignFaces
 from facemask_video.classify.stage import ClassifyFaces
+from facemask_video.composite.reference import RecallFaces
 from facemask_video.composite.stage import (
     BlendFaces,
     DrawFaces,
@@ -12,6 +13,7 @@ from facemask_video.composite.stage import (
     SteadyFaces,
 )
 from facemask_video.config import ConvertConfig
+from facemask_video.core.direction import Direction
 from facemask_video.core.faces import BlendedFrame, TrackedFrame
 from facemask_video.pipeline.load_networks import Networks
 from facemask_video.pipeline.prefetch import prefetch
@@ -58,6 +60,8 @@ def paint_faces(
         cropped = stages.run("classify", classify(cropped))
     translated = stages.run("translate", translate(cropped))
     matched = stages.run("match_colours", match(translated))
+    if config.direction is Direction.UNMASK and composite.reference == "auto":
+        matched = stages.run("recall", RecallFaces()(matched))
     steadied = stages.run("steady", steady(matched))
     blended = stages.run("blend", blend(steadied))
     if config.output.debug_overlay:

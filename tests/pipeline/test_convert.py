@@ -96,7 +96,7 @@ def test_a_report_counts_frames_faces_and_seconds(source: Path, tmp_path: Path) 
     assert plain["faces"] == plain["frames"] == plain["frames_with_faces"] > 10
     assert plain["tracks"] == 1
     # The fakes bring no classifier.
-    assert set(plain["seconds"]) == {"total", *STAGES} - {"classify", "draw"}
+    assert set(plain["seconds"]) == {"total", *STAGES} - {"classify", "recall", "draw"}
     assert plain["input"]["path"] == str(source)
     assert plain["output"]["bytes"] == (tmp_path / "out.mkv").stat().st_size
     assert plain["options"]["video"]["encoder"] == "ffv1"
@@ -158,6 +158,7 @@ def test_a_person_whom_the_classifier_refuses_is_left_alone_and_said_to_be(
         networks=fake_networks(_detector(), classifier=ScriptedClassifier([0.1])),
     )
 
+    assert "recall" in report.seconds
     assert report.faces_left_alone == {"bare already": report.faces}
     assert (
         f"0 translated, {report.faces} left alone (1 track) as bare already"
