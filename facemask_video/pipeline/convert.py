@@ -86,7 +86,7 @@ def convert(
         return _convert(source, target, config, on_progress, networks)
     except StaleAnswers:
         # By now the work kept is gone.
-        note = "an earlier run was not gone on with, as its record does not fit the source"
+        note = "the work of an earlier run is not used: its record does not fit the source"
         return _convert(source, target, config, on_progress, networks, notes=(note,))
 
 

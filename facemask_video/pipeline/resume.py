@@ -92,7 +92,7 @@ class Resumption:
         try:
             if self._folder.begun_anew is not None:
                 self.notes.append(
-                    f"an earlier run was not gone on with, as {self._folder.begun_anew}"
+                    f"the work of an earlier run is not used: {self._folder.begun_anew}"
                 )
             # Frames after which a segment ends.
             self._ends = None if groups is None else {*groups.firsts.tolist(), len(groups.times)}

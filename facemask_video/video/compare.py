@@ -125,7 +125,11 @@ def _bare(content: bytes, codec: str | None) -> bytes:
 
 
 def copied_times(source: Path, source_index: int, output: Path, output_index: int) -> set[int]:
-    """Return the times, in ticks, of an output's packets whose bytes a packet of the source has.
+    """Return the times, in ticks, of an output's pictures that were copied as packets.
+
+    That is where the bytes of a packet, and of all since the key frame before it, are those of
+    packets of the source. A single packet says little: two pictures without a change may be coded
+    alike.
 
     Args:
         source: The file that was converted.
@@ -136,20 +140,22 @@ def copied_times(source: Path, source_index: int, output: Path, output_index: in
     Raises:
         VideoReadError: One of the files cannot be read.
     """
-    given = {digest for _, digest in _packet_digests(source, source_index)}
-    return {
-        pts
-        for pts, digest in _packet_digests(output, output_index)
-        if digest in given and pts is not None
-    }
+    given = {digest for _, _, digest in _packet_digests(source, source_index)}
+    copied, times = False, set()
+    for pts, is_key, digest in _packet_digests(output, output_index):
+        copied = (is_key or copied) and digest in given
+        if copied and pts is not None:
+            times.add(pts)
+    return times
 
 
-def _packet_digests(path: Path, index: int) -> "Iterator[tuple[int | None, bytes]]":
+def _packet_digests(path: Path, index: int) -> "Iterator[tuple[int | None, bool, bytes]]":
     with contextlib.closing(open_source(path)) as container:
         try:
             for packet in container.demux(container.streams[index]):
                 if packet.size:
-                    yield packet.pts, hashlib.blake2b(packet, digest_size=16).digest()
+                    digest = hashlib.blake2b(packet, digest_size=16).digest()
+                    yield packet.pts, packet.is_keyframe, digest
         except av.error.FFmpegError as exc:
             raise VideoReadError(f"{path}: cannot be read on ({describe_error(exc)}).") from exc
 

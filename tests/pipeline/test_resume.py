@@ -244,9 +244,9 @@ def test_another_option_or_input_begins_anew_and_is_said(source: Path, tmp_path:
 
     report = convert(source, out, other, networks=_networks())
 
-    said = [note for note in report.notes if "not gone on with" in note]
+    said = [note for note in report.notes if "of an earlier run is not used" in note]
     assert said == [
-        "an earlier run was not gone on with, as options.composite.temporal was 0.6, is 0.2"
+        "the work of an earlier run is not used: options.composite.temporal was 0.6, is 0.2"
     ]
 
 
