@@ -28,10 +28,15 @@ from trainers.config.styled import StyledMaskTrainingConfig
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="For each style the names of masked faces that show it: they are stored with the weights.",
 )
-def styled_mask(config: StyledMaskTrainingConfig, output: Path, styles: Path, quiet: bool) -> None:
+@click.option(
+    "--pairs-only", is_flag=True, help="Only take the masks off, and keep the pairs in the folder."
+)
+def styled_mask(
+    config: StyledMaskTrainingConfig, output: Path, styles: Path, pairs_only: bool, quiet: bool
+) -> None:
     """Train the generator that puts on masks of many styles from photographs of masked faces.
 
-    Their masks are taken off by the shipped unmask generator first. Ctrl-C ends training in good
+    Their masks are taken off by an unmask generator first. Ctrl-C ends training in good
     order, and the same command goes on with it. At the end mask-styled.safetensors lies in the
     folder.
 
@@ -58,8 +63,17 @@ def styled_mask(config: StyledMaskTrainingConfig, output: Path, styles: Path, qu
         folder.crops,
         crop_size_px=settings.crop_size_px,
         device=device,
+        unmask_weights=config.networks.unmask,
+        classifier_weights=config.networks.classifier,
         on_crop=cutting_line,
     )
+    if pairs_only:
+        if not quiet:
+            click.echo(
+                f"{folder.crops}: masks taken off {len(faces.photographs):,} photographs to train "
+                f"on and {len(faces.photographs_held_out):,} set aside"
+            )
+        return
     run = StyledRun(
         images=settings.images,
         batch_size=settings.batch_size,

@@ -1,6 +1,7 @@
 """Options of training a styled mask generator."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from facemask_video.config.settings import Checked, check, section, setting
 from facemask_video.core.errors import ConfigError
@@ -55,9 +56,29 @@ class StyledRunConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StyledNetworksConfig(Checked):
+    """What takes the masks off the photographs first."""
+
+    unmask: Path | None = setting(
+        None,
+        flags=("--unmask-weights",),
+        metavar="FILE",
+        default_text="the shipped ones",
+        help="Two-stage generator that takes masks off",
+    )
+    classifier: Path | None = setting(
+        None,
+        metavar="FILE",
+        default_text="the shipped one",
+        help="Classifier that says whether that worked",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class StyledMaskTrainingConfig:
     """Everything that the training of a styled mask generator depends on."""
 
     faces: TrainingFacesConfig = section(TrainingFacesConfig, "Faces")
+    networks: StyledNetworksConfig = section(StyledNetworksConfig, "Networks")
     losses: StyledMaskConfig = section(StyledMaskConfig, "Losses")
     run: StyledRunConfig = section(StyledRunConfig, "Run")

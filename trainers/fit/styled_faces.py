@@ -20,7 +20,9 @@ from trainers.data.mask_photographs import MaskPhotographs, pair_photographs
 from trainers.fit.styled_mask import StyledFaces
 from trainers.fit.training_crops import load_training_crops
 
-_PAIRS = "pairs.npz"
+PAIRS = "pairs.npz"
+"""Ends the names of the files that pairs are kept in."""
+
 # So that jitter does not blur.
 _LARGER = 1.25
 
@@ -31,6 +33,8 @@ def load_styled_faces(
     *,
     crop_size_px: int,
     device: torch.device,
+    unmask_weights: Path | None = None,
+    classifier_weights: Path | None = None,
     on_crop: OnCrop | None = None,
 ) -> StyledFaces:
     """Load both domains; pairs, which take long to make, are kept.
@@ -40,23 +44,28 @@ def load_styled_faces(
         folder: Where crops and pairs are kept.
         crop_size_px: Side that training works at.
         device: Where the detector runs.
+        unmask_weights: Generator that takes the masks off; None is the shipped one.
+        classifier_weights: Classifier that says whether that worked; None is the shipped one.
         on_crop: Told how far cutting and pairing are.
 
     Raises:
         ConfigError: A domain is not given, or holds no face.
-        WeightsError: The shipped unmask generator or classifier is missing.
+        WeightsError: The unmask generator or classifier is missing.
     """
-    unmask, card = load_generator(default_weights(Direction.UNMASK), direction=Direction.UNMASK)
+    unmask_weights = unmask_weights or default_weights(Direction.UNMASK)
+    unmask, card = load_generator(unmask_weights, direction=Direction.UNMASK)
     if not isinstance(unmask, TwoStageGenerator):
-        raise ConfigError("the shipped unmask generator does not segment masks.")
+        raise ConfigError(f"{unmask_weights}: does not segment masks; pass two-stage weights.")
     named = {field.name: getattr(faces, field.name) for field in fields(TrainingFacesConfig)}
     data = DataConfig(**named, crop_size_px=card.crop_size_px)
     crops = load_training_crops(data, folder, device=device, on_crop=on_crop)
-    classifier = MaskClassifier.load(default_mask_classifier(), device=torch.device("cpu"))
+    classifier = MaskClassifier.load(
+        classifier_weights or default_mask_classifier(), device=torch.device("cpu")
+    )
     size_px = round(crop_size_px * _LARGER)
     photographs = []
     for part, masked in (("train", crops.masked), ("held-out", crops.masked_held_out)):
-        kept = folder / f"{part}-{_PAIRS}"
+        kept = folder / f"{part}-{PAIRS}"
         if kept.is_file():
             photographs.append(_read(kept))
             continue
