@@ -51,19 +51,19 @@ def test_each_step_is_done_once_and_the_table_holds_what_is_there(
 ) -> None:
     done: list[str] = []
 
-    def generators(asked: object) -> dict[str, object]:
-        done.append("generators")
+    def mask(asked: object) -> dict[str, object]:
+        done.append("mask")
         return report()
 
     def clips(asked: object) -> dict[str, object]:
         done.append("clips")
         return {"max_frames": 20, "clips": [clip("mask", 40), clip("unmask", 39)]}
 
-    monkeypatch.setattr(script, "STEPS", {"generators": generators, "clips": clips})
-    for steps in ("generators", "generators,clips"):
+    monkeypatch.setattr(script, "STEPS", {"mask": mask, "clips": clips})
+    for steps in ("mask", "mask,clips"):
         assert run(script, monkeypatch, "data", "-o", str(tmp_path), "--steps", steps) == 0
 
-    assert done == ["generators", "clips"]
+    assert done == ["mask", "clips"]
     lines = (tmp_path / "figures.md").read_text().splitlines()
     assert lines[0] == "| what (test) | n | figure |"
     assert "| `mask`, every style: outputs judged masked | 12 | 99.0 ± 0.6 % |" in lines
@@ -71,13 +71,13 @@ def test_each_step_is_done_once_and_the_table_holds_what_is_there(
     assert lines[-1].endswith("| 40 | 97.5% / 1 of 2 / 2.50 / 1.50 |")
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["split"] == "test"
-    assert set(figures) == {"version", "split", "generators", "clips"}
+    assert set(figures) == {"version", "split", "mask", "clips"}
 
 
 def test_an_unknown_step_is_one_line(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        run(script, monkeypatch, "data", "-o", "out", "--steps", "generator")
+        run(script, monkeypatch, "data", "-o", "out", "--steps", "masks")
 
-    assert "no step generator; there are generators, clips" in capsys.readouterr().err
+    assert "no step masks; there are mask, unmask, clips" in capsys.readouterr().err
