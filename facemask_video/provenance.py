@@ -95,7 +95,9 @@ def read(metadata: Mapping[str, str]) -> Provenance | None:
 
     Where a file went through this program more than once, the last time that changed faces counts.
     """
-    comments = [value for key, value in metadata.items() if key.lower() == "comment"]
+    # A transport stream keeps the comment as the provider of its service.
+    kept_as = ("comment", "service_provider")
+    comments = [value for key, value in metadata.items() if key.lower() in kept_as]
     for pattern in (_COMMENT, _UNCHANGED):
         found = [match for comment in comments for match in pattern.finditer(comment)]
         if found:

@@ -174,6 +174,8 @@ class VideoInfo:
         metadata: The container's tags.
         chapters: The chapters.
         interlaced: Whether the first picture is two fields.
+        side_data: What the first picture says of itself beside its samples, by FFmpeg's names;
+            ``ALPHA`` where it has a transparency that is not read.
         is_picture: Whether it is a still picture, which has no stream; ``container`` and ``codec``
             are its format, and frames its pages.
     """
@@ -202,4 +204,5 @@ class VideoInfo:
     metadata: dict[str, str] = field(default_factory=dict)
     chapters: tuple[ChapterInfo, ...] = ()
     interlaced: bool = False
+    side_data: tuple[str, ...] = ()
     is_picture: bool = False

@@ -27,6 +27,7 @@ from facemask_video.video.target import (
     begin_of_clock_s,
     check_outputs,
     container_options,
+    header_tags,
     make_part,
     muxer_of,
     put_in_place,
@@ -117,7 +118,8 @@ def _write(
                     carried.add(output, index)
                 carried.start(shift_s=Fraction(0), first_s=None, end_s=None)
                 carried.carry_chapters(output)
-                output.metadata.update(join_tags(kept_tags(dict(info.metadata)), dict(metadata)))
+                tags = join_tags(kept_tags(dict(info.metadata)), dict(metadata))
+                output.metadata.update(header_tags(format_name, tags))
                 output.start_encoding()
                 for packet in carried.until(None):
                     output.mux_one(packet)

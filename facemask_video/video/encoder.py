@@ -14,7 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.video.plane_layout import layout_of
-from facemask_video.video.probe import describe_error
+from facemask_video.video.probe import describe_error, has_alpha
 
 # x264's "visually lossless or nearly so".
 DEFAULT_CRF = 18
@@ -187,6 +187,8 @@ def _format_notes(
 ) -> list[str]:
     if chosen == source_format or chosen == source_format.replace("yuvj", "yuv"):
         return []
+    if has_alpha(source_format) and not has_alpha(chosen):
+        return [f"pixel format {source_format} becomes {chosen}: its transparency is lost"]
     if asked is not None:
         return [f"pixel format {source_format} is converted to {chosen}, as asked"]
     if chosen != wanted:

@@ -3,6 +3,16 @@
 from facemask_video.core.frame import VideoInfo
 from facemask_video.video.passthrough import kept_tags
 
+# HDR mastering data has a note of its own.
+_SIDE_DATA = {
+    "SPHERICAL": "the tag that the picture is a spherical one (360 degrees)",
+    "STEREO3D": "the tag that the picture is stereoscopic",
+    "A53_CC": "the closed captions in the pictures",
+    "ICC_PROFILE": "the ICC colour profile",
+    "AFD": "the active format description",
+}
+_ALPHA = "transparency is lost: it is not read from VP8 and VP9"
+
 
 def find_lost(
     source: VideoInfo, written: VideoInfo, format_name: str, *, streams_missing: int
@@ -32,8 +42,14 @@ def find_lost(
         found.append("the tag that pictures are two fields")
     if len(source.chapters) > len(written.chapters):
         found.append("the chapters")
+    for name, text in _SIDE_DATA.items():
+        if name in source.side_data and name not in written.side_data:
+            found.append(text)
     names = {name.lower() for name in written.metadata}
     tags = sorted(name for name in kept_tags(source.metadata) if name.lower() not in names)
     if tags:
         found.append(f"the tags {', '.join(tags)}")
-    return [f"{what} is lost: a {format_name} file did not take it" for what in found]
+    lost = [f"{what} is lost: a {format_name} file did not take it" for what in found]
+    if "ALPHA" in source.side_data and "ALPHA" not in written.side_data:
+        lost.append(_ALPHA)
+    return lost

@@ -165,7 +165,7 @@ class Passthrough:
                 # Its one packet says what the tag does, which the video stream has as well.
                 continue
             reason = _why_not_held(stream, format_name)
-            name = codec_name(stream) or "no codec"
+            name = codec_name(stream) or getattr(stream, "name", None) or "no codec"
             text = f"{stream.type} stream {stream.index} ({name})"
             if reason is None:
                 held.append(stream.index)

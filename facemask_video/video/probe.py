@@ -29,6 +29,8 @@ from facemask_video.video.colour import (
     RANGE_NAMES,
     TRANSFER_NAMES,
 )
+from facemask_video.video.container_crop import Crop, Cropper
+from facemask_video.video.header_dump import HeaderDump, dump_header
 from facemask_video.video.orientation import UPRIGHT, Orientation, display_matrix_of
 from facemask_video.video.plane_layout import nearest_layout
 
@@ -197,6 +199,7 @@ def _describe(
     stream: VideoStream,
     picture: av.VideoFrame,
     orientation: Orientation,
+    dump: HeaderDump,
     path: Path,
 ) -> VideoInfo:
     """Describe an open file whose first picture has been decoded."""
@@ -235,10 +238,29 @@ def _describe(
         streams=tuple(
             describe_stream(other) for other in container.streams if not is_chapter_track(other)
         ),
-        metadata=dict(container.metadata),
+        metadata=dict(container.metadata) | dump.service,
         chapters=tuple(_describe_chapters(container)),
         interlaced=picture.interlaced_frame,
+        side_data=tuple(_side_data(stream, picture)),
     )
+
+
+def _side_data(stream: VideoStream, picture: av.VideoFrame) -> Iterator[str]:
+    blocks: Any = picture.side_data  # its stub lists motion vectors only
+    yield from dict.fromkeys(block.type.name for block in blocks)
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    # FFmpeg's own decoders of VP8 and VP9 leave it out.
+    if tags.get("alpha_mode") == "1" and not has_alpha(picture.format.name):
+        yield "ALPHA"
+
+
+def has_alpha(format_name: str) -> bool:
+    """Return whether pictures of a pixel format may be transparent.
+
+    >>> has_alpha("bgra"), has_alpha("yuv420p")
+    (True, False)
+    """
+    return any(component.is_alpha for component in av.VideoFormat(format_name).components)
 
 
 def is_chapter_track(stream: Stream) -> bool:
@@ -312,6 +334,7 @@ class ProbedVideo:
         display_matrix: The container's nine numbers of rotation and flip, or None.
         tags: Colour and aspect of the picture as stored.
         mastering_data: FFmpeg's names of the HDR mastering data that the picture carries.
+        crop: What the container has a player cut off, or None.
     """
 
     info: VideoInfo
@@ -319,6 +342,7 @@ class ProbedVideo:
     display_matrix: tuple[int, ...] | None
     tags: PictureTags
     mastering_data: tuple[str, ...]
+    crop: Crop | None
 
 
 def probe(path: Path) -> VideoInfo:
@@ -339,6 +363,10 @@ def probe_first_picture(path: Path, video_index: int | None = None) -> ProbedVid
     container, stream = open_main_video(path, video_index)
     with contextlib.closing(container):
         picture = _first_picture(container, stream, path)
+        dump = dump_header(container)
+        crop = Crop.parse(dump.side_data.get(stream.index, {}).get("Frame Cropping", ""))
+        if crop is not None:
+            picture = Cropper(crop)(picture)
         orientation, display_matrix = _orientation_of(picture)
         tags = PictureTags(
             picture.width,
@@ -349,11 +377,9 @@ def probe_first_picture(path: Path, video_index: int | None = None) -> ProbedVid
             int(picture.color_primaries),
             int(picture.color_trc),
         )
-        blocks: Any = picture.side_data  # its stub lists motion vectors only
-        names = (block.type.name for block in blocks)
-        mastering_data = tuple(name for name in names if name in _MASTERING)
-        info = _describe(container, stream, picture, orientation, path)
-    return ProbedVideo(info, orientation, display_matrix, tags, mastering_data)
+        info = _describe(container, stream, picture, orientation, dump, path)
+        mastering_data = tuple(name for name in info.side_data if name in _MASTERING)
+    return ProbedVideo(info, orientation, display_matrix, tags, mastering_data, crop)
 
 
 def open_main_video(

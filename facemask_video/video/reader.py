@@ -16,6 +16,7 @@ from av.video.frame import PictureType
 from facemask_video.config.video import OnChange
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.wording import counted
+from facemask_video.video.container_crop import Cropper
 from facemask_video.video.decoder import NUMBERED, Decoder
 from facemask_video.video.native_frame import FrameTools, NativeFrame
 from facemask_video.video.panels import panel_size
@@ -94,6 +95,13 @@ class VideoReader:
         self.display_matrix = probed.display_matrix
         self.first_picture_tags = probed.tags
         self.mastering_data = probed.mastering_data
+        self._cropper = None if probed.crop is None else Cropper(probed.crop)
+        if probed.crop is not None:
+            tags = probed.tags
+            self.notes.append(
+                f"the container's crop is carried out: {tags.width_px}x{tags.height_px} of each "
+                "picture is shown, and written"
+            )
         self._orientation = probed.orientation
         self._layout = nearest_layout(probed.info.pixel_format)
         self._open()
@@ -255,7 +263,7 @@ class VideoReader:
         for picture in pictures:
             pts = self._time_of(picture)
             self._last_pts = pts
-            yield picture, pts
+            yield picture if self._cropper is None else self._cropper(picture), pts
 
     def _time_of(self, picture: av.VideoFrame) -> int:
         pts, last_pts = picture.pts, self._last_pts

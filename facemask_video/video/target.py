@@ -25,6 +25,7 @@ MUXERS = {
 _BEGINS_AT_ZERO = {"mp4", "mov", "avi", "gif"}
 # Where such a file shows nothing for so long, a late start is no intention.
 _LATE_S = 10
+_MUXERS_OWN_PROVIDER = "FFmpeg"
 
 # Containers that number frames instead of timing them.
 FIXED_RATE = {"avi"}
@@ -46,14 +47,19 @@ def begin_of_clock_s(
     return Fraction(0)
 
 
-def container_options(format_name: str, time_base: Fraction, *, cover_art: bool) -> dict[str, str]:
+def container_options(
+    format_name: str, time_base: Fraction, *, cover_art: bool, loops: int | None = 0
+) -> dict[str, str]:
     """Return the muxer's options that keep times and tags as they are.
 
     Args:
         format_name: The muxer.
         time_base: The video's seconds a tick.
         cover_art: Whether a cover picture is carried.
+        loops: How often a GIF plays after the first time; 0 for ever, None for never.
     """
+    if format_name == "gif":
+        return {"loop": "-1" if loops is None else str(loops)}
     if format_name in ("matroska", "webm", "mpegts", "avi"):
         # Left to itself the muxer moves every stream so that audio priming and decoding times,
         # which lie before 0, begin at 0; these containers hold times before 0 well enough, and one
@@ -68,6 +74,24 @@ def container_options(format_name: str, time_base: Fraction, *, cover_art: bool)
         # Tags of any name, in the one box for tags; a cover picture needs the other kind of box.
         options["movflags"] = "use_metadata_tags"
     return options
+
+
+def header_tags(format_name: str, tags: dict[str, str]) -> dict[str, str]:
+    """Return container tags as a format can hold them.
+
+    A transport stream holds the name of a service and of its provider, in which the comment goes.
+
+    >>> header_tags("mpegts", {"comment": "mine", "service_provider": "FFmpeg"})["service_provider"]
+    'mine'
+    """
+    comment = next((value for key, value in tags.items() if key.lower() == "comment"), None)
+    if format_name != "mpegts" or comment is None:
+        return tags
+    provider = tags.get("service_provider", _MUXERS_OWN_PROVIDER)
+    if provider != _MUXERS_OWN_PROVIDER and comment not in provider:
+        comment = f"{provider} | {comment}"
+    # Its length is a byte. What is ours is at the end.
+    return {**tags, "service_provider": comment.encode()[-255:].decode(errors="ignore")}
 
 
 def muxer_of(path: Path) -> str:

@@ -26,6 +26,7 @@ from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.frame import Frame
 from facemask_video.video.encoder import EncoderPlan, configure, plan_encoder
+from facemask_video.video.gif import finish_gif, loop_count
 from facemask_video.video.groups import Groups, Header
 from facemask_video.video.lost_metadata import find_lost
 from facemask_video.video.matroska import set_pixel_aspect
@@ -41,6 +42,7 @@ from facemask_video.video.target import (
     begin_of_clock_s,
     check_outputs,
     container_options,
+    header_tags,
     make_part,
     muxer_of,
     put_in_place,
@@ -110,6 +112,7 @@ class VideoWriter:
         self._clock = OutputClock(self._plan.time_base)
         self._durations: dict[int, int] = {}
         self._shortest = 0
+        self._last_delay_cs: int | None = None
         self._frames = 0
         self._finished = False
         self._part: Path | None = None
@@ -162,6 +165,7 @@ class VideoWriter:
                 self._format,
                 self._plan.time_base,
                 cover_art=self._passthrough.holds_cover_art(self._held),
+                loops=loop_count(self._reader.path) if self._reader.info.container == "gif" else 0,
             ),
             metadata_errors="surrogateescape",
         )
@@ -240,6 +244,7 @@ class VideoWriter:
         self._frames += 1
         tick = self._clock.tick_of(frame, stored_base=stored_base)
         duration = round(frame.picture.duration * frame.time_base / self._plan.time_base)
+        self._last_delay_cs = round(frame.picture.duration * frame.time_base * 100) or None
         if duration > 0:
             self._durations[tick] = duration
             self._shortest = min(self._shortest or duration, duration)
@@ -269,6 +274,12 @@ class VideoWriter:
                 self.notes.extend(self._passthrough.late_notes())
                 output.close()
                 self._set_aspect(part)
+                if self._format == "gif":
+                    finish_gif(
+                        part,
+                        comment=self.metadata.get("comment", ""),
+                        last_delay_cs=self._last_delay_cs,
+                    )
             self.notes.extend(self._lost_metadata(part))
             put_in_place(part, self.path, overwrite=self._overwrite)
             self._part = None
@@ -317,7 +328,14 @@ class VideoWriter:
                 f"{self.path}: a {self._format} file did not take {missing} of the streams; "
                 "choose another container (.mkv holds most)."
             )
-        return find_lost(self._reader.info, written, self._format, streams_missing=missing)
+        lost = find_lost(self._reader.info, written, self._format, streams_missing=missing)
+        comment = self.metadata.get("comment", "")
+        if comment and not any(comment in value for value in written.metadata.values()):
+            lost.append(
+                f"provenance: a {self._format} file holds no comment, so this one does not say how "
+                "it was made; keep its report (--report) beside it"
+            )
+        return lost
 
     def discard(self) -> None:
         """Close everything and delete an unfinished part; a second call does nothing."""
@@ -340,7 +358,7 @@ class VideoWriter:
             for source in self._passthrough.streams:
                 if source.index == reader.info.video_index:
                     video = self._add_video(output, source)
-                    video.metadata.update(kept_tags(dict(source.metadata)))
+                    video.metadata.update(self._video_tags(dict(source.metadata)))
                     video.disposition = source.disposition
                 elif source.index in self._held:
                     self._passthrough.add(output, source.index)
@@ -397,6 +415,15 @@ class VideoWriter:
             height_px=self._height_px,
         )
 
+    def _video_tags(self, tags: dict[str, str]) -> dict[str, str]:
+        # What is not there any more must not be announced.
+        opaque = "ALPHA" in self._reader.info.side_data
+        return {
+            key: value
+            for key, value in kept_tags(tags).items()
+            if not (opaque and key.lower() == "alpha_mode")
+        }
+
     def _check_frame(self, frame: NativeFrame) -> None:
         size = (frame.picture.width, frame.picture.height)
         if size != (self._width_px, self._height_px):
@@ -419,7 +446,8 @@ class VideoWriter:
             end_s=None if end_tick is None else end_tick * reader.info.time_base,
         )
         self._passthrough.carry_chapters(output)
-        output.metadata.update(join_tags(kept_tags(dict(reader.info.metadata)), self.metadata))
+        tags = join_tags(kept_tags(dict(reader.info.metadata)), self.metadata)
+        output.metadata.update(header_tags(self._format, tags))
         with self._reporting():
             output.start_encoding()
 

@@ -1,6 +1,8 @@
 """Footage of phones, cheap recorders and joined files comes through whole, or with a word."""
 
+import dataclasses
 import itertools
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -10,9 +12,14 @@ import av
 import pytest
 from av.stream import Disposition
 
+from facemask_video import provenance
+from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
-from facemask_video.video import VideoReader, probe
+from facemask_video.video import VideoReader, VideoWriter, probe
 from facemask_video.video.compare import digest_streams
+from facemask_video.video.gif import loop_count
+from facemask_video.video.header_dump import HeaderDump
+from facemask_video.video.lost_metadata import find_lost
 from facemask_video.video.probe import stream_time_base
 from tests.synthetic import encode_clip, moving_square_frames, truncate
 from tests.video.test_round_trip import convert, times
@@ -324,3 +331,93 @@ def test_the_last_frame_lasts_as_long_as_the_sources(tmp_path, suffix, last_s, e
     with av.open(str(tmp_path / f"out{suffix}")) as output:
         assert output.duration is not None
         assert abs(output.duration / 1e6 - float(Fraction(519, 25) + last_s)) < 0.02
+
+
+COMMENT = (
+    f"Synthetic faces: facemask-video 0.2.0, direction mask, weights sha256 {'ab' * 32}, digital "
+    f"source type {provenance.DIGITAL_SOURCE_TYPE}"
+)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi", ".ts", ".gif", ".webm"])
+def test_every_container_says_that_its_faces_are_synthetic(tmp_path, suffix):
+    clip = encode_clip(tmp_path / "in.mp4", moving_square_frames(5))
+    encoder = {".gif": "gif", ".webm": "libvpx-vp9"}.get(suffix, "libx264")
+    target, made = tmp_path / f"out{suffix}", {"comment": COMMENT}
+    with (
+        VideoReader(clip) as reader,
+        VideoWriter(target, reader, VideoConfig(encoder=encoder), metadata=made) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+        writer.finish()
+    assert not any("provenance" in note for note in writer.notes)
+    assert provenance.read(probe(target).metadata) == provenance.read(made)
+
+
+@pytest.mark.parametrize("loops", ["-1", "0", "3"])
+def test_a_gif_keeps_its_times_and_how_often_it_plays(tmp_path, loops):
+    clip = tmp_path / "in.gif"
+    with av.open(str(clip), "w", container_options={"loop": loops, "final_delay": "150"}) as output:
+        video = output.add_stream("gif", rate=10)
+        video.width, video.height, video.pix_fmt = 64, 48, "rgb8"
+        for index, image in enumerate(moving_square_frames(4)):
+            picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="rgb8")
+            picture.pts, picture.time_base = index, Fraction(1, 10)
+            output.mux(video.encode(picture))
+        output.mux(video.encode(None))
+    target = tmp_path / "out.gif"
+    convert(clip, target, encoder="gif")
+    assert loop_count(target) == loop_count(clip) == {"-1": None, "0": 0, "3": 3}[loops]
+    with av.open(str(clip)) as one, av.open(str(target)) as two:
+        assert one.duration == two.duration == 1_800_000
+
+
+def test_borders_that_the_container_hides_are_not_shown(tmp_path, monkeypatch):
+    """FFmpeg's muxers write no crop, so its description of a clip stands in for one that has it."""
+    clip = encode_clip(tmp_path / "in.mkv", codec="ffv1")
+    with VideoReader(clip) as reader:
+        whole = next(iter(reader))
+    dump = HeaderDump(side_data={0: {"Frame Cropping": "8/4/10/6"}})
+    monkeypatch.setattr(
+        sys.modules["facemask_video.video.probe"], "dump_header", lambda container: dump
+    )
+    with VideoReader(clip) as reader:
+        frame = next(iter(reader))
+        assert (frame.width_px, frame.height_px) == (48, 36)
+        assert any("48x36" in note for note in reader.notes)
+    for one, two in zip(frame.samples(), whole.samples(), strict=True):
+        sub = 48 // two.shape[0]
+        assert (one == two[8 // sub : 44 // sub, 10 // sub : 58 // sub]).all()
+    convert(clip, tmp_path / "out.mp4")
+    monkeypatch.undo()
+    assert probe(tmp_path / "out.mp4").width_px == 48
+
+
+def test_what_pictures_say_of_themselves_is_noted_where_an_encoder_drops_it(tmp_path):
+    clip = encode_clip(tmp_path / "in.mp4", moving_square_frames(5))
+    info = dataclasses.replace(probe(clip), side_data=("A53_CC", "SPHERICAL"))
+    lost = find_lost(info, probe(clip), "mp4", streams_missing=0)
+    assert [text.partition(" is lost")[0] for text in lost] == [
+        "the tag that the picture is a spherical one (360 degrees)",
+        "the closed captions in the pictures",
+    ]
+
+
+def test_transparency_that_is_lost_is_noted_and_not_announced(tmp_path):
+    clip = encode_clip(tmp_path / "in.webm", moving_square_frames(3), codec="libvpx-vp9")
+    alpha = tmp_path / "alpha.webm"
+    with av.open(str(clip)) as given, av.open(str(alpha), "w") as output:
+        video = output.add_stream_from_template(given.streams.video[0], opaque=True)
+        video.metadata["alpha_mode"] = "1"
+        for packet in given.demux():
+            if packet.dts is not None:
+                packet.stream = video
+                output.mux(packet)
+    assert "ALPHA" in probe(alpha).side_data
+    notes = convert(alpha, tmp_path / "out.webm", encoder="libvpx-vp9")
+    assert any("transparency" in note for note in notes)
+    tags = probe(tmp_path / "out.webm").streams[0].metadata
+    assert "alpha_mode" not in {key.lower() for key in tags}
+    bgra = encode_clip(tmp_path / "bgra.mkv", moving_square_frames(3), codec="ffv1", pix_fmt="bgra")
+    assert any("transparency" in note for note in convert(bgra, tmp_path / "bgra.mp4"))

@@ -1,0 +1,71 @@
+"""What of a header only FFmpeg's printed description tells.
+
+PyAV hands out neither the side data of a container's stream (its crop, the mapping of a 360 degree
+picture) nor the tags of a programme, in which a transport stream names its service.
+"""
+
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import av
+from av.container import InputContainer
+
+# FFmpeg's log level is one for the process.
+_LOCK = threading.Lock()
+_SERVICE_TAGS = ("service_name", "service_provider")
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderDump:
+    """A header as FFmpeg prints it.
+
+    Attributes:
+        side_data: For each stream's index what its container says beside the packets, by name.
+        service: Tags of the programme that a transport stream carries.
+    """
+
+    side_data: dict[int, dict[str, str]] = field(default_factory=dict)
+    service: dict[str, str] = field(default_factory=dict)
+
+
+def dump_header(container: InputContainer) -> HeaderDump:
+    """Describe an open file."""
+    with _LOCK:
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.INFO)
+        try:
+            # Its stub does not know it.
+            text: str = cast(Any, container).dumps_format()
+        finally:
+            av.logging.set_level(level)
+    return parse_dump(text)
+
+
+def parse_dump(text: str) -> HeaderDump:
+    r"""Read FFmpeg's description of a file.
+
+    >>> text = "  Stream #0:1: Video: h264\n    Side data:\n      Frame Cropping: 100/60/20/30\n"
+    >>> parse_dump(text).side_data
+    {1: {'Frame Cropping': '100/60/20/30'}}
+    >>> parse_dump("  Program 1 \n    Metadata:\n      service_name    : One\n").service
+    {'service_name': 'One'}
+    """
+    found = HeaderDump()
+    index, inside = -1, False
+    for line in text.splitlines():
+        stream = re.match(r" {2}Stream #\d+:(\d+)", line)
+        if stream is not None:
+            index, inside = int(stream[1]), False
+        elif line.strip() == "Side data:":
+            inside = True
+        elif not line.startswith("      "):
+            inside = False
+        else:
+            name, _, value = line.strip().partition(":")
+            if inside:
+                found.side_data.setdefault(index, {})[name.strip()] = value.strip()
+            elif index < 0 and name.strip() in _SERVICE_TAGS:
+                found.service.setdefault(name.strip(), value.strip())
+    return found
