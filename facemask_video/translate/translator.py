@@ -10,7 +10,7 @@ from facemask_video.core.errors import ConfigError
 from facemask_video.core.faces import Crop, TranslatedCrop
 from facemask_video.core.pixels import to_alphas, to_images, to_network
 from facemask_video.translate.device import DTYPES
-from facemask_video.translate.networks import Generator, StyledGenerator
+from facemask_video.translate.networks import Generator, StyledGenerator, fold_norms
 from facemask_video.translate.styles import StylePicker
 from facemask_video.translate.weights import WeightsCard, load_generator
 
@@ -74,6 +74,7 @@ class Translator:
             ConfigError: The weights hold no such style, or no styles while some were asked for.
         """
         network, card = load_generator(path, direction=direction)
+        fold_norms(network)
         styles = None
         if isinstance(network, StyledGenerator):
             pick = pick_styles or (lambda net, names, _: StylePicker.of_names(net, names))

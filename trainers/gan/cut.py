@@ -18,6 +18,7 @@ from facemask_video.translate.networks import (
     GeneratorSpec,
     build_generator,
 )
+from facemask_video.translate.networks.layers import unshuffle
 from facemask_video.translate.networks.resnet import ResnetTrunk
 from trainers.config import TrainConfig
 from trainers.data.batches import Batch
@@ -53,7 +54,7 @@ class EncoderFeatures(nn.Module):
     def encode(self, image: Tensor) -> list[Tensor]:
         """Return the picture and the features after stem, halvings and half the blocks."""
         [trunk] = self._trunk
-        features = trunk.stem(trunk.fold(image))
+        features = trunk.stem(unshuffle(image, trunk.fold))
         kept = [image, features]
         for down in trunk.down:
             features = down(features)

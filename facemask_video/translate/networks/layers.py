@@ -116,3 +116,29 @@ class SelfAttention(nn.Module):
         return features + self.gain * attended.squeeze(1).transpose(1, 2).reshape(
             n, channels, height, width
         )
+
+
+def unshuffle(image: Tensor, factor: int) -> Tensor:
+    """Fold each ``factor`` x ``factor`` px into channels, as `torch.nn.PixelUnshuffle` does.
+
+    That one returns planes, whatever it is given, which the next convolution must convert.
+    """
+    if factor == 1 or not image.is_contiguous(memory_format=torch.channels_last):
+        return functional.pixel_unshuffle(image, factor)
+    n, channels, height, width = image.shape
+    rows, columns = height // factor, width // factor
+    cells = image.permute(0, 2, 3, 1).reshape(n, rows, factor, columns, factor, channels)
+    cells = cells.permute(0, 1, 3, 5, 2, 4).reshape(n, rows, columns, channels * factor**2)
+    return cells.permute(0, 3, 1, 2)
+
+
+def laid_out_as(features: Tensor, other: Tensor) -> Tensor:
+    """Return a tensor in the type and memory format of features that it is to be joined to.
+
+    Joined in two formats they come out in that which the next convolution must convert.
+    """
+    last = features.is_contiguous(memory_format=torch.channels_last)
+    return other.to(
+        features.dtype,
+        memory_format=torch.channels_last if last else torch.contiguous_format,
+    )

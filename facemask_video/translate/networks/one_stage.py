@@ -20,6 +20,7 @@ class OneStageGenerator(nn.Module):
 
     def forward(self, image: Tensor) -> Translation:
         raw = self.trunk(image)
-        painted = torch.tanh(raw[:, :3])
-        alpha = torch.sigmoid(raw[:, 3:4]) if self.spec.alpha else torch.ones_like(raw[:, :1])
+        # Of the whole: of a slice of channels that lie last in memory it takes eight times as long.
+        painted = torch.tanh(raw)[:, :3]
+        alpha = torch.sigmoid(raw)[:, 3:4] if self.spec.alpha else torch.ones_like(raw[:, :1])
         return Translation(painted, alpha)

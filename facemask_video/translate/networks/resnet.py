@@ -12,6 +12,7 @@ from facemask_video.translate.networks.layers import (
     SelfAttention,
     Upsample,
     conv,
+    unshuffle,
 )
 
 
@@ -22,7 +23,7 @@ class ResnetTrunk(nn.Module):
         super().__init__()
         # Beyond 8x the first width the cost of the blocks grows and their use does not.
         widths = [spec.ngf * min(2**level, 8) for level in range(spec.n_downsampling + 1)]
-        self.fold = nn.PixelUnshuffle(spec.fold)
+        self.fold = spec.fold
         self.unfold = nn.PixelShuffle(spec.fold)
         self.stem = ConvNormReLU(spec, n_in * spec.fold**2, widths[0], spec.final_kernel)
         self.down = nn.ModuleList(
@@ -43,7 +44,7 @@ class ResnetTrunk(nn.Module):
         self.head = conv(spec, widths[0], n_out * spec.fold**2, spec.final_kernel)
 
     def forward(self, image: Tensor) -> Tensor:
-        features = self.stem(self.fold(image))
+        features = self.stem(unshuffle(image, self.fold))
         kept = []
         for down in self.down:
             kept.append(features)

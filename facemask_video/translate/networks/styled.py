@@ -9,10 +9,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks import inpaint
 from facemask_video.translate.networks.exposure import exposure_gain, scale_light
+from facemask_video.translate.networks.layers import laid_out_as, unshuffle
 from facemask_video.translate.networks.style import (
     Style,
     StyleEncoder,
@@ -26,7 +28,7 @@ _N_TEXTURE, _N_SHAPE = 8, 8
 _TEXTURE_SIDE = StyleEncoder.INPUT_SIDE_PX // 8
 
 
-class _StyledConv(nn.Module):
+class StyledConv(nn.Module):
     """Convolution, batch norm whose scale and shift follow the style, ReLU.
 
     FiLM (Perez et al., AAAI 2018).
@@ -35,7 +37,7 @@ class _StyledConv(nn.Module):
     def __init__(self, n_in: int, n_out: int, *, stride: int = 1, relu: bool = True) -> None:
         super().__init__()
         self.conv = nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(n_out)
+        self.norm: nn.Module = nn.BatchNorm2d(n_out)
         self.to_scale = nn.Linear(_STYLE_WIDTH, 2 * n_out)
         nn.init.normal_(self.to_scale.weight, std=0.02)
         nn.init.zeros_(self.to_scale.bias)
@@ -48,14 +50,20 @@ class _StyledConv(nn.Module):
         features = torch.addcmul(shift.to(features.dtype), features, (1 + scale).to(features.dtype))
         return functional.relu(features) if self.relu else features
 
+    def fold_norm(self) -> None:
+        """Fold the norm into the convolution; for inference only."""
+        assert isinstance(self.norm, nn.BatchNorm2d)
+        self.conv = fuse_conv_bn_eval(self.conv, self.norm)
+        self.norm = nn.Identity()
+
 
 class _StyledBlock(nn.Module):
     """Residual block of two styled convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = _StyledConv(channels, channels)
-        self.second = _StyledConv(channels, channels, relu=False)
+        self.first = StyledConv(channels, channels)
+        self.second = StyledConv(channels, channels, relu=False)
 
     def forward(self, features: Tensor, style: Tensor) -> Tensor:
         return features + self.second(self.first(features, style), style)  # type: ignore[no-any-return]
@@ -73,15 +81,14 @@ class _StyledUNet(nn.Module):
 
     def __init__(self, n_in: int, ngf: int, n_blocks: int, n_texture: int = 0) -> None:
         super().__init__()
-        self.fold = nn.PixelUnshuffle(2)
-        self.stem = _StyledConv(4 * n_in, ngf)
+        self.stem = StyledConv(4 * n_in, ngf)
         self.down = nn.ModuleList(
-            [_StyledConv(ngf, 2 * ngf, stride=2), _StyledConv(2 * ngf, 4 * ngf, stride=2)]
+            [StyledConv(ngf, 2 * ngf, stride=2), StyledConv(2 * ngf, 4 * ngf, stride=2)]
         )
         self.join = nn.Conv2d(4 * ngf + n_texture, 4 * ngf, 1) if n_texture else None
         self.blocks = nn.ModuleList(_StyledBlock(4 * ngf) for _ in range(n_blocks))
         self.up = nn.ModuleList(
-            [_StyledConv(6 * ngf + n_texture, 2 * ngf), _StyledConv(3 * ngf + n_texture, ngf)]
+            [StyledConv(6 * ngf + n_texture, 2 * ngf), StyledConv(3 * ngf + n_texture, ngf)]
         )
 
     def forward(self, image: Tensor, style: Tensor, textures: tuple[Tensor, ...] = ()) -> Tensor:
@@ -92,19 +99,19 @@ class _StyledUNet(nn.Module):
             style: Shape (n, 64).
             textures: Where asked for, the texture laid out at S/8, S/4 and S/2.
         """
-        features = self.stem(self.fold(image), style)
+        features = self.stem(unshuffle(image, 2), style)
         skips = []
         for down in self.down:
             skips.append(features)
             features = down(features, style)
         if self.join is not None:
-            features = self.join(torch.cat([features, textures[0].to(features.dtype)], dim=1))
+            features = self.join(torch.cat([features, laid_out_as(features, textures[0])], dim=1))
         for block in self.blocks:
             features = block(features, style)
         for level, up in enumerate(self.up):
             parts = [functional.interpolate(features, scale_factor=2.0), skips.pop()]
             if textures:
-                parts.append(textures[level + 1].to(features.dtype))
+                parts.append(laid_out_as(features, textures[level + 1]))
             features = up(torch.cat(parts, dim=1), style)
         return features  # type: ignore[no-any-return]
 
@@ -199,7 +206,7 @@ class StyledGenerator(nn.Module):
             erased: What of the image is not to be seen, shape (n, 1, S, S); covers the region.
         """
         filled = inpaint.push_pull_fill(image, 1 - erased)
-        seen = [torch.cat([filled, region * 2 - 1], dim=1)]
+        seen = [torch.cat([filled, laid_out_as(filled, region * 2 - 1)], dim=1)]
         for _ in range(self.n_fine - 1):
             seen.append(functional.avg_pool2d(seen[-1], 2))
         texture, side = style.texture.to(image.dtype), int(seen[-1].shape[-1])
@@ -210,7 +217,7 @@ class StyledGenerator(nn.Module):
         features = self.painting(seen[-1], look, textures)
         for fine, beside in zip(self.fine, reversed(seen), strict=True):
             features = functional.interpolate(features, scale_factor=2.0)
-            features = fine(torch.cat([features, beside.to(features.dtype)], dim=1))
+            features = fine(torch.cat([features, laid_out_as(features, beside)], dim=1))
             features = functional.relu(features)
         return torch.tanh(self.head(features))
 
@@ -245,7 +252,7 @@ class StyledGenerator(nn.Module):
 
 def soften(region: Tensor) -> Tensor:
     """Blur a region's edge with a box of 3 px."""
-    return functional.avg_pool2d(functional.pad(region, (1,) * 4, mode="replicate"), 3, 1)
+    return inpaint.box_blur(region, 1)
 
 
 def _mlp(n_in: int) -> nn.Sequential:

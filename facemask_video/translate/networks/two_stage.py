@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks import inpaint
+from facemask_video.translate.networks.layers import laid_out_as
 from facemask_video.translate.networks.resnet import ResnetTrunk
 from facemask_video.translate.networks.straps import find_straps
 from facemask_video.translate.networks.translation import Translation
@@ -95,7 +96,7 @@ class TwoStageGenerator(nn.Module):
         if self.spec.fill == "face":
             weights = inpaint.face_weights(image.shape[-1], image.device).to(image.dtype)
         filled = inpaint.push_pull_fill(image, 1 - erased, weights)
-        seen = torch.cat([filled, erased], dim=1)
+        seen = torch.cat([filled, laid_out_as(filled, erased)], dim=1)
         missing = self.completion(seen)
         if self.spec.mirrored and not self.training:
             missing = (missing + self.completion(seen.flip(3)).flip(3)) / 2

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from facemask_video.translate.generator_spec import Architecture, Norm
-from facemask_video.translate.networks import GeneratorSpec, Translation, build_generator
+from facemask_video.translate.networks import (
+    GeneratorSpec,
+    Translation,
+    build_generator,
+    fold_norms,
+)
 from tests.translate.networks.tiny import noise_image, tiny_spec
 
 OPTIONS: list[dict[str, Any]] = [
@@ -78,3 +83,34 @@ def test_lite_has_about_a_quarter_of_the_weights_of_standard() -> None:
     )
 
     assert 3.5 < standard / lite < 4.5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"norm": "batch"},
+        {"norm": "batch", "upsampling": "transpose"},
+        {"architecture": "styled", "fold": 2},
+    ],
+    ids=str,
+)
+def test_a_network_with_its_norms_folded_away_paints_the_same(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    network = build_generator(tiny_spec(**options), n_styles=1)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(module.running_mean, -1, 1)
+            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+            torch.nn.init.uniform_(module.weight, 0.5, 2)
+    network.eval()
+    with torch.no_grad():
+        before = network(noise_image())
+
+        fold_norms(network)
+
+        after = network(noise_image())
+    left = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert len(left) == (2 if "upsampling" in options else 0), "but after transposed ones"
+    assert float(before.painted.std()) > 0.01
+    assert torch.allclose(before.painted, after.painted, atol=1e-4)
+    assert torch.allclose(before.alpha, after.alpha, atol=1e-4)

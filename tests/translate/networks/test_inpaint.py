@@ -73,3 +73,25 @@ def test_feathering_widens_a_mask_and_softens_its_edge_alone() -> None:
     assert row[9:].min() == 1
     assert row[:6].max() == 0
     assert 0 < row[6] < row[7] < 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_values_alone_are_those_that_gradients_pass_through(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    cloudy = torch.nn.functional.interpolate(torch.rand(2, 1, 12, 12), 96, mode="bilinear")
+    mask = ((cloudy - 0.3) * 3).clamp(0, 1).to(dtype)
+    traced = mask.clone().requires_grad_()
+
+    for operation in (inpaint.dilate, inpaint.erode, inpaint.close_gaps):
+        pooled = operation(traced, 3)
+        assert pooled.requires_grad
+        assert torch.equal(operation(mask, 3), pooled)
+    assert torch.allclose(inpaint.feather(mask, 3), inpaint.feather(traced, 3), atol=1e-5)
+    limits = {"low": 0.2, "high": 0.9, "cell_px": 4, "edge_px": 1}
+    # Thresholds pass no gradient, so what is compared to them is exported instead.
+    with torch.no_grad():
+        joined = inpaint.hysteresis(mask, mask * 0.4, **limits)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(inpaint, "_is_array", lambda mask: False)
+            assert torch.equal(joined, inpaint.hysteresis(mask, mask * 0.4, **limits))
+    assert 0 < joined.mean() < mask.mean()
