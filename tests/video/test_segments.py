@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facemask_video.config import VideoConfig
 from facemask_video.video import SegmentStore, VideoReader, VideoWriter, probe
-from facemask_video.video.compare import digest_streams
+from facemask_video.video.compare import copied_times, digest_streams
 from facemask_video.video.segments import decoding_times
 from tests.synthetic import encode_clip, moving_square_frames
 
@@ -110,3 +110,15 @@ def test_a_segment_that_was_not_completed_counts_for_nothing(tmp_path: Path) -> 
 
     assert store.frames_done == 6
     assert not (tmp_path / "segment.part").exists()
+
+
+def test_pictures_that_are_only_coded_alike_are_not_taken_for_copies(tmp_path: Path) -> None:
+    still = [np.full((48, 64, 3), 90, np.uint8)] * 8
+    brighter = [np.full((48, 64, 3), 140, np.uint8)] * 8
+    first, second = (
+        encode_clip(tmp_path / name, frames)
+        for name, frames in (("a.mp4", still), ("b.mp4", brighter))
+    )
+
+    assert copied_times(first, 0, second, 0) == set()
+    assert len(copied_times(first, 0, first, 0)) == 8
