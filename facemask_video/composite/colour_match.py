@@ -21,7 +21,7 @@ from facemask_video.core.faces import TranslatedCrop
 from facemask_video.core.frame import AlphaF32, ImageU8
 from facemask_video.core.pictures import luma
 
-MODES = ("none", "histogram", "mean-std")
+MODES = ("none", "histogram", "mean-std", "xyz")
 """What `match_colour` accepts."""
 
 KEPT_REGION = (0.24, 0.22, 0.76, 0.44)
@@ -43,6 +43,13 @@ MAX_GAIN = 1.25
 """Largest ratio of contrast; its inverse is the smallest."""
 
 _LEVELS = np.arange(256, dtype=np.float64)
+_LINEAR: NDArray[np.float32] = np.where(
+    _LEVELS / 255 <= 0.04045, _LEVELS / 255 / 12.92, ((_LEVELS / 255 + 0.055) / 1.055) ** 2.4
+).astype(np.float32)
+_XYZ_OF_RGB = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+)
+"""Linear sRGB to CIE XYZ (IEC 61966-2-1)."""
 _MIN_PIXELS = 64.0  # An 8 by 8 patch; with fewer a mean is one texture's, not the light's.
 _MIN_STD = 3.0  # Below three levels of contrast a ratio of contrasts is a ratio of noises.
 _SMOOTHING_LEVELS = 8.0  # Of the curve; narrower than the tones of one skin.
@@ -56,8 +63,8 @@ def match_colour(crop: TranslatedCrop, mode: str) -> TranslatedCrop:
     Args:
         crop: What the generator made; returned as it is where nothing can or need be corrected, as
             under an alpha that shows nothing.
-        mode: ``none``, ``histogram`` (a smooth monotone curve a channel) or ``mean-std`` (a gain
-            and a shift a channel).
+        mode: ``none``, ``histogram`` (a smooth monotone curve a channel), ``mean-std`` (a gain and
+            a shift a channel) or ``xyz`` (the same in CIE XYZ).
 
     Raises:
         ValueError: The mode is not known.
@@ -70,6 +77,8 @@ def match_colour(crop: TranslatedCrop, mode: str) -> TranslatedCrop:
     trust = _trust(kept)
     if trust == 0.0:
         return crop
+    if mode == "xyz":
+        return TranslatedCrop(crop.source, _match_xyz(crop.image, kept, trust), crop.alpha)
     curve = _histogram_curve if mode == "histogram" else _mean_std_curve
     tables = np.empty((1, 256, 3), dtype=np.uint8)
     for channel in range(3):
@@ -145,6 +154,30 @@ def _mean_std_curve(
     flat = std < _MIN_STD or target_std < _MIN_STD
     gain = 1.0 if flat else min(max(target_std / std, 1 / MAX_GAIN), MAX_GAIN)
     return np.asarray((_LEVELS - mean) * gain + target_mean, dtype=np.float64)
+
+
+def _match_xyz(image: ImageU8, kept: _KeptPart, trust: float) -> ImageU8:
+    """Match mean and deviation in CIE XYZ, where light adds up (IEC 61966-2-1 for sRGB's)."""
+    shares = kept.weights.ravel() / float(kept.weights.sum())
+    means, stds = [], []
+    for part in (kept.ours, kept.theirs):
+        xyz = (_LINEAR[part] @ _XYZ_OF_RGB.T).reshape(-1, 3)
+        mean = shares @ xyz
+        means.append(mean)
+        stds.append(np.sqrt(shares @ (xyz - mean) ** 2))
+    # Below a hundredth of white a deviation is noise.
+    flat = (stds[0] < 0.01) | (stds[1] < 0.01)
+    ratio = stds[1] / np.maximum(stds[0], 1e-6)
+    gain = np.where(flat, 1.0, np.clip(ratio, 1 / MAX_GAIN, MAX_GAIN))
+    # X, Y and Z each by a gain and a shift is one affine map of linear RGB.
+    rgb_of_xyz = np.linalg.inv(_XYZ_OF_RGB)
+    matrix = rgb_of_xyz @ np.diag(gain) @ _XYZ_OF_RGB
+    offset = rgb_of_xyz @ (means[1] - gain * means[0])
+    affine = np.hstack([matrix, offset[:, None]]).astype(np.float32)
+    linear = cv2.transform(_LINEAR[image], affine)
+    encoded = np.interp(linear, _LINEAR, _LEVELS)
+    shifts = np.clip(encoded - image, -MAX_SHIFT, MAX_SHIFT)
+    return np.clip(np.rint(image + trust * shifts), 0, 255).astype(np.uint8)
 
 
 def _mean_std(histogram: NDArray[np.float64]) -> tuple[float, float]:

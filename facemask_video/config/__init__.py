@@ -20,6 +20,7 @@ from facemask_video.config.extract import CurateConfig, ExtractConfig
 from facemask_video.config.faces import DetectConfig, ReplayConfig, SelectConfig, TrackConfig
 from facemask_video.config.result import (
     CompositeConfig,
+    FacePart,
     NetworksConfig,
     OutputConfig,
     ResultConfig,
@@ -42,6 +43,7 @@ __all__ = [
     "CurateConfig",
     "DetectConfig",
     "ExtractConfig",
+    "FacePart",
     "FollowConfig",
     "GeneratorConfig",
     "ImageConfig",

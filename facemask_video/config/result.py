@@ -3,10 +3,13 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from facemask_video.config.settings import Checked, check, setting
 from facemask_video.core.errors import ConfigError
+
+FacePart = Literal["all", "lower-face", "upper-face", "mouth", "nose", "eyes", "eyebrows"]
+"""Parts of a face that a translation may be limited to."""
 
 Progress = Literal["auto", "bar", "json", "none"]
 
@@ -101,9 +104,17 @@ def parse_colour(text: str) -> tuple[float, float, float]:
 class CompositeConfig(Checked):
     """How a translated face is put back into its frame."""
 
-    color: Literal["none", "histogram", "mean-std"] = setting(
+    color: Literal["none", "histogram", "mean-std", "xyz"] = setting(
         "histogram",
-        help="How the colours are matched to the frame, measured where the face is kept",
+        help="How the colours are matched to the frame, measured where the face is kept: by a "
+        "curve a channel, by mean and deviation a channel, or by these in CIE XYZ, where light "
+        "adds up",
+    )
+    region: str = setting(
+        "all",
+        metavar="PART[,PART...]",
+        help="Parts of the face that may change, the rest stays as it is: "
+        f"{', '.join(get_args(FacePart))}; several are joined",
     )
     temporal: float = setting(
         0.6,
@@ -123,8 +134,32 @@ class CompositeConfig(Checked):
         "measured in each frame: none where the source is clean; off leaves it as it was painted",
     )
     coverage: float = setting(
-        0.9, low=0, low_open=True, high=1, help="Part of the aligned crop that may be replaced"
+        0.9,
+        flags=("--coverage", "--roi-coverage"),
+        low=0,
+        low_open=True,
+        high=1,
+        help="Part of the aligned crop that may be replaced",
     )
+
+    def __post_init__(self) -> None:
+        check(self)
+        self.parts()
+
+    def parts(self) -> tuple[FacePart, ...]:
+        """Return the parts that ``region`` names.
+
+        Raises:
+            ConfigError: There is no such part.
+        """
+        names = tuple(name.strip() for name in self.region.split(","))
+        for name in names:
+            if name not in get_args(FacePart):
+                raise ConfigError(
+                    f"composite.region: got {name!r}, expected one or several of "
+                    f"{', '.join(get_args(FacePart))}, such as mouth,nose."
+                )
+        return cast("tuple[FacePart, ...]", names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ STAGES = (
     "match_colours",
     "recall",
     "steady",
+    "limit",
     "blend",
     "draw",
     "encode",

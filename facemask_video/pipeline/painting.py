@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from facemask_video.align.stage import AlignFaces
 from facemask_video.classify.stage import ClassifyFaces
+from facemask_video.composite.face_parts import KeepToParts
 from facemask_video.composite.reference import RecallFaces
 from facemask_video.composite.stage import (
     BlendFaces,
@@ -63,6 +64,8 @@ def paint_faces(
     if config.direction is Direction.UNMASK and composite.reference == "auto":
         matched = stages.run("recall", RecallFaces()(matched))
     steadied = stages.run("steady", steady(matched))
+    if composite.region != "all":
+        steadied = stages.run("limit", KeepToParts(composite.parts())(steadied))
     blended = stages.run("blend", blend(steadied))
     if config.output.debug_overlay:
         blended = stages.run("draw", DrawFaces()(blended))

@@ -11,6 +11,7 @@ import numpy as np
 from facemask_video import __version__, provenance
 from facemask_video.align.stage import AlignFaces
 from facemask_video.classify.stage import ClassifyFaces
+from facemask_video.composite.face_parts import KeepToParts
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours
 from facemask_video.config import ConvertConfig, ImageConfig
 from facemask_video.config.settings import as_plain
@@ -238,6 +239,8 @@ def _blended(
         translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
         matched = MatchColours(mode=config.composite.color)(translate(judged))
         composite = config.composite
+        if composite.region != "all":
+            matched = KeepToParts(composite.parts())(matched)
         yield from BlendFaces(coverage=composite.coverage, grain=composite.grain == "auto")(matched)
 
 

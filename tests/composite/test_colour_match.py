@@ -13,7 +13,7 @@ from facemask_video.composite.colour_match import (
 from facemask_video.core.faces import TranslatedCrop
 from tests.composite.crops import SIZE_PX, lower_half, picture, translated
 
-MATCHING = ["histogram", "mean-std"]
+MATCHING = ["histogram", "mean-std", "xyz"]
 
 
 def slow_transfer(values: np.ndarray, target: np.ndarray) -> dict[int, float]:
