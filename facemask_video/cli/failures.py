@@ -1,5 +1,6 @@
 """Turn errors raised on purpose into one line and an exit code, in one place."""
 
+import io
 import signal
 import sys
 import traceback
@@ -31,6 +32,10 @@ class ClearFailures(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn what it raises on purpose into a line and an exit code."""
+        for stream in (sys.stdout, sys.stderr):
+            # Names of files need not be text; they are printed as the bytes that they are.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="surrogateescape")
         try:
             return super().invoke(ctx)
         except (FacemaskVideoError, RuntimeError) as exc:

@@ -10,7 +10,7 @@ from pathlib import Path
 def part_path(path: Path, pid: int | None = None) -> Path:
     """Return the hidden name beside a file under which a process writes it; None: this one."""
     # Cut, as the name with its affixes must not exceed the file system's 255 bytes.
-    stem = path.name.encode()[:200].decode(errors="ignore")
+    stem = os.fsencode(path.name)[:200].decode(errors="ignore")
     return path.with_name(f".{stem}.{os.getpid() if pid is None else pid}.part")
 
 

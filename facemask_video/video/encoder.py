@@ -16,6 +16,9 @@ from facemask_video.core.errors import VideoWriteError
 from facemask_video.video.plane_layout import layout_of
 from facemask_video.video.probe import describe_error, has_alpha
 
+_DEFAULT_ENCODER = "libx264"
+# For containers that cannot hold what it writes, by muxer.
+_OWN_ENCODERS = {"gif": "gif", "webm": "libvpx-vp9"}
 # x264's "visually lossless or nearly so".
 DEFAULT_CRF = 18
 # Encoders without crf count quality as a quantiser: 3 of 1..31, with FFmpeg's 118 steps to one.
@@ -34,6 +37,7 @@ class EncoderPlan:
         constant_quantiser: Quality by quantiser, as the encoder has no crf.
         interlaced: Pictures are two fields and are to be coded so.
         in_order: Pictures are stored in the order in which they are shown.
+        tag: Four letters by which a container names the codec; None leaves them to its muxer.
         notes: Where the plan departs from the source, and why.
     """
 
@@ -44,6 +48,7 @@ class EncoderPlan:
     constant_quantiser: bool
     interlaced: bool
     in_order: bool
+    tag: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -85,16 +90,21 @@ def plan_encoder(
     formats = [wanted]
     if asked_format is None:
         formats.append(_for_odd_size(wanted, names, width_px, height_px))
+        # MJPEG and its kin take full range alone.
+        formats += [each for each in (wanted.replace("yuv", "yuvj", 1),) if each in names]
+    # Some encoders have a rate of their own (ProRes by its profile), and refuse a quantiser.
+    quantisers = [True, False] if constant_quantiser else [False]
     clocks = [1 / frame_rate] if fixed_rate else [time_base, 1 / frame_rate]
     failure: Exception | None = None
-    for format_name, clock in product(dict.fromkeys(formats), dict.fromkeys(clocks)):
+    tried = product(quantisers, dict.fromkeys(formats), dict.fromkeys(clocks))
+    for quantiser, format_name, clock in tried:
         notes = _format_notes(name, source_format, format_name, asked_format, wanted)
         plan = EncoderPlan(
             name,
             format_name,
             clock,
             settings,
-            constant_quantiser,
+            quantiser,
             interlaced,
             in_order=fixed_rate,
             notes=tuple(notes),
@@ -110,6 +120,33 @@ def plan_encoder(
         f"({describe_error(failure) if failure else 'no reason given'}); check the options, or "
         "choose another encoder or --pix-fmt."
     ) from failure
+
+
+def encoder_for(
+    name: str, format_name: str, *, width_px: int, height_px: int, source_container: str
+) -> tuple[str, str | None, list[str]]:
+    """Return the encoder for a container, its pixel format, and what is to be said of the choice.
+
+    The default encoder's H.264 cannot go into every container, and of a GIF's colours it would make
+    4:4:4, which browsers do not play.
+
+    Args:
+        name: The encoder asked for.
+        format_name: The output's muxer.
+        width_px: Stored width.
+        height_px: Stored height.
+        source_container: FFmpeg's name of the source's container.
+
+    Returns:
+        FFmpeg's name of the encoder, of its pixel format or None to choose it, and notes.
+    """
+    own = _OWN_ENCODERS.get(format_name)
+    if name == _DEFAULT_ENCODER and own is not None:
+        return own, None, [f"a .{format_name} file cannot hold H.264; it is encoded by {own}"]
+    even = width_px % 2 == height_px % 2 == 0
+    if name == _DEFAULT_ENCODER and source_container == "gif" and even:
+        return name, "yuv420p", []
+    return name, None, []
 
 
 def _encoder(name: str) -> Codec:
@@ -144,6 +181,10 @@ def _settings(codec: Codec, video: VideoConfig) -> tuple[dict[str, str], bool]:
                     f"encoder {codec.name}: has no {key}; leave --{key} out, or use --encoder-opt."
                 )
             settings[key] = f"{value:g}" if isinstance(value, float) else str(value)
+    if "x265-params" in private:
+        # x265 writes to the terminal by itself. What is given comes later, and wins.
+        given = settings.get("x265-params")
+        settings["x265-params"] = ":".join(filter(None, ["log-level=error", given]))
     rate_control = {"crf", "qp", "cq", "b", "q", "qscale", "global_quality", "lossless", "rc"}
     if "crf" in private and not rate_control & settings.keys():
         settings["crf"] = str(DEFAULT_CRF)
@@ -207,6 +248,8 @@ def configure(
     context.pix_fmt = plan.pixel_format
     context.time_base = plan.time_base
     context.options = dict(plan.options)
+    if plan.tag is not None:
+        context.codec_tag = plan.tag
     # SLICE, PyAV's default, makes x264 cut each picture into slices: larger files, no faster.
     context.thread_type = "AUTO"
     if plan.interlaced:

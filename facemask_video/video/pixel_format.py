@@ -29,7 +29,7 @@ def range_and_matrix(
         if target.model == "yuv":
             matrix = effective_matrix(2, width_px=width_px, height_px=height_px)
             return 1, matrix
-    elif source is not None and source.jpeg:
+    elif any(layout is not None and layout.jpeg for layout in (source, target)):
         return 2, tags.matrix
     return tags.color_range, tags.matrix
 
@@ -53,6 +53,13 @@ def converted(frame: NativeFrame, target_format: str) -> av.VideoFrame:
         return picture.reformat(
             format=target_format,
             src_color_range="JPEG",
+            dst_color_range="JPEG",
+            interpolation=_EXACT,
+        )
+    if target is not None and target.jpeg:
+        return picture.reformat(
+            format=target_format,
+            src_color_range="JPEG" if picture.color_range == 2 else "MPEG",
             dst_color_range="JPEG",
             interpolation=_EXACT,
         )

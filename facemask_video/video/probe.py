@@ -8,6 +8,7 @@ or hosts, so they are refused, whatever a file is called.
 import contextlib
 import errno
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -42,6 +43,8 @@ _DEMUXERS = (
 )
 SAFE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 
+_ENCRYPTED = "is encrypted; take a copy without copy protection."
+
 # What describes the display that HDR material was graded on.
 _MASTERING = {
     *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DOVI_METADATA"),
@@ -53,6 +56,9 @@ _CLOCK_MAY_JUMP = cast(int, Flags.ts_discont.value)
 _NO_INDEX = (
     _CLOCK_MAY_JUMP | cast(int, Flags.no_timestamps.value) | cast(int, Flags.generic_index.value)
 )
+
+# Faster than cameras whose files are played as they are.
+_BELIEVABLE_FPS = 5000
 
 _TIME_BASE_OF_CONTAINER = Fraction(1, 1_000_000)
 
@@ -73,6 +79,12 @@ def open_source(path: Path) -> InputContainer:
         VideoReadError: It is missing, no file, empty, or no media file of a kind that is read here.
     """
     if not path.exists():
+        address = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(path))
+        if address is not None:
+            # A path holds no two slashes in a row.
+            raise VideoReadError(
+                f"{address[1]}://{address[2]}: network addresses are not read; download it first."
+            )
         raise VideoReadError(f"{path}: no such file; check the path.")
     if path.is_dir():
         raise VideoReadError(f"{path}: is a directory; name a video file.")
@@ -91,8 +103,34 @@ def open_source(path: Path) -> InputContainer:
             metadata_errors="surrogateescape",
         )
     except (av.error.FFmpegError, ValueError, OSError) as exc:
-        raise VideoReadError(f"{path}: {_why_not_opened(exc)}") from exc
+        why = _other_kind(path) or _why_not_opened(exc)
+        raise VideoReadError(f"{path}: {why}") from exc
     return container
+
+
+# What is often found under a video's name, by how it begins.
+_OTHER_KINDS = {
+    b"<!doctype html": "a web page; the download may need a login",
+    b"<html": "a web page; the download may need a login",
+    b"<?xml": "an XML file",
+    b"%pdf": "a PDF file",
+    b"pk\x03\x04": "a ZIP archive; unpack it first",
+    b"rar!": "a RAR archive; unpack it first",
+    b"7z\xbc\xaf\x27\x1c": "a 7z archive; unpack it first",
+    b"\x1f\x8b": "a gzip archive; unpack it first",
+    b"version https://git-lfs": "a pointer of Git LFS; fetch the file itself (git lfs pull)",
+}
+
+
+def _other_kind(path: Path) -> str | None:
+    """Say what a file is that is no video, by its first bytes; None where they tell nothing."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    except OSError:
+        return None
+    kind = next((kind for begin, kind in _OTHER_KINDS.items() if head.startswith(begin)), None)
+    return None if kind is None else f"is no video but {kind}."
 
 
 def _why_not_opened(exc: Exception) -> str:
@@ -219,7 +257,7 @@ def _describe(
         container=container.format.name,
         width_px=width_px,
         height_px=height_px,
-        frame_rate=fraction(stream.average_rate),
+        frame_rate=_frame_rate(stream, picture),
         frame_count_from_header=stream.frames or None,
         duration_s=duration_s,
         start_s=(container.start_time or 0) * _TIME_BASE_OF_CONTAINER,
@@ -243,6 +281,18 @@ def _describe(
         interlaced=picture.interlaced_frame,
         side_data=tuple(_side_data(stream, picture)),
     )
+
+
+def _frame_rate(stream: VideoStream, picture: av.VideoFrame) -> Fraction | None:
+    """Return the average rate, or where a header gives its clock's for it, the first picture's."""
+    rate = fraction(stream.average_rate)
+    if rate is None or rate < _BELIEVABLE_FPS:
+        return rate
+    own = fraction(stream.codec_context.framerate)
+    if own is not None and own < _BELIEVABLE_FPS:
+        return own
+    ticks = Fraction(picture.duration or 0)
+    return 1 / (ticks * stream_time_base(stream)) if ticks else rate
 
 
 def _side_data(stream: VideoStream, picture: av.VideoFrame) -> Iterator[str]:
@@ -404,15 +454,21 @@ def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -
     Raises:
         VideoReadError: There is none.
     """
+    encrypted = False
     try:
         for packet in container.demux(stream):
+            encrypted |= packet.has_sidedata("encryption_info")
             with contextlib.suppress(av.error.InvalidDataError):
                 for picture in packet.decode():
                     return picture
     except (av.error.FFmpegError, ValueError) as exc:
+        if encrypted:
+            raise VideoReadError(f"{path}: {_ENCRYPTED}") from exc
         raise VideoReadError(
             f"{path}: cannot be decoded ({describe_error(exc)}); check that it plays elsewhere."
         ) from exc
+    if encrypted:
+        raise VideoReadError(f"{path}: {_ENCRYPTED}")
     raise VideoReadError(
         f"{path}: holds no frames that can be decoded; check that it plays elsewhere."
     )

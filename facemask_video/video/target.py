@@ -70,9 +70,11 @@ def container_options(
     clock = str(time_base.denominator)
     # Edit lists, which hold a late start, are kept in the movie's unit.
     options = {"video_track_timescale": clock, "movie_timescale": clock}
+    # The index goes to the front, so that a download plays before it is whole.
+    options["movflags"] = "+faststart"
     if not (cover_art and format_name == "mp4"):
         # Tags of any name, in the one box for tags; a cover picture needs the other kind of box.
-        options["movflags"] = "use_metadata_tags"
+        options["movflags"] += "+use_metadata_tags"
     return options
 
 

@@ -7,6 +7,7 @@ target is either whole or not there.
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,8 @@ from av.video.stream import VideoStream
 from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.frame import Frame
-from facemask_video.video.encoder import EncoderPlan, configure, plan_encoder
+from facemask_video.video.codecs import codec_of
+from facemask_video.video.encoder import EncoderPlan, configure, encoder_for, plan_encoder
 from facemask_video.video.gif import finish_gif, loop_count
 from facemask_video.video.groups import Groups, Header
 from facemask_video.video.lost_metadata import find_lost
@@ -145,8 +147,15 @@ class VideoWriter:
 
     def _plan_encoder(self, video: VideoConfig) -> EncoderPlan:
         info = self._reader.info
-        return plan_encoder(
-            video,
+        name, own_format, notes = encoder_for(
+            video.encoder,
+            self._format,
+            width_px=self._width_px,
+            height_px=self._height_px,
+            source_container=info.container,
+        )
+        plan = plan_encoder(
+            replace(video, encoder=name, pixel_format=video.pixel_format or own_format),
             width_px=self._width_px,
             height_px=self._height_px,
             source_format=self._reader.pixel_format,
@@ -155,6 +164,9 @@ class VideoWriter:
             fixed_rate=self._format in FIXED_RATE,
             interlaced=info.interlaced,
         )
+        # Apple's players take HEVC under no other name.
+        hevc = self._format in ("mp4", "mov") and codec_of(name) == "hevc"
+        return replace(plan, tag="hvc1" if hevc else None, notes=(*notes, *plan.notes))
 
     def _open_output(self, part: Path) -> OutputContainer:
         return av.open(

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import av
 import pytest
+from click.testing import CliRunner
 
+from facemask_video.cli.main import main
 from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.video import VideoReader, VideoWriter, probe
@@ -70,6 +72,16 @@ MAKERS = {
     "no frames": (lambda d: no_frames(d / "none.mkv"), "holds no frames"),
     "no frames in mp4": (lambda d: no_frames(d / "none.mp4"), "no"),
     "unknown codec": (lambda d: unknown_codec(d / "odd.mkv"), "cannot decode"),
+    "web page": (
+        lambda d: _written(d / "page.mp4", b"\n<!DOCTYPE html><html>login</html>" * 30),
+        "a web page",
+    ),
+    "archive": (lambda d: _written(d / "a.mp4", b"PK\x03\x04" + bytes(2000)), "a ZIP archive"),
+    "pointer": (
+        lambda d: _written(d / "a.mov", b"version https://git-lfs.github.com/spec/v1\noid"),
+        "git lfs pull",
+    ),
+    "address": (lambda d: Path("https://example.org/a.mp4"), "network addresses are not read"),
     "playlist": (
         lambda d: _written(d / "list.mp4", b"#EXTM3U\n#EXTINF:1,\nin.mp4\n#EXT-X-ENDLIST\n"),
         "not a",
@@ -92,7 +104,7 @@ def test_bad_input_is_one_clear_line(tmp_path, name):
         with pytest.raises(VideoReadError) as error:
             opened(path)
         text = only_line(error)
-        assert str(path) in text
+        assert str(path).replace(":/", "://") in text
         assert reason in text
 
 
@@ -196,7 +208,7 @@ def test_output_equal_to_input_is_refused(tmp_path, clip):
         ("out.mp4", {"preset": "warp"}, "refuses"),
         ("out.mp4", {"encoder": "mpeg4", "crf": 20}, "has no crf"),
         ("out.mp4", {"pixel_format": "nosuch"}, "cannot take pixel format"),
-        ("out.webm", {}, "cannot hold video"),
+        ("out.webm", {"encoder": "mpeg4"}, "cannot hold video"),
         ("out.mp4", {"encoder": "libvpx", "pixel_format": "rgb24"}, "cannot take pixel format"),
     ],
 )
@@ -319,3 +331,56 @@ def test_a_reader_is_iterated_once(clip):
         with pytest.raises(RuntimeError):
             iter(reader)
     assert reader.info.time_base == Fraction(1, 12800)
+
+
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9.mp4", b"x" * 251 + b".mp4", "é".encode() * 124 + b".avi"]
+)
+def test_a_name_of_any_bytes_and_length_is_read_and_written(tmp_path, name):
+    path = tmp_path / os.fsdecode(name)
+    encode_clip(tmp_path / f"plain{path.suffix}", moving_square_frames(3)).rename(path)
+    target = tmp_path / "out"
+    target.mkdir()
+    with VideoReader(path) as reader, VideoWriter(target / path.name, reader) as writer:
+        for frame in reader:
+            writer.write(frame)
+        writer.finish()
+    assert [os.fsencode(each.name) for each in target.iterdir()] == [name]
+
+
+def test_a_name_that_is_no_text_is_printed_as_it_is(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    encode_clip(tmp_path / "plain.mp4", moving_square_frames(3)).rename(path)
+    done = CliRunner().invoke(main, ["inspect", str(path)])
+    assert done.exit_code == 0
+    assert b"caf\xe9.mp4" in done.stdout_bytes
+    failed = CliRunner().invoke(main, ["inspect", str(path) + "x"])
+    assert failed.exit_code == 1
+    assert b"caf\xe9.mp4x: no such file" in failed.stderr_bytes
+
+
+def test_an_encrypted_clip_is_named_as_one(tmp_path):
+    clip = encode_clip(tmp_path / "plain.mp4", moving_square_frames(5))
+    key = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "0" * 32}
+    locked = tmp_path / "locked.mp4"
+    options = {**key, "encryption_kid": "1" * 32}
+    with av.open(str(clip)) as given, av.open(str(locked), "w", options=options) as output:
+        video = output.add_stream_from_template(given.streams.video[0], opaque=True)
+        for packet in given.demux():
+            if packet.dts is not None:
+                packet.stream = video
+                output.mux(packet)
+    with pytest.raises(VideoReadError, match="is encrypted") as error:
+        probe(locked)
+    only_line(error)
+
+
+@pytest.mark.parametrize("rate", [25, Fraction(30000, 1001)])
+def test_raw_dv_has_the_rate_of_its_pictures(tmp_path, rate):
+    height = 576 if rate == 25 else 480
+    frames = moving_square_frames(3, width_px=720, height_px=height)
+    pix_fmt = "yuv420p" if rate == 25 else "yuv411p"
+    clip = encode_clip(
+        tmp_path / "in.dv", frames, codec="dvvideo", pix_fmt=pix_fmt, rate=rate, audio=False
+    )
+    assert probe(clip).frame_rate == rate

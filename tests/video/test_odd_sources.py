@@ -15,6 +15,7 @@ from av.stream import Disposition
 from facemask_video import provenance
 from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
+from facemask_video.core.geometry import Box
 from facemask_video.video import VideoReader, VideoWriter, probe
 from facemask_video.video.compare import digest_streams
 from facemask_video.video.gif import loop_count
@@ -421,3 +422,39 @@ def test_transparency_that_is_lost_is_noted_and_not_announced(tmp_path):
     assert "alpha_mode" not in {key.lower() for key in tags}
     bgra = encode_clip(tmp_path / "bgra.mkv", moving_square_frames(3), codec="ffv1", pix_fmt="bgra")
     assert any("transparency" in note for note in convert(bgra, tmp_path / "bgra.mp4"))
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".webm", "vp9"), (".gif", "gif"), (".avi", "h264")])
+def test_a_container_that_cannot_hold_the_default_gets_its_own_encoder(tmp_path, suffix, codec):
+    clip = encode_clip(tmp_path / "in.mp4", moving_square_frames(5))
+    notes = convert(clip, tmp_path / f"out{suffix}")
+    assert probe(tmp_path / f"out{suffix}").codec == codec
+    assert any("cannot hold H.264" in note for note in notes) == (codec != "h264")
+
+
+def test_a_gif_becomes_what_browsers_play(tmp_path):
+    clip = encode_clip(tmp_path / "in.mp4", moving_square_frames(5))
+    convert(clip, tmp_path / "in.gif")
+    convert(tmp_path / "in.gif", tmp_path / "out.mp4")
+    assert probe(tmp_path / "out.mp4").pixel_format == "yuv420p"
+
+
+@pytest.mark.parametrize("encoder", ["prores_ks", "mjpeg", "ffv1", "mpeg2video"])
+def test_an_encoder_works_as_it_is(tmp_path, encoder):
+    clip = encode_clip(tmp_path / "in.mp4", matrix=5, color_range=1)
+    target = tmp_path / "out.mkv"
+    convert(clip, target, encoder=encoder)
+    with VideoReader(clip) as one, VideoReader(target) as two:
+        for before, after in zip(one, two, strict=True):
+            size = Box(0, 0, 64, 48)
+            difference = before.read_region(size).astype(int) - after.read_region(size)
+            assert abs(difference).mean() < 6
+
+
+def test_hevc_in_mp4_has_the_name_that_players_know_and_its_encoder_is_silent(tmp_path, capfd):
+    clip = encode_clip(tmp_path / "in.mp4", moving_square_frames(5))
+    convert(clip, tmp_path / "out.mp4", encoder="libx265")
+    assert capfd.readouterr().err == ""
+    data = (tmp_path / "out.mp4").read_bytes()
+    assert b"hvc1" in data
+    assert data.index(b"moov") < data.index(b"mdat")
