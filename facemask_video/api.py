@@ -257,7 +257,7 @@ def track_video(
     """Find and follow the faces of a video and write where they are, as ``facemask-video track``.
 
     Args:
-        source: Video to read.
+        source: Video to read, or picture.
         target: File to write, one JSON object a line; `convert_video` takes it as ``tracks``.
         config: Settings that the options are laid over: a TOML file's, or a configuration.
         progress: Called after each frame.

@@ -23,7 +23,7 @@ from facemask_video.config import TracksConfig
     help="Write the faces of each frame here, one JSON object a line.",
 )
 def track(config: TracksConfig, source: Path, target: Path, quiet: bool) -> None:
-    """Find and follow the faces of the video IN, and write where they are.
+    """Find and follow the faces of the video or picture IN, and write where they are.
 
     No generator is needed. The file may be edited: faces moved, taken out, or given "translated":
     false to leave them alone and true to work on them in any case. `convert --tracks` renders it.

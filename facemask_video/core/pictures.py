@@ -161,6 +161,8 @@ def kind_to_write(target: Path) -> PictureKind:
             f"{target}: the suffix names no format of pictures that is written here; use one of "
             f"{', '.join(sorted(WRITTEN_SUFFIXES))}."
         )
+    if KIND_OF_SUFFIX[suffix] == "heif" and not _register_heif():
+        raise VideoWriteError(f"{target}: {_NEEDS_HEIF}")
     return KIND_OF_SUFFIX[suffix]
 
 
@@ -214,6 +216,7 @@ def opened(data: bytes, path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator
 
 # What Pillow's decoders raise on data that is damaged.
 _FAULTS_OF_DATA = (OSError, SyntaxError, EOFError, ValueError, RuntimeError, struct.error)
+_NEEDS_HEIF = "HEIC needs pillow-heif: pip install 'facemask-video[heic]'."
 # Guards the limit, which is a global of Pillow's.
 _PILLOW = threading.Lock()
 
@@ -251,7 +254,7 @@ def _register_heif() -> bool:
 def _why_no_picture(data: bytes) -> str:
     kind = kind_of(data[:32])
     if kind == "heif" and not _register_heif():
-        return "HEIC needs pillow-heif: pip install 'facemask-video[heic]'."
+        return _NEEDS_HEIF
     if kind is not None:
         return "is cut off or damaged; get it anew."
     return "is no picture that can be decoded here."

@@ -2,18 +2,19 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from facemask_video import __version__, provenance
 from facemask_video.align.stage import AlignFaces
 from facemask_video.classify.stage import ClassifyFaces
 from facemask_video.composite.face_parts import KeepToParts
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours
-from facemask_video.config import ConvertConfig, ImageConfig
+from facemask_video.config import ConvertConfig, FollowConfig, ImageConfig
 from facemask_video.config.settings import as_plain
 from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.errors import ConfigError, TracksError, VideoWriteError
@@ -86,7 +87,7 @@ def convert_picture(
         with stages.clock.span("load"):
             check_files(source, target, config)
             kind = kind_to_write(target)
-            _check_faces(config)
+            check_faces(config)
             whole = Ranged(source, info, None, None)
             tracks = open_tracks(whole, config)
             networks = networks or load_networks(config)
@@ -166,7 +167,12 @@ def convert_picture(
     return report
 
 
-def _check_faces(config: ConvertConfig | ImageConfig) -> None:
+def check_faces(config: FollowConfig | ImageConfig) -> None:
+    """Refuse faces that are chosen by the number of a track, where none are read from a file.
+
+    Raises:
+        ConfigError: They are.
+    """
     replayed = isinstance(config, ConvertConfig) and config.replay.tracks is not None
     if config.select.faces not in ("all", "largest") and not replayed:
         raise ConfigError(f"select.faces: got {config.select.faces!r}; a picture has no tracks.")
@@ -175,8 +181,13 @@ def _check_faces(config: ConvertConfig | ImageConfig) -> None:
 def _detector(config: ConvertConfig | ImageConfig, networks: Networks) -> Detector:
     if networks.finder is not None:
         return networks.finder.detector
+    return picture_detector(config, pick_device(networks.device["device"]))
+
+
+def picture_detector(config: FollowConfig | ImageConfig, device: torch.device) -> Detector:
+    """Load what looks for faces in pictures of any size."""
     return build_detector(
-        device=pick_device(networks.device["device"]),
+        device=device,
         threshold=config.detect.threshold,
         min_face_px=SMALLEST_FACE_PX,
         quarter_turns=QUARTER_TURNS[config.detect.turned],
@@ -194,6 +205,19 @@ def _faces_of(
         yield from SelectFaces(config.select)(_replayed(stills, tracks))
         return
     assert detector is not None, "one where there are no tracks"
+    yield from find_on_pages(stills, config, detector)
+
+
+def find_on_pages(
+    stills: Sequence[Still], config: FollowConfig | ImageConfig, detector: Detector
+) -> Iterator[TrackedFrame]:
+    """Yield each page of a picture with the faces found on it, chosen as was asked for.
+
+    Args:
+        stills: The pages.
+        config: Which faces are found and chosen.
+        detector: Finds faces of `SMALLEST_FACE_PX` and more.
+    """
     persons = 0
     for still in stills:
         frame = still.frame()
@@ -217,7 +241,7 @@ def _replayed(stills: list[Still], tracks: TracksWithVerdicts) -> Iterator[Track
 
 
 def _find(
-    frame: Frame, config: ConvertConfig | ImageConfig, detector: Detector
+    frame: Frame, config: FollowConfig | ImageConfig, detector: Detector
 ) -> list[TrackedFace]:
     found = find_in_frame(frame, detector, min_face_px=config.detect.min_face_px)
     return choose_faces(
@@ -319,7 +343,7 @@ def translate_picture(image: ImageU8, config: ImageConfig, networks: Networks) -
         raise ValueError(
             f"image: got {image.dtype} of shape {image.shape}, expected uint8 (height, width, 3)."
         )
-    _check_faces(config)
+    check_faces(config)
     frame = ArrayFrame(image)
     faces = _find(frame, config, _detector(config, networks))
     (blended,) = _blended(iter([TrackedFrame(frame, tuple(faces))]), config, networks)

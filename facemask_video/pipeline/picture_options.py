@@ -1,6 +1,6 @@
 """Which options of a conversion have no part in pictures."""
 
-from facemask_video.config import ConvertConfig
+from facemask_video.config import ConvertConfig, TracksConfig
 from facemask_video.config.settings import settings_of
 from facemask_video.core.errors import ConfigError
 
@@ -9,15 +9,15 @@ _OF_CLIPS = frozenset({"detect.every", "detect.size_px", "composite.temporal"})
 _SECTIONS_OF_CLIPS = ("source.", "video.", "track.")
 
 
-def check_options(config: ConvertConfig) -> None:
+def check_options(config: ConvertConfig | TracksConfig) -> None:
     """Refuse options that were given and change nothing in a picture.
 
     Raises:
         ConfigError: One was; it is named.
     """
-    for named in settings_of(ConvertConfig):
+    for named in settings_of(type(config)):
         if named.name in _OF_CLIPS or named.name.startswith(_SECTIONS_OF_CLIPS):
             section, key = named.name.split(".")
             if getattr(getattr(config, section), key) != named.default:
                 flag = (named.setting.flags or (f"--{key.replace('_', '-')}",))[0]
-                raise ConfigError(f"{named.name}: {flag} is for videos; leave it out of a picture.")
+                raise ConfigError(f"{named.name}: {flag} has no part in a picture; leave it out.")

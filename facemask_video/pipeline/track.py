@@ -9,12 +9,17 @@ from facemask_video.align.stage import AlignFaces
 from facemask_video.classify.stage import ClassifyFaces, FaceClassifier
 from facemask_video.config import TracksConfig
 from facemask_video.core.faces import CroppedFrame, TrackedFrame
+from facemask_video.core.pictures import is_picture
 from facemask_video.pipeline.load_networks import Finder, load_finder, load_mask_classifier
+from facemask_video.pipeline.picture import check_faces, find_on_pages, picture_detector
+from facemask_video.pipeline.picture_options import check_options
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.report import OnProgress, Tally, TrackingReport
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.track_source import track_faces
-from facemask_video.pipeline.tracks_file import create_tracks, described
+from facemask_video.pipeline.tracks_file import Ranged, create_tracks, described
+from facemask_video.stills.probe import probe_picture
+from facemask_video.stills.read import read_stills
 from facemask_video.translate.device import pick_device
 from facemask_video.video import VideoReader
 from facemask_video.video.target import check_outputs
@@ -29,10 +34,10 @@ def track_video(
     finder: Finder | None = None,
     classifier: FaceClassifier | None = None,
 ) -> TrackingReport:
-    """Find and follow the faces of a video and write where they are.
+    """Find and follow the faces of a video and write where they are; or find those of a picture.
 
     Args:
-        source: Video to read.
+        source: Video or picture to read.
         target: Sidecar to write; it appears under this name when it is complete, or not at all.
         config: Everything else.
         on_progress: Called after each frame.
@@ -44,19 +49,31 @@ def track_video(
     """
     started = time.perf_counter()
     video, tally = config.video, Tally()
+    of_picture = is_picture(source)
 
     with StageStack() as stages:
         with stages.clock.span("load"):
-            reader = stages.enter_context(
-                VideoReader(source, start_s=video.start_s, end_s=video.end_s)
-            )
+            reader: VideoReader | Ranged
+            if of_picture:
+                check_options(config)
+                check_faces(config)
+                reader = Ranged(source, probe_picture(source), None, None)
+            else:
+                reader = stages.enter_context(
+                    VideoReader(source, start_s=video.start_s, end_s=video.end_s)
+                )
             check_outputs([target], inputs=[source], overwrite=config.output.overwrite)
             device = pick_device(config.networks.device)
-            finder = finder or load_finder(config.detect, reader.info, device)
             classifier = classifier or load_mask_classifier(config.networks.classifier, device)
             sidecar = stages.enter_context(create_tracks(target, reader))
 
-        tracked = track_faces(reader, config, stages, finder)
+        tracked: Iterator[TrackedFrame]
+        if isinstance(reader, Ranged):
+            detector = picture_detector(config, device) if finder is None else finder.detector
+            tracked = stages.run("detect", find_on_pages(read_stills(source), config, detector))
+        else:
+            finder = finder or load_finder(config.detect, reader.info, device)
+            tracked = track_faces(reader, config, stages, finder)
         if classifier is not None:
             cropped = stages.run("align", AlignFaces(crop_size_px=classifier.crop_size_px)(tracked))
             classify = ClassifyFaces(classifier, direction=None)
@@ -80,7 +97,7 @@ def track_video(
         domains=dict(Counter(tally.domains.values())),
         seconds={"total": time.perf_counter() - started, **stages.clock.seconds},
         min_face_px=config.detect.min_face_px,
-        notes=tuple(reader.notes),
+        notes=() if isinstance(reader, Ranged) else tuple(reader.notes),
     )
 
 

@@ -1,6 +1,5 @@
 """A whole conversion of pictures of every kind, with a detector that reads a script."""
 
-import dataclasses
 import io
 import zlib
 from pathlib import Path
@@ -12,12 +11,22 @@ import pytest
 from PIL import Image
 
 from facemask_video import provenance
-from facemask_video.config import CompositeConfig, ConvertConfig, DetectConfig, OutputConfig
+from facemask_video.config import (
+    CompositeConfig,
+    ConvertConfig,
+    DetectConfig,
+    OutputConfig,
+    ReplayConfig,
+    TrackConfig,
+    TracksConfig,
+)
 from facemask_video.core.direction import Direction
-from facemask_video.core.errors import VideoReadError, VideoWriteError
+from facemask_video.core.errors import ConfigError, VideoReadError, VideoWriteError
 from facemask_video.core.geometry import Box
+from facemask_video.pipeline.load_networks import Finder
 from facemask_video.pipeline.picture import convert_picture
 from facemask_video.pipeline.report import ConversionReport
+from facemask_video.pipeline.track import track_video
 from facemask_video.stills.jpeg import JpegBlocks
 from facemask_video.stills.probe import probe_picture
 from facemask_video.stills.read import read_stills
@@ -366,26 +375,34 @@ def test_broken_exif_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_range_is_no_option_of_a_picture(tmp_path: Path) -> None:
-    from facemask_video import ConfigError, convert_video
+    from facemask_video import convert_video
 
     source = tmp_path / "in.png"
     source.write_bytes(LOSSLESS["rgb.png"])
     for option in ({"start": 1}, {"encoder": "ffv1"}, {"min_track": 2}, {"detect_every": 3}):
         (name,) = option
-        with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')} is for videos"):
+        with pytest.raises(
+            ConfigError, match=f"--{name.replace('_', '-')} has no part in a picture"
+        ):
             convert_video(source, tmp_path / "out.png", direction="mask", **option)
 
 
-def test_tracks_that_were_edited_are_rendered(tmp_path: Path) -> None:
-    source, target = tmp_path / "in.jpg", tmp_path / "out.jpg"
+def test_a_picture_is_tracked_and_its_edited_tracks_are_rendered(tmp_path: Path) -> None:
+    source, tracks = tmp_path / "in.jpg", tmp_path / "faces.jsonl"
     source.write_bytes(_WHOLE_JPEG)
-    convert(source, target)
-    tracks = target.with_suffix(".jsonl")
-    tracks.write_text(tracks.read_text().replace('"score"', '"translated": false, "score"'))
-    networks = fake_networks(ScriptedDetector([], _WIDTH_PX))
-    config = ConvertConfig(Direction.MASK, composite=CompositeConfig(color="none"))
-    config = dataclasses.replace(config, replay=dataclasses.replace(config.replay, tracks=tracks))
+    seen = [detection_at(50 + _BORDER_PX, 42 + _BORDER_PX, 24)]
+    finder = Finder(ScriptedDetector(seen, _WIDTH_PX + 2 * _BORDER_PX), _WIDTH_PX)
 
-    report = convert_picture(source, tmp_path / "again.jpg", config, networks=networks)
+    report = track_video(
+        source, tracks, TracksConfig(detect=DetectConfig(min_face_px=20)), finder=finder
+    )
+    (line,) = Sidecar(tracks)
+    with pytest.raises(ConfigError, match="--bridge has no part in a picture"):
+        track_video(source, tmp_path / "b.jsonl", TracksConfig(track=TrackConfig(bridge_s=3)))
 
     assert report.faces == 1
+    assert np.allclose(line.faces[0].face.box.center, (50, 42), atol=0.5)
+    config = ConvertConfig(Direction.MASK, replay=ReplayConfig(tracks=tracks))
+    networks = fake_networks(ScriptedDetector([], _WIDTH_PX))
+    rendered = convert_picture(source, tmp_path / "out.jpg", config, networks=networks)
+    assert rendered.faces_changed == 1
