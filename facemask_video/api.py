@@ -218,7 +218,7 @@ def translate_image(
         networks: What `load_networks` returned, for the same direction; loaded anew where None.
         **options: Those of ``facemask-video convert --help`` under "Generator", "Finding faces",
             "Which faces" and "Blending"; ``direction`` must be given. ``detect_every``,
-            ``detect_size``, ``temporal`` and ``batch_size`` change nothing.
+            ``detect_size``, ``temporal``, ``reference`` and ``batch_size`` change nothing.
 
     Returns:
         A new array of the same shape; pixels outside the faces are those of ``image``.

@@ -5,7 +5,9 @@ from facemask_video.config.settings import settings_of
 from facemask_video.core.errors import ConfigError
 
 # Options of sections that have a part in pictures, which all the same are of clips.
-_OF_CLIPS = frozenset({"detect.every", "detect.size_px", "composite.temporal"})
+_OF_CLIPS = frozenset(
+    {"detect.every", "detect.size_px", "composite.temporal", "composite.reference"}
+)
 _SECTIONS_OF_CLIPS = ("source.", "video.", "track.")
 
 

@@ -379,7 +379,7 @@ def test_a_range_is_no_option_of_a_picture(tmp_path: Path) -> None:
 
     source = tmp_path / "in.png"
     source.write_bytes(LOSSLESS["rgb.png"])
-    for option in ({"start": 1}, {"encoder": "ffv1"}, {"min_track": 2}, {"detect_every": 3}):
+    for option in ({"start": 1}, {"min_track": 2}, {"detect_every": 3}, {"reference": "off"}):
         (name,) = option
         with pytest.raises(
             ConfigError, match=f"--{name.replace('_', '-')} has no part in a picture"
