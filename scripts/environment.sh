@@ -2,6 +2,7 @@
 #
 # prepare_environment EXTRAS installs only when setup.cfg, pyproject.toml, the interpreter or the
 # extras have changed since the last time, so that a second call costs well under a second.
+# prefer_cpu_torch, called before it, spares a new .venv torch's CUDA where there is no GPU.
 # PYTHON names the interpreter to build .venv with; the first of python3, python3.13, python3.12 and
 # python3.11 that is new enough is taken where it is not set.
 
@@ -51,6 +52,21 @@ for file in files:
     digest.update(Path(file).read_bytes())
 print(digest.hexdigest())
 PYTHON
+}
+
+_has_gpu() {
+    [ -e /dev/nvidia0 ] || [ -e /dev/dxg ] || command -v nvidia-smi >/dev/null 2>&1
+}
+
+# On Linux the registry's torch comes with 6 GB of CUDA; its makers keep one without. Nothing is lost
+# where that cannot be had: the usual one is installed then.
+prefer_cpu_torch() {
+    [ "$(uname -sm)" = "Linux x86_64" ] && ! _has_gpu && [ ! -e "$venv" ] || return 0
+    _make_venv || return 1
+    echo "No GPU here: taking torch's CPU build." >&2
+    "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --retries 0 --timeout 15 \
+        --index-url https://download.pytorch.org/whl/cpu torch torchvision </dev/null 2>/dev/null ||
+        echo "It cannot be had from here; the usual build, with CUDA, does as well." >&2
 }
 
 prepare_environment() {
