@@ -121,6 +121,7 @@ def test_no_command_or_option_that_help_shows_has_an_old_word() -> None:
         shown += [
             flag for record in records if record for flag in re.findall(r"--[\w-]+", record[0])
         ]
+        shown += [item.value for item in command.shell_complete(context, "--")]
 
     assert len(shown) > 200
     assert not [name for name in shown if old_words(name)]

@@ -94,6 +94,13 @@ class SectionedCommand(click.Command):
                 return f"No such option: {word}. Did you mean -{word}?"
         return None
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Offer options by their present names."""
+        options = [each for each in self.params if isinstance(each, SettingOption)]
+        former = {former_flag(option.named) for option in options}
+        offered = super().shell_complete(ctx, incomplete)
+        return [item for item in offered if item.value not in former]
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options heading by heading, those without one last."""
         rows: dict[str, list[tuple[str, str]]] = {}

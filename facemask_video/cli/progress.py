@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from facemask_video.core.wording import counted
+
 OnProgress = Callable[[int, int | None], None]
 
 # Often enough for a display, seldom enough for a log.
@@ -99,7 +101,7 @@ class _LogLines:
             return
         self._written = now
         fps = (done - self._first) / max(now - self._started, 1e-9)
-        line = f"{done} frames" if total is None else f"{done} of {total} frames"
+        line = counted(done, "frame") if total is None else f"{done} of {total} frames"
         line += f", {fps:.1f} fps" if fps > 0 else ""
         if fps > 0 and total is not None:
             left_s = round(max(0, total - done) / fps)

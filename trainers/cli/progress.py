@@ -4,6 +4,8 @@ import json
 import sys
 from collections.abc import Callable
 
+from facemask_video.core.wording import clock
+
 _RENEW = "\r\x1b[K"
 """Goes to the line's start and clears it."""
 
@@ -41,7 +43,6 @@ def progress_line(stats: dict[str, float], images: int) -> str:
     """
     seen, rate = int(stats["images_seen"]), stats["images_per_s"]
     left_s = round(max(0, images - seen) / max(rate, 1e-9))
-    hours, rest = divmod(left_s, 3600)
     groups: dict[str, str] = {}
     for name, value in stats.items():
         group, _, loss = name.rpartition("/")
@@ -50,7 +51,7 @@ def progress_line(stats: dict[str, float], images: int) -> str:
     losses = "  ".join(groups.values())
     return (
         f"{seen:,}/{images:,} images  {100 * seen // images} %  {rate:.1f} images/s  "
-        f"{hours}:{rest // 60:02d}:{rest % 60:02d} left  {losses}"
+        f"{clock(left_s)} left  {losses}"
     )
 
 
