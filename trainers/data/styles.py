@@ -96,17 +96,7 @@ def random_style(
         wearing_loose: Share that stands off the far cheek, which shows where the head is turned.
     """
     shape = str(rng.choice(SHAPES, p=(0.45, 0.35, 0.2)))
-    kind = rng.random()
-    if kind < 0.22:  # near white, or grey
-        color = np.full(3, rng.uniform(0.6, 1.0)) + rng.normal(0, 0.02, 3)
-    elif kind < 0.42:  # near black
-        color = np.full(3, rng.uniform(0.02, 0.22)) + rng.normal(0, 0.02, 3)
-    elif kind < 0.66:  # light blue to green, the hospital's
-        color = np.array([rng.uniform(0.3, 0.75), rng.uniform(0.65, 0.9), rng.uniform(0.7, 0.98)])
-    elif kind < 0.76:  # skin tones: the hardest to tell from a face
-        color = np.array([0.85, 0.65, 0.52]) * rng.uniform(0.3, 1.1) + rng.normal(0, 0.05, 3)
-    else:
-        color = rng.uniform(0, 1, 3)
+    color = _random_color(rng)
     pattern = "plain" if rng.random() < 0.6 else str(rng.choice(PATTERNS[1:]))
     tight = rng.random() < 0.25
     gaiter = rng.random() < 0.15
@@ -143,6 +133,19 @@ def random_style(
     if wearing_loose > 0 and rng.random() < wearing_loose:
         style = replace(style, loose=float(rng.uniform(0.1, 0.6)))
     return style
+
+
+def _random_color(rng: np.random.Generator) -> NDArray[np.float64]:
+    kind = rng.random()
+    if kind < 0.22:  # near white, or grey
+        return np.full(3, rng.uniform(0.6, 1.0)) + rng.normal(0, 0.02, 3)
+    if kind < 0.42:  # near black
+        return np.full(3, rng.uniform(0.02, 0.22)) + rng.normal(0, 0.02, 3)
+    if kind < 0.66:  # light blue to green, the hospital's
+        return np.array([rng.uniform(0.3, 0.75), rng.uniform(0.65, 0.9), rng.uniform(0.7, 0.98)])
+    if kind < 0.76:  # skin tones: the hardest to tell from a face
+        return np.array([0.85, 0.65, 0.52]) * rng.uniform(0.3, 1.1) + rng.normal(0, 0.05, 3)
+    return rng.uniform(0, 1, 3)
 
 
 def _rgb(color: NDArray[np.floating]) -> tuple[float, float, float]:

@@ -149,8 +149,7 @@ class WarmStart(BothDirections):
         return torch.cat([result, translation.over(real_masked)]), regions
 
     def _step_mask(self, batch: Batch, *, with_gan: bool) -> StepLosses:
-        opt, loss = self.config, WeightedSum()
-        learnt: dict[str, Tensor] = {}
+        loss, learnt = WeightedSum(), dict[str, Tensor]()
         # The last quarter is real masked faces, which stay as they are.
         n_kept = len(batch.bare) // 4
         image = torch.cat([batch.bare[n_kept:], batch.real_masked[:n_kept]])
@@ -160,18 +159,7 @@ class WarmStart(BothDirections):
         )
         drawn = slice(len(image) - n_kept)
         with autocast(self.device, self.precision):
-            translation = self.mask(image)
-            result = translation.over(image)
-            loss.add("mask/alpha", alpha_loss(translation.alpha, opacity), opt.lambda_segmentation)
-            under = weighted_l1(translation.painted, target, opacity)
-            whole = weighted_l1(result, target, torch.ones_like(opacity))
-            loss.terms["mask/l1"] = under
-            loss.total = loss.total + opt.lambda_l1 * (under + whole)
-            eyes = eye_region(image.shape[-1], device=image.device).expand(len(image), -1, -1, -1)
-            loss.add("mask/eyes", weighted_l1(result, image, eyes), opt.lambda_l1)
-            # Where alpha hides it the painting would be free; kept true, its tint can be compared.
-            keep = weighted_l1(translation.painted, image, 1 - opacity)
-            loss.total = loss.total + opt.lambda_keep * keep
+            result = self._add_mask_losses(loss, image, target, opacity)
             if with_gan:
                 fakes, region = result[drawn], _around(opacity[drawn], 4)
                 scores = self.discriminator_masked.score(fakes, region=region)
@@ -184,6 +172,24 @@ class WarmStart(BothDirections):
                 target[drawn], fakes, real_region=region, fake_region=region
             )
         return StepLosses(loss.terms, learnt)
+
+    def _add_mask_losses(
+        self, loss: WeightedSum, image: Tensor, target: Tensor, opacity: Tensor
+    ) -> Tensor:
+        """Translate faces, hold the result against drawn masks, and return it."""
+        opt, translation = self.config, self.mask(image)
+        result: Tensor = translation.over(image)
+        loss.add("mask/alpha", alpha_loss(translation.alpha, opacity), opt.lambda_segmentation)
+        under = weighted_l1(translation.painted, target, opacity)
+        whole = weighted_l1(result, target, torch.ones_like(opacity))
+        loss.terms["mask/l1"] = under
+        loss.total = loss.total + opt.lambda_l1 * (under + whole)
+        eyes = eye_region(image.shape[-1], device=image.device).expand(len(image), -1, -1, -1)
+        loss.add("mask/eyes", weighted_l1(result, image, eyes), opt.lambda_l1)
+        # Where alpha hides it the painting would be free; kept true, its tint can be compared.
+        keep = weighted_l1(translation.painted, image, 1 - opacity)
+        loss.total = loss.total + opt.lambda_keep * keep
+        return result
 
     def _add_adversarial(
         self, loss: WeightedSum, name: str, adversary: Adversary, scores: Scores, target: Tensor
