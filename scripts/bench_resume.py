@@ -103,16 +103,16 @@ def run(command: list[str], stop: int | None) -> dict[str, float]:
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     assert process.stderr is not None, "piped"
-    told = []
+    lines = []
     for line in process.stderr:
-        told.append(line)
+        lines.append(line)
         frame = json.loads(line).get("frame", 0) if line.startswith("{") else 0
         if stop is not None and frame >= stop:
             process.send_signal(signal.SIGKILL)
     _, status, usage = os.wait4(process.pid, 0)
     seconds = round(time.perf_counter() - started, 1)
     if stop is None and status:
-        raise SystemExit(f"{' '.join(command)} failed: {''.join(told[-3:])}")
+        raise SystemExit(f"{' '.join(command)} failed: {''.join(lines[-3:])}")
     target = Path(command[4])
     work = sum(path.stat().st_size for path in target.parent.glob(".*.work/*"))
     print(f"{target.name}: {seconds} s, {'killed' if stop else 'whole'}", file=sys.stderr)

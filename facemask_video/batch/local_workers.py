@@ -115,7 +115,7 @@ class LocalWorkers:
             except (EOFError, OSError):
                 event = Died(place, self._drop(place))
             if isinstance(event, Ready):
-                self._settle(event.gpus)
+                self._finalize(event.gpus)
             if isinstance(event, Finished):
                 self._workers[place].is_busy = False
             events.append(event)
@@ -157,7 +157,7 @@ class LocalWorkers:
             worker.process.join(max(0.0, deadline - time.monotonic()))
             self._drop(place, kill=True)
 
-    def _settle(self, gpus: int) -> None:
+    def _finalize(self, gpus: int) -> None:
         """Set the number of places, now that it is known what there is to work on."""
         if gpus and self._config.translate.device in ("auto", "cuda"):
             self._gpus = gpus

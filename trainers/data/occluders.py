@@ -25,7 +25,7 @@ class Occluder(NamedTuple):
         weight = self.alpha[..., None]
         return (picture + weight * (self.image - picture)).astype(np.float32)
 
-    def cut_from(self, region: FloatImage) -> FloatImage:
+    def taken_from(self, region: FloatImage) -> FloatImage:
         """Take what it hides out of a region, (S, S)."""
         return (region * (1 - self.alpha)).astype(np.float32)
 

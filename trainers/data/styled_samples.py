@@ -93,7 +93,7 @@ class StyledSamples(Dataset[StyledSample]):
         if rng.random() < _OCCLUDED_SHARE:
             occluder = draw_occluder(bare, rng)
             masked, bare = occluder.over(masked), occluder.over(bare)
-            region = occluder.cut_from(region)
+            region = occluder.taken_from(region)
         # The style is read in one light and painted in another, so light is read off the face.
         (masked, bare), in_usual_light = _in_any_light([masked, bare], rng)
         other = self._moved(self.bare.images[rng.integers(len(self.bare))], rng)

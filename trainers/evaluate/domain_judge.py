@@ -142,7 +142,7 @@ def train_judge(
             for group in optimizer.param_groups:
                 group["lr"] = _LR * (1 + np.cos(np.pi * step / n_steps)) / 2
             is_masked = rng.random(_BATCH_SIZE) < 0.5
-            shown = [_worn(_face(masked if wants else bare, rng), rng) for wants in is_masked]
+            shown = [_degraded(_face(masked if wants else bare, rng), rng) for wants in is_masked]
             inputs = to_network(list(lower_faces(np.stack(shown))), device)
             labels = torch.from_numpy(is_masked).float().to(device)
             loss = nn.functional.binary_cross_entropy_with_logits(network(inputs)[:, 0], labels)
@@ -174,7 +174,7 @@ def _face(crops: CropSet, rng: np.random.Generator) -> ImageU8:
     return _resized(crops.images[rng.integers(len(crops))], SIDE_PX)
 
 
-def _worn(image: ImageU8, rng: np.random.Generator) -> ImageU8:
+def _degraded(image: ImageU8, rng: np.random.Generator) -> ImageU8:
     """Return a crop as a video might show it."""
     if rng.random() < 0.5:
         image = np.ascontiguousarray(image[:, ::-1])

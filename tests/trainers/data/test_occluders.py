@@ -14,10 +14,10 @@ def test_an_occluder_hides_face_mask_and_region_alike() -> None:
 
         assert 0.002 < hidden.mean() < 0.7
         assert np.allclose(occluder.over(face)[hidden], occluder.over(masked)[hidden], atol=0.02)
-        assert occluder.cut_from(region)[hidden].max() < 0.02
+        assert occluder.taken_from(region)[hidden].max() < 0.02
         free = occluder.alpha == 0
         assert np.array_equal(occluder.over(masked)[free], masked[free])
-        assert np.array_equal(occluder.cut_from(region)[free], region[free])
+        assert np.array_equal(occluder.taken_from(region)[free], region[free])
 
 
 def test_occluders_differ_and_lie_over_the_lower_face() -> None:

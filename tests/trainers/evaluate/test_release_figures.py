@@ -31,9 +31,11 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def report() -> dict[str, object]:
     context = Context("mask/held-out", "12 faces", "classifier", 1)
-    told = Measurement("real_or_fake_accuracy", 0.8, "lower", 24, context, interval=(0.7, 0.875))
+    real_or_fake = Measurement(
+        "real_or_fake_accuracy", 0.8, "lower", 24, context, interval=(0.7, 0.875)
+    )
     judged = Measurement("classed_masked", 0.99, "higher", 12, context, standard_error=0.006)
-    return dict(json.loads(Report((told, judged)).to_json()))
+    return dict(json.loads(Report((real_or_fake, judged)).to_json()))
 
 
 def clip(direction: str, n_in_domain: int) -> dict[str, object]:
