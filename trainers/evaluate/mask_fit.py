@@ -94,8 +94,8 @@ def generated_regions(pairs: MaskPhotographs, generator: Generator) -> RegionBat
         bare = to_network(list(pairs.bare[part]), device)
         if isinstance(generator, StyledGenerator):
             photographs = to_network(list(pairs.masked[part]), device)
-            regions = torch.from_numpy(pairs.regions[part])[:, None].float() / 255
-            made = generator(bare, generator.read_style(photographs, regions))
+            segmentations = torch.from_numpy(pairs.regions[part])[:, None].float() / 255
+            made = generator(bare, generator.read_style(photographs, segmentations))
         else:
             made = generator(bare)
         regions.append((made.alpha[:, 0] > 0.5).numpy())
