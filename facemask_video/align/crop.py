@@ -11,8 +11,7 @@ from facemask_video.core import geometry
 from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import Crop, Landmarks, TrackedFace
 from facemask_video.core.frame import Frame, ImageU8
-from facemask_video.core.geometry import Affine, Box
-from facemask_video.core.warp import warp
+from facemask_video.core.geometry import Affine
 
 
 def frame_to_crop(landmarks: Landmarks, crop_size_px: int) -> Affine:
@@ -25,7 +24,7 @@ def align_face(
 ) -> Crop:
     """Return the aligned crop of a face; parts outside the frame repeat its edge.
 
-    Only the rectangle under the crop is converted to RGB.
+    Only the crop itself is converted to RGB; see `Frame.read_crop`.
 
     Args:
         frame: The frame.
@@ -50,13 +49,4 @@ def _align(
     square = geometry.scaling(pixel_aspect, 1.0)
     landmarks = geometry.apply(square, landmarks).astype(np.float32)
     to_crop = geometry.compose(square, frame_to_crop(landmarks, crop_size_px))
-    footprint = geometry.apply(
-        geometry.invert(to_crop), geometry.corners(Box(0, 0, crop_size_px, crop_size_px))
-    )
-    # Two px more on each side feed the resampler's taps at the crop's edge.
-    region = geometry.round_out(geometry.bounding_box(footprint))
-    region = Box(region.x0 - 2, region.y0 - 2, region.x1 + 2, region.y1 + 2)
-    pixels = frame.read_region(region)
-    region_to_crop = geometry.compose(geometry.translation(region.x0, region.y0), to_crop)
-    crop = warp(pixels, region_to_crop, width_px=crop_size_px, height_px=crop_size_px)
-    return np.ascontiguousarray(crop, dtype=np.uint8), to_crop
+    return frame.read_crop(to_crop, crop_size_px), to_crop

@@ -7,8 +7,10 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
+from facemask_video.core import geometry
 from facemask_video.core.frame import ImageU8, Patch
-from facemask_video.core.geometry import Box
+from facemask_video.core.geometry import Affine, Box
+from facemask_video.core.warp import covered_box, warp
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,12 @@ class ArrayFrame:
         rows = np.clip(np.arange(int(box.y0), int(box.y1)), 0, self.height_px - 1)
         columns = np.clip(np.arange(int(box.x0), int(box.x1)), 0, self.width_px - 1)
         return np.ascontiguousarray(self.image[np.ix_(rows, columns)])
+
+    def read_crop(self, frame_to_crop: Affine, size_px: int) -> ImageU8:
+        """Return what lies under a square crop; see `Frame.read_crop`."""
+        region = covered_box(frame_to_crop, size_px)
+        to_crop = geometry.compose(geometry.translation(region.x0, region.y0), frame_to_crop)
+        return warp(self.read_region(region), to_crop, width_px=size_px, height_px=size_px)
 
     def with_patches(self, patches: Sequence[Patch]) -> "ArrayFrame":
         """Return a copy with the patches blended in; pixels of alpha 0 stay bit for bit."""

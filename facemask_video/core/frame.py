@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.core.geometry import Box
+from facemask_video.core.geometry import Affine, Box
 
 ImageU8 = NDArray[np.uint8]
 """RGB image, shape (height, width, 3), values 0-255, C-contiguous."""
@@ -92,6 +92,13 @@ class Frame(Protocol):
 
     def read_region(self, box: Box) -> ImageU8:
         """Return RGB of a whole-pixel box through the frame's own matrix and range.
+
+        Parts outside the frame repeat the nearest edge pixel.
+        """
+        ...
+
+    def read_crop(self, frame_to_crop: Affine, size_px: int) -> ImageU8:
+        """Return RGB of what lies under a square crop of ``size_px``; see `warp`.
 
         Parts outside the frame repeat the nearest edge pixel.
         """

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facemask_video.core import geometry
-from facemask_video.core.geometry import Affine
+from facemask_video.core.geometry import Affine, Box
 
 _CENTRE = geometry.translation(0.5, 0.5)
 _CORNER = geometry.translation(-0.5, -0.5)
@@ -65,3 +65,14 @@ def warp(
         borderMode=cv2.BORDER_REPLICATE if border == "replicate" else cv2.BORDER_CONSTANT,
     )
     return np.asarray(warped, dtype=image.dtype)
+
+
+def covered_box(source_to_target: Affine, target_size_px: int) -> Box:
+    """Return the whole-pixel box of the source that a square target is resampled from."""
+    covered = geometry.apply(
+        geometry.invert(source_to_target),
+        geometry.corners(Box(0, 0, target_size_px, target_size_px)),
+    )
+    # Two px more on each side feed the resampler's taps at the target's edge.
+    box = geometry.round_out(geometry.bounding_box(covered))
+    return Box(box.x0 - 2, box.y0 - 2, box.x1 + 2, box.y1 + 2)

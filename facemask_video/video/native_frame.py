@@ -9,17 +9,17 @@ the picture it sits between its rows. PyAV does not tell rarer sitings; they dif
 import threading
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 import av
+import cv2
 import numpy as np
 from av.filter import Graph
 from av.video.reformatter import Interpolation, VideoReformatter
-from numpy.typing import NDArray
 
 from facemask_video.core import geometry
 from facemask_video.core.frame import AlphaF32, Frame, ImageU8, Patch
-from facemask_video.core.geometry import Box
+from facemask_video.core.geometry import Affine, Box
+from facemask_video.core.warp import covered_box, warp
 from facemask_video.video.colour import Colour, Floats
 from facemask_video.video.orientation import UPRIGHT, Orientation
 from facemask_video.video.plane_layout import PlaneLayout, Samples, nearest_layout
@@ -196,6 +196,42 @@ class NativeFrame:
             inside = inside[rows - y0][:, columns - x0]
         return np.ascontiguousarray(self._orientation.to_display(inside))
 
+    def read_crop(self, frame_to_crop: Affine, size_px: int) -> ImageU8:
+        """Return RGB of what lies under a square crop, of which only its own pixels are converted.
+
+        Parts outside the frame repeat the nearest edge pixel.
+        """
+        stored_to_crop = geometry.compose(
+            self._orientation.storage_to_display(self._picture.width, self._picture.height),
+            frame_to_crop,
+        )
+        region = covered_box(stored_to_crop, size_px)
+        planes = []
+        for index, view in enumerate(self.samples()):
+            to_stored, (across, down) = self._sample_to_px(index)
+            height, width = view.shape
+            x0 = min(max(0, int(region.x0 // across) - 1), width - 1)
+            y0 = min(max(0, int(region.y0 // down) - 1), height - 1)
+            x1, y1 = int(-(-region.x1 // across)) + 1, int(-(-region.y1 // down)) + 1
+            rows, columns = slice(y0, max(y0 + 1, y1)), slice(x0, max(x0 + 1, x1))
+            # Not in bytes: three planes rounded twice would be off by a level each.
+            part: Floats = (view[rows, columns] >> self._layout.shift).astype(np.float32)
+            to_crop = geometry.compose(
+                geometry.compose(geometry.translation(x0, y0), to_stored), stored_to_crop
+            )
+            planes.append(warp(part, to_crop, width_px=size_px, height_px=size_px))
+        return self._colour.to_rgb(cv2.merge(planes))
+
+    def _sample_to_px(self, index: int) -> tuple[Affine, tuple[int, int]]:
+        """Return the map from a component's samples to stored px, and how many px each covers."""
+        if not index or self._layout.model != "yuv":
+            return geometry.scaling(1.0, 1.0), (1, 1)
+        across, down = self._layout.subsample
+        to_px = geometry.scaling(across, down)
+        if not self._layout.jpeg:
+            to_px = geometry.compose(to_px, geometry.translation(0.5 - across / 2, 0.0))
+        return to_px, (across, down)
+
     def with_patches(self, patches: Sequence[Patch]) -> "NativeFrame":
         """Return a new frame with the patches blended in, in order, in the native planes.
 
@@ -265,25 +301,29 @@ class NativeFrame:
     def _blend(
         self, views: list[Samples], x0: int, y0: int, image: ImageU8, alpha: AlphaF32
     ) -> None:
-        rgb = np.ascontiguousarray(image, dtype=np.float32)
-        for index, view in enumerate(views):
-            if index and self._layout.model == "yuv" and self._layout.subsample != (1, 1):
-                self._blend_subsampled(view, index, x0, y0, rgb, alpha)
-            elif self._layout.model == "gray":
-                self._mix(view, x0, y0, self._colour.luma(rgb), alpha)
-            else:
-                self._mix(view, x0, y0, self._colour.component(rgb, index), alpha)
+        image, alpha = np.ascontiguousarray(image), np.ascontiguousarray(alpha)
+        rgb = image.astype(np.float32)
+        if self._layout.model == "gray":
+            self._mix(views[0], x0, y0, self._colour.luma(rgb), alpha)
+            return
+        coarse = self._layout.model == "yuv" and self._layout.subsample != (1, 1)
+        for index, view in enumerate(views[:1] if coarse else views):
+            self._mix(view, x0, y0, self._colour.component(rgb, index), alpha)
+        if coarse:
+            self._blend_subsampled(views, x0, y0, image, alpha)
 
     def _blend_subsampled(
-        self, view: Samples, index: int, x0: int, y0: int, rgb: Floats, alpha: AlphaF32
+        self, views: list[Samples], x0: int, y0: int, image: ImageU8, alpha: AlphaF32
     ) -> None:
-        """Blend one chroma component under the mean alpha of the luma samples that each covers."""
+        """Blend chroma under the mean alpha of the luma samples that each of its samples covers."""
         across, down = self._layout.subsample
         height, width = alpha.shape
         left, top = x0 % across, y0 % down
         right, bottom = -(left + width) % across, -(top + height) % down
-        rgb = np.pad(rgb, ((top, bottom), (left, right), (0, 0)), mode="edge")
-        alpha = np.pad(alpha, ((top, bottom), (left, right)))
+        if left or top or right or bottom:
+            sides = (top, bottom, left, right)
+            image = np.asarray(cv2.copyMakeBorder(image, *sides, cv2.BORDER_REPLICATE), np.uint8)
+            alpha = np.pad(alpha, ((top, bottom), (left, right)))
         # At an odd edge of the frame the last chroma sample covers fewer luma samples.
         beyond_right = max(0, x0 + width + right - self._picture.width)
         beyond_bottom = max(0, y0 + height + bottom - self._picture.height)
@@ -291,23 +331,30 @@ class NativeFrame:
             alpha[:, -beyond_right:] = alpha[:, -beyond_right - 1 : -beyond_right]
         if beyond_bottom:
             alpha[-beyond_bottom:] = alpha[-beyond_bottom - 1 : -beyond_bottom]
-        rows, columns = alpha.shape[0] // down, alpha.shape[1] // across
-        mean_alpha = alpha.reshape(rows, down, columns, across).mean(axis=(1, 3))
         # The exact counterpart of `_codes`: on its left column, between its rows.
-        blocks = rgb.reshape(rows, down, columns, across, 3)
-        covered = blocks.mean(axis=(1, 3)) if self._layout.jpeg else blocks[:, :, :, 0].mean(axis=1)
-        target = self._colour.component(np.ascontiguousarray(covered), index)
-        self._mix(view, x0 // across, y0 // down, target, mean_alpha)
+        columns = range(across if self._layout.jpeg else 1)
+        covered = np.zeros((alpha.shape[0] // down, alpha.shape[1] // across, 3), np.float32)
+        for row in range(down):
+            for column in columns:
+                cv2.accumulate(np.ascontiguousarray(image[row::down, column::across]), covered)
+        covered /= down * len(columns)
+        size = (alpha.shape[1] // across, alpha.shape[0] // down)
+        mean_alpha = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
+        for index in (1, 2):
+            target = self._colour.component(covered, index)
+            self._mix(views[index], x0 // across, y0 // down, target, mean_alpha)
 
-    def _mix(
-        self, view: Samples, x0: int, y0: int, target: Floats, alpha: NDArray[np.floating[Any]]
-    ) -> None:
+    def _mix(self, view: Samples, x0: int, y0: int, target: Floats, alpha: AlphaF32) -> None:
         height, width = target.shape
         shift = self._layout.shift
         window = view[y0 : y0 + height, x0 : x0 + width]
-        own = (window >> shift).astype(np.float32)
-        mixed = np.rint(own + alpha * (target - own))
-        codes = np.clip(mixed, 0, self._colour.peak).astype(view.dtype) << shift
+        own = (window >> shift if shift else window).astype(np.float32)
+        change = cv2.multiply(cv2.subtract(target, own), alpha)
+        # Rounds to even and saturates, as rint and clip would in several passes more.
+        depth = cv2.CV_8U if view.dtype == np.uint8 else cv2.CV_16U
+        codes = np.asarray(cv2.add(own, change, dtype=depth), view.dtype)
+        if view.dtype != np.uint8:
+            codes = np.minimum(codes, view.dtype.type(self._colour.peak)) << shift
         # Samples under alpha 0 are not written at all, so that even their padding bits stay.
         np.copyto(window, codes, where=alpha > 0)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facemask_video.core.geometry import Box
+from facemask_video.core.geometry import Affine, Box
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,14 @@ class Orientation:
         """Undo `to_display`; a view."""
         flat = displayed[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
         return flat.swapaxes(0, 1) if self.transpose else flat
+
+    def storage_to_display(self, width_px: int, height_px: int) -> Affine:
+        """Return the map of px of a stored picture of a size to px of the displayed one."""
+        across, down = self.display_size(width_px, height_px)
+        turned = np.array([[0.0, 1.0], [1.0, 0.0]]) if self.transpose else np.eye(2)
+        flips = np.array([-1.0 if self.flip_x else 1.0, -1.0 if self.flip_y else 1.0])
+        shift = np.array([across if self.flip_x else 0.0, down if self.flip_y else 0.0])
+        return np.concatenate([turned * flips[:, None], shift[:, None]], axis=1)
 
     def box_to_storage(self, box: Box, width_px: int, height_px: int) -> Box:
         """Map a box of the displayed picture, whose size is given, to the stored one."""

@@ -11,6 +11,7 @@ from facemask_video.align.crop import align_face, align_face_in_image, frame_to_
 from facemask_video.align.similarity import fit_similarity
 from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT, TEMPLATE
 from facemask_video.core import geometry
+from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8, Patch
 from facemask_video.core.geometry import Affine, Box
@@ -37,6 +38,9 @@ class PictureFrame:
         rows = np.clip(np.arange(int(box.y0), int(box.y1)), 0, self.height_px - 1)
         columns = np.clip(np.arange(int(box.x0), int(box.x1)), 0, self.width_px - 1)
         return np.ascontiguousarray(self.image[np.ix_(rows, columns)])
+
+    def read_crop(self, frame_to_crop: Affine, size_px: int) -> ImageU8:
+        return ArrayFrame.read_crop(self, frame_to_crop, size_px)
 
     def with_patches(self, patches: Sequence[Patch]) -> "PictureFrame":
         raise NotImplementedError

@@ -1,12 +1,14 @@
 """A frame's own planes: exact where nothing is pasted, right where something is."""
 
 from fractions import Fraction
+from itertools import product
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.frame import Patch
 from facemask_video.core.geometry import Box
 from facemask_video.video import NativeFrame, VideoReader, beside, grey_frame
@@ -342,3 +344,44 @@ def test_the_squares_truth_is_where_it_is_drawn(tmp_path: Path):
     with VideoReader(clip) as reader:
         for frame in reader:
             assert (frame.read_region(square_box(frame.index)) == (220, 200, 60)).all()
+
+
+def smooth_frame(name: str, orientation: Orientation) -> NativeFrame:
+    """Make a frame whose every component is a slow wave of its own."""
+    picture = av.VideoFrame(96, 80, name)
+    layout = layout_of(name)
+    assert layout is not None
+    for index, view in enumerate(layout.views(picture)):
+        down, across = np.mgrid[0 : 1 : 1j * view.shape[0], 0 : 1 : 1j * view.shape[1]]
+        wave = 0.5 + 0.2 * np.sin(5 * across + index) * np.cos(4 * down - index)
+        view[...] = np.rint(wave * ((1 << layout.bits) - 1)).astype(view.dtype) << layout.shift
+    picture.pts, picture.time_base = 5, Fraction(1, 25)
+    return NativeFrame(
+        picture, layout, index=0, pts=5, time_base=Fraction(1, 25), orientation=orientation
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "orientation"),
+    [
+        *((name, Orientation()) for name in FORMATS),
+        *(("yuv420p", Orientation(*bits)) for bits in product((False, True), repeat=3)),
+    ],
+    ids=str,
+)
+def test_a_crop_is_what_resampling_the_region_in_rgb_gives(
+    name: str, orientation: Orientation
+) -> None:
+    frame = smooth_frame(name, orientation)
+    for scale, turn, x, y in ((0.4, 0.3, 2.0, 5.0), (1.6, -2.0, 60.0, 90.0)):
+        c, s = scale * np.cos(turn), scale * np.sin(turn)
+        to_crop = np.array([[c, -s, x], [s, c, y]])
+
+        crop = frame.read_crop(to_crop, 32)
+
+        in_rgb = ArrayFrame.read_crop(frame, to_crop, 32)
+        difference = np.abs(crop.astype(int) - in_rgb)
+        assert in_rgb.std() > 1
+        assert difference.mean() < 1
+        # In RGB what lies beyond white or black is cut off before it is averaged.
+        assert difference.max() <= 8
