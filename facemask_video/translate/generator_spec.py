@@ -31,6 +31,7 @@ class GeneratorSpec:
         alpha: Predict alpha; without it the picture replaces the whole input.
         skips: Hand the encoder's features to the decoder (``resnet`` only).
         attention: A self-attention layer after the blocks.
+        dropout: Share of features dropped in training (``resnet``, ``unet``, ``two-stage``).
         segmentation_ngf: Channels of the first layer of the network that segments the mask
             (``two-stage`` and ``styled``).
         final_kernel: Side of the first and last convolution, odd.
@@ -56,6 +57,14 @@ class GeneratorSpec:
     alpha: bool = setting(True, help="Predict where the picture replaces the input")
     skips: bool = setting(False, help="Hand the encoder's features to the decoder")
     attention: bool = setting(False, help="Self-attention after the blocks")
+    dropout: float = setting(
+        0.0,
+        low=0,
+        high=1,
+        high_open=True,
+        help="Share of features dropped in training: in residual blocks, and in the innermost "
+        "three layers of a unet's decoder; 0.5 in pix2pix",
+    )
     segmentation_ngf: int = setting(
         16,
         low=1,
@@ -76,5 +85,7 @@ class GeneratorSpec:
         check(self)
         if self.architecture == "styled" and self.fold not in (2, 4):
             raise ConfigError(f"fold: got {self.fold}, a styled generator needs 2 or 4.")
+        if self.architecture == "styled" and self.dropout > 0:
+            raise ConfigError("dropout: a styled generator has none; leave it 0.")
         if self.final_kernel % 2 == 0:
             raise ConfigError(f"final_kernel: got {self.final_kernel}, expected an odd number.")

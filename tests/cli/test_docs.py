@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from facemask_video.cli.main import main as video
 from facemask_video.config import ConvertConfig
-from facemask_video.config.settings import read_toml
+from facemask_video.config.settings import read_toml, settings_of
 from trainers.cli import main as train
 from trainers.config import TrainConfig
 from trainers.evaluate.config import EvaluateConfig
@@ -109,6 +109,24 @@ def test_every_heading_that_a_page_links_to_is_there(page: Path) -> None:
             re.sub(r"[^\w\- ]", "", head).strip().lower().replace(" ", "-") for head in headings
         }
         assert anchor in slugs
+
+
+def test_every_option_that_other_trainers_options_are_told_by_is_there() -> None:
+    settings = {
+        setting.name for kind in (TrainConfig, ConvertConfig) for setting in settings_of(kind)
+    }
+    flags = {flag for parameter in train.commands["fit"].params for flag in parameter.opts}
+    table = (ROOT / "docs/training.md").read_text().partition("## Options of other trainers")[2]
+    cells = re.findall(r"(?m)^\|([^|]*)\|([^|]*)\|", table)
+    rows = [
+        ours for theirs, ours in cells if not theirs.startswith((" ---", " pytorch", " faceswap"))
+    ]
+
+    assert len(rows) > 50
+    for row in rows:
+        names = re.findall("`([^`]+)`", row)
+        assert names or row.strip() == "none", row
+        assert set(names) <= settings | flags, set(names) - settings - flags
 
 
 def test_architecture_has_the_layers_of_the_import_contract() -> None:

@@ -52,7 +52,11 @@ def _flags(function: Function) -> Function:
     help="Give any setting of the configuration, networks and losses included; repeatable.",
 )
 @click.option(
-    "--resume", metavar="RUN", type=click.Path(path_type=Path), help="Go on with a run folder."
+    "--resume",
+    "--continue-train",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Go on with a run folder.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the resolved configuration and do nothing.")
 @verbosity_options

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from facemask_video.config.settings import check, setting
 
@@ -57,12 +58,28 @@ class FeaturesConfig:
         check(self)
 
 
+InitType = Literal["torch", "normal", "xavier", "kaiming", "orthogonal"]
+
+
 @dataclass(frozen=True, slots=True)
 class StartConfig:
-    """Weights to begin with, of an earlier run or another method."""
+    """Weights to begin with: of an earlier run or another method, or drawn."""
 
     mask: Path | None = setting(None, metavar="FILE", help="Weights file of the mask generator")
     unmask: Path | None = setting(None, metavar="FILE", help="Weights file of the unmask generator")
+    init_type: InitType = setting(
+        "torch",
+        heading="Networks",
+        help="How fresh convolutions and linear layers are drawn: torch's own way, from a normal "
+        "distribution, Xavier's or Kaiming's, or orthogonal",
+    )
+    init_gain: float = setting(
+        0.02,
+        low=0,
+        low_open=True,
+        heading="Networks",
+        help="Deviation of init-type normal, gain of xavier and orthogonal",
+    )
 
     def __post_init__(self) -> None:
         check(self)

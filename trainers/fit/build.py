@@ -17,6 +17,7 @@ from trainers.fit.enlarge import enlarge, enlarged_spec
 from trainers.gan.cut import Cut
 from trainers.gan.cyclegan import Cyclegan
 from trainers.gan.face_features import OnetFeatures, VggfaceFeatures
+from trainers.gan.initialise import initialise
 from trainers.gan.method import Method
 from trainers.gan.pix2pix import Pix2pix
 from trainers.gan.warm_start import WarmStart
@@ -46,6 +47,9 @@ def build_method(
     features = features.to(device)
     torch.manual_seed(config.data.seed)
     method = _METHODS[config.method](config, features=features, device=device, precision=precision)
+    if config.start.init_type != "torch":
+        for _, network in method.networks():
+            initialise(network, config.start.init_type, config.start.init_gain)
     for name, generator in method.generators():
         path: Path | None = getattr(config.start, name)
         if path is not None and not resume:

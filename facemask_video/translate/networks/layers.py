@@ -83,7 +83,8 @@ class ResidualBlock(nn.Module):
         self.body = nn.Sequential(
             conv(spec, channels, channels, 3, bias=bias),
             first,
-            nn.ReLU(inplace=True),
+            # In one place, so that weights are called alike with dropout and without.
+            nn.Sequential(nn.ReLU(inplace=True), nn.Dropout(spec.dropout)),
             conv(spec, channels, channels, 3, bias=bias),
             make_norm(spec.norm, channels, inside_block=True),
         )

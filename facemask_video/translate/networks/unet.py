@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks.layers import Upsample, conv, make_norm
 
+_N_DROPOUT = 3
+"""Innermost layers of the decoder that drop features, as in the paper."""
+
 
 class UnetTrunk(nn.Module):
     """The U-Net of pix2pix (Isola et al., CVPR 2017, appendix 6.1.1).
@@ -34,6 +37,7 @@ class UnetTrunk(nn.Module):
             target = spec.ngf if level == 0 else widths[level - 1]
             source = widths[level] * (1 if level == depth - 1 else 2)
             self.up.append(Upsample(plain, source, target))
+        self.dropout = nn.Dropout(spec.dropout)
         self.head = conv(plain, spec.ngf, n_out, 3)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -43,8 +47,10 @@ class UnetTrunk(nn.Module):
             features = down(features)
             kept.append(features)
         features = kept.pop()
-        for up in self.up:
+        for level, up in enumerate(self.up):
             features = up(features)
+            if level < _N_DROPOUT:
+                features = self.dropout(features)
             if kept:
                 features = torch.cat([features, kept.pop()], dim=1)
         return self.head(features)  # type: ignore[no-any-return]
