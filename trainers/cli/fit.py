@@ -153,7 +153,7 @@ def _train_together(
     from facemask_video.translate.device import DTYPES, pick_precision
     from trainers.fit.loop import fit as run_fit
     from trainers.fit.schedule import with_epochs
-    from trainers.fit.training_crops import load_training_crops
+    from trainers.fit.training_crops import load_run_crops
 
     precision = pick_precision(config.run.precision, device)
     # Training in fp16 would need its losses scaled; bf16 has the range of fp32.
@@ -164,7 +164,7 @@ def _train_together(
         number = str(dtype).partition(".")[2]
         click.echo(f"{run.path}: {config.method} on {device}, {number}{together}", err=True)
     with processes.first_goes_first():  # it cuts crops, the others read them
-        crops = load_training_crops(config.data, run.crops, device=device, on_crop=cutting_line)
+        crops = load_run_crops(config, run.crops, device=device, on_crop=cutting_line)
     if says:
         click.echo(
             f"{len(crops.bare):,} bare and {len(crops.masked):,} masked faces to train on; "

@@ -19,6 +19,7 @@ from trainers.cli.pairs import pairs
 from trainers.cli.pseudo_labels import pseudo_labels
 from trainers.cli.study import study
 from trainers.cli.styled_mask import styled_mask
+from trainers.cli.translate import translate
 
 
 class _Program(ClearFailures):
@@ -44,7 +45,7 @@ def main() -> None:
 
 for command in (
     *(crops, pseudo_labels, pairs, fit, styled_mask, export, average, import_pth, mask_classifier),
-    *(landmarks, evaluate, evaluate_clips, study),
+    *(landmarks, translate, evaluate, evaluate_clips, study),
 ):
     main.add_command(command)
 

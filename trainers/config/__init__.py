@@ -19,6 +19,7 @@ from trainers.config.networks import (
     FeaturesConfig,
     StartConfig,
 )
+from trainers.config.pairs import PairsConfig
 from trainers.config.run import LrPolicy, OptimConfig, OptimizerName, RunConfig
 from trainers.config.train import MethodName, TrainConfig
 
@@ -35,6 +36,7 @@ __all__ = [
     "MethodName",
     "OptimConfig",
     "OptimizerName",
+    "PairsConfig",
     "Pix2pixConfig",
     "RunConfig",
     "StartConfig",

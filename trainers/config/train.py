@@ -19,6 +19,7 @@ from trainers.config.networks import (
     FeaturesConfig,
     StartConfig,
 )
+from trainers.config.pairs import PairsConfig
 from trainers.config.run import OptimConfig, RunConfig
 
 MethodName = Literal["warm-start", "cyclegan", "pix2pix", "cut"]
@@ -35,6 +36,7 @@ class TrainConfig:
         "warm-start", help="How the generators are trained", heading="Method"
     )
     data: DataConfig = section(DataConfig, "Data")
+    pairs: PairsConfig = section(PairsConfig, "Pairs of your own, for pix2pix")
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
     mask: GeneratorSpec = field(default_factory=GeneratorSpec)
     unmask: GeneratorSpec = field(default_factory=GeneratorSpec)
@@ -70,6 +72,10 @@ class TrainConfig:
 
     def _refuse_what_has_no_effect(self) -> None:
         """A weight or kind that the method never looks at is a mistake, not a preference."""
+        if self.pairs.given and self.method != "pix2pix":
+            raise ConfigError(f"pairs: {self.method} learns from no pairs of yours; pix2pix does.")
+        if self.pairs.given and (self.data.bare is not None or self.data.masked is not None):
+            raise ConfigError("pairs: given beside data.bare or data.masked; give one of the two.")
         if self.features.vggface2 is not None and not self._lambda_perceptual() > 0:
             raise ConfigError(
                 f"features.vggface2: {self.method} has no perceptual loss here; set its "

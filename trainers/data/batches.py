@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, default_collate
 
-from trainers.data.samples import TrainingSamples
+from trainers.data.samples import PairedSamples, TrainingSamples
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +81,7 @@ def _leave_ctrl_c_to_the_loop(worker: int) -> None:
 
 
 def batches(
-    samples: TrainingSamples,
+    samples: TrainingSamples | PairedSamples,
     *,
     batch_size: int,
     n_workers: int,

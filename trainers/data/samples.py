@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 from facemask_video.align.similarity import fit_similarity
 from trainers.config import AugmentationConfig, DataConfig
-from trainers.data.augment import degrade, fabric_patch, truncate, vary
+from trainers.data.augment import degrade, draw_jitter, fabric_patch, move, truncate, vary
 from trainers.data.crops import UNKNOWN, CropSet
 from trainers.data.garments import draw_garment
 from trainers.data.masks import FloatImage, draw_mask
@@ -68,14 +68,8 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
     def __getitem__(self, offset: int) -> dict[str, NDArray[np.float32]]:
         cv2.setNumThreads(0)
         number = self.first + offset
-        # A fixed random order, new for each pass over the set.
-        epoch, place = divmod(number, len(self.bare))
-        index = int(
-            np.random.default_rng((self.data.seed, 1, epoch)).permutation(len(self.bare))[place]
-        )
-        if self.data.serial_batches:
-            index = place
-        elif self._most_turned is not None:
+        index = _place_in_pass(number, len(self.bare), self.data)
+        if not self.data.serial_batches and self._most_turned is not None:
             again = np.random.default_rng((self.data.seed, number, 7))
             if again.random() < self.data.turned:
                 index = int(again.choice(self._most_turned))
@@ -216,6 +210,70 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
             varied = np.clip(picture[..., 3] * np.float32(255 / 254), 0, 1)
             return np.ascontiguousarray(picture[..., :3]), landmarks, varied
         return picture, landmarks, np.full(picture.shape[:2], -1, np.float32)
+
+
+class PairedSamples(Dataset[dict[str, NDArray[np.float32]]]):
+    """Pairs of pictures by number: a random part of both, moved alike; their colours stay.
+
+    Args:
+        bare: One side of the pairs.
+        masked: The other, in the same order.
+        data: Size, seed and order.
+        augmentation: Of it the roll, size, place and mirror.
+        first: Number of the first sample.
+        count: How many there are.
+    """
+
+    def __init__(
+        self,
+        bare: CropSet,
+        masked: CropSet,
+        data: DataConfig,
+        augmentation: AugmentationConfig,
+        *,
+        first: int,
+        count: int,
+    ) -> None:
+        if bare.names != masked.names:
+            raise ValueError("PairedSamples: the two sides are not the same pairs.")
+        self.bare, self.masked = bare, masked
+        self.data, self.augmentation = data, augmentation
+        self.first, self.count = first, count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, offset: int) -> dict[str, NDArray[np.float32]]:
+        cv2.setNumThreads(0)
+        number = self.first + offset
+        index = _place_in_pass(number, len(self.bare), self.data)
+        rng = np.random.default_rng((self.data.seed, number))
+        size_px = self.data.crop_size_px
+        both = np.dstack([self.bare.images[index], self.masked.images[index]])
+        x, y = rng.integers(both.shape[0] - size_px + 1, size=2)
+        both = np.ascontiguousarray(both[y : y + size_px, x : x + size_px])
+        moved = move(both, draw_jitter(size_px, size_px, self.augmentation, rng), size_px)
+        pair = moved.astype(np.float32) / np.float32(255)
+        bare, masked = _planes(pair[..., :3]), _planes(pair[..., 3:])
+        unknown = np.full((1, size_px, size_px), -1, np.float32)
+        return {
+            "bare": bare,
+            "surgical": masked,
+            "surgical_alpha": unknown,
+            "masked": masked,
+            "masked_alpha": unknown,
+            "target": bare,
+            "real_masked": masked,
+            "real_alpha": unknown,
+        }
+
+
+def _place_in_pass(number: int, count: int, data: DataConfig) -> int:
+    """Return which of so many pictures a sample shows: a random order, new for each pass."""
+    epoch, place = divmod(number, count)
+    if data.serial_batches:
+        return place
+    return int(np.random.default_rng((data.seed, 1, epoch)).permutation(count)[place])
 
 
 def _planes(image: FloatImage) -> NDArray[np.float32]:

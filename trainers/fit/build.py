@@ -12,7 +12,7 @@ from facemask_video.translate.networks import Generator
 from facemask_video.translate.weights import load_generator
 from trainers.config import MethodName, TrainConfig
 from trainers.data.crops import CropSet
-from trainers.data.samples import TrainingSamples
+from trainers.data.samples import PairedSamples, TrainingSamples
 from trainers.fit.enlarge import enlarge, enlarged_spec
 from trainers.gan.cut import Cut
 from trainers.gan.cyclegan import Cyclegan
@@ -75,7 +75,7 @@ def _start_from(path: Path, generator: Generator, direction: Direction) -> None:
 
 def build_samples(
     config: TrainConfig, bare: CropSet, masked: CropSet, *, first: int
-) -> TrainingSamples:
+) -> TrainingSamples | PairedSamples:
     """Return the samples from number ``first`` to the run's end, whole batches only.
 
     Raises:
@@ -89,13 +89,18 @@ def build_samples(
         )
     size = config.run.batch_size
     n_batches = -(-max(0, config.run.images - first) // size)
+    count = n_batches * size
+    if config.pairs.given:
+        return PairedSamples(
+            bare, masked, config.data, config.augmentation, first=first, count=count
+        )
     return TrainingSamples(
         bare,
         masked,
         config.data,
         config.augmentation,
         first=first,
-        count=n_batches * size,
+        count=count,
         draws_pairs=config.method in ("warm-start", "pix2pix"),
         draws_for_mask=config.method != "warm-start" or config.warm_start.directions != "unmask",
         degrades_bare=config.method == "pix2pix",

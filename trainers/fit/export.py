@@ -20,7 +20,7 @@ from trainers.data.crops import CropSet
 from trainers.fit.checkpoint import newest_checkpoint, read_checkpoint
 from trainers.fit.onnx_export import export_onnx
 from trainers.fit.runs import RunFolder
-from trainers.fit.training_crops import load_training_crops
+from trainers.fit.training_crops import load_run_crops
 
 _CHECKED_ON = 8
 """Held-out crops that ONNX and torch are compared on."""
@@ -122,7 +122,7 @@ def export_run(
         generators, config, folder, images_seen=images_seen, files_sha256=files_sha256
     )
     if onnx:
-        crops = load_training_crops(config.data, run.crops, device=torch.device("cpu"))
+        crops = load_run_crops(config, run.crops, device=torch.device("cpu"))
         for name, network in generators.items():
             held_out = crops.bare_held_out if name == "mask" else crops.masked_held_out
             path = folder / f"{name}-{config.run.capacity}.onnx"

@@ -1,16 +1,17 @@
 """The crops of a run: made once from folders of pictures, kept in the run folder, split by name."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 from facemask_video.core.errors import ConfigError
-from trainers.config import DataConfig
+from trainers.config import DataConfig, TrainConfig
 from trainers.config.faces import folder_names
 from trainers.data.crop_sources import OnCrop, read_crops, warn_of_skipped, write_skipped
 from trainers.data.crops import CropSet
+from trainers.data.picture_pairs import read_picture_pairs
 from trainers.data.splits import SPLITS, read_names
 
 
@@ -40,6 +41,27 @@ class TrainingCrops:
         return hashlib.sha256(self.file_list().encode()).hexdigest()
 
 
+def load_run_crops(
+    config: TrainConfig, cache: Path, *, device: torch.device, on_crop: OnCrop | None = None
+) -> TrainingCrops:
+    """Load what a run trains on: the crops of both domains, or pairs of pictures of a user's own.
+
+    Of pairs the input takes the part of the faces that the direction is for: of bare ones for
+    ``mask``, of masked ones for ``unmask``. See `load_training_crops`.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    if not config.pairs.given:
+        return load_training_crops(config.data, cache, device=device, on_crop=on_crop)
+    bare, masked = _load_pairs(config, cache)
+    data = config.data
+    if config.pairs.split is not None:
+        aside = (1 - config.pairs.split) / 2
+        data = replace(data, held_out=aside, test_share=aside)
+    return _split_both(bare, masked, data)
+
+
 def load_training_crops(
     data: DataConfig, cache: Path, *, device: torch.device, on_crop: OnCrop | None = None
 ) -> TrainingCrops:
@@ -60,11 +82,30 @@ def load_training_crops(
         bare = bare.in_folders(folder_names(data.bare_folders))
     if data.masked_folders:
         masked = masked.in_folders(folder_names(data.masked_folders))
+    return _split_both(bare, masked, data)
+
+
+def _split_both(bare: CropSet, masked: CropSet, data: DataConfig) -> TrainingCrops:
     names = frozenset() if data.held_out_names is None else read_names(data.held_out_names)
     (bare, bare_held_out), (masked, masked_held_out) = (
         _split(crops, data, names, domain) for domain, crops in (("bare", bare), ("masked", masked))
     )
     return TrainingCrops(bare, masked, bare_held_out, masked_held_out)
+
+
+def _load_pairs(config: TrainConfig, cache: Path) -> tuple[CropSet, CropSet]:
+    cached = [cache / f"{domain}.npz" for domain in ("bare", "masked")]
+    if all(path.is_file() for path in cached):
+        bare, masked = (CropSet.load(path) for path in cached)
+        return bare, masked
+    inputs, targets, skipped = read_picture_pairs(config.pairs, size_px=config.data.load_size_px)
+    listed_in = cache / "pairs.skipped.txt"
+    write_skipped(listed_in, skipped)
+    warn_of_skipped(Path(config.pairs.place()), len(inputs), skipped, listed_in=listed_in)
+    pair = (inputs, targets) if config.pix2pix.direction == "mask" else (targets, inputs)
+    for crops, path in zip(pair, cached, strict=True):
+        crops.save(path)
+    return pair
 
 
 def _load_domain(
