@@ -45,6 +45,10 @@ SAFE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 
 _ENCRYPTED = "is encrypted; take a copy without copy protection."
 
+MAX_PIXELS = 16384 * 16384
+"""Largest picture that is decoded: four times 16K. A header may claim anything."""
+_LIMITS = {"max_pixels": str(MAX_PIXELS)}
+
 # What describes the display that HDR material was graded on.
 _MASTERING = {
     *("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL", "DOVI_METADATA"),
@@ -100,6 +104,7 @@ def open_source(path: Path) -> InputContainer:
             local_url(path),
             mode="r",
             container_options=dict(SAFE_OPTIONS),
+            options=dict(_LIMITS),
             metadata_errors="surrogateescape",
         )
     except (av.error.FFmpegError, ValueError, OSError) as exc:
@@ -181,6 +186,14 @@ def main_video(
             f"{path}: stream {stream.index} has a video codec that this build of FFmpeg cannot "
             "decode; convert it with a program that can."
         )
+    context = stream.codec_context
+    if context.width * context.height > MAX_PIXELS:
+        raise VideoReadError(
+            f"{path}: its header names pictures of {context.width}x{context.height}, more than "
+            f"{MAX_PIXELS} px; check that it plays elsewhere."
+        )
+    # Before anything is allocated, where the size changes on the way or the header lies.
+    context.options = {**context.options, **_LIMITS}
     return stream
 
 

@@ -1,0 +1,58 @@
+"""Whatever is done to a file, it is read, or refused in one line."""
+
+import random
+import struct
+
+import pytest
+
+from facemask_video.core.errors import FacemaskVideoError, VideoReadError
+from facemask_video.video import VideoReader, probe
+from tests.synthetic import encode_clip, moving_square_frames, truncate
+
+SOURCES = {
+    ".mp4": "libx264",
+    ".mkv": "libvpx-vp9",
+    ".avi": "mpeg4",
+    ".ts": "mpeg2video",
+    ".gif": "gif",
+}
+
+
+@pytest.mark.parametrize("suffix", SOURCES)
+def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path, suffix):
+    frames = moving_square_frames(10)
+    pix_fmt = "rgb8" if suffix == ".gif" else "yuv420p"
+    whole = encode_clip(tmp_path / f"in{suffix}", frames, codec=SOURCES[suffix], pix_fmt=pix_fmt)
+    intact = whole.read_bytes()
+    damaged = tmp_path / f"damaged{suffix}"
+    for seed in range(12):
+        chance, data = random.Random(seed), bytearray(intact)
+        for _ in range(chance.choice([1, 5, 30])):
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        damaged.write_bytes(data)
+        read_or_refuse(damaged)
+    for part in range(1, 10):
+        read_or_refuse(truncate(whole, damaged, keep=part / 10))
+
+
+def read_or_refuse(path):
+    refused = ""
+    times = []
+    try:
+        with VideoReader(path) as reader:
+            times = [frame.pts for frame in reader]
+    except FacemaskVideoError as exc:
+        refused = str(exc)
+    assert times or refused
+    assert "\n" not in refused
+
+
+def test_a_header_that_claims_a_huge_picture_is_refused(tmp_path):
+    clip = encode_clip(tmp_path / "in.avi", moving_square_frames(3), codec="rawvideo")
+    data = bytearray(clip.read_bytes())
+    at = data.index(b"strf") + 12
+    assert struct.unpack("<ii", data[at : at + 8]) == (64, 48)
+    data[at : at + 8] = struct.pack("<ii", 60000, 60000)
+    clip.write_bytes(data)
+    with pytest.raises(VideoReadError, match=r"60000x60000|cannot|not a|no frames"):
+        probe(clip)
