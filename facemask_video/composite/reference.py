@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from facemask_video.composite.alpha import FLOOR, smoothstep
 from facemask_video.composite.colour_match import kept_region
 from facemask_video.core.faces import Crop, TranslatedCrop, TranslatedFrame
-from facemask_video.core.frame import AlphaF32, ImageU8
+from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import scale_of
 from facemask_video.core.pictures import luma
 
@@ -50,6 +50,9 @@ _SMALLEST = 0.5
 _GRID_PX = 64
 _MAX_SHIFT = 40.0
 """Levels by which the light may differ."""
+
+_LIKE = 30.0
+"""Levels up to which two pictures may show the same skin; at twice as many they do not."""
 
 _OVAL = (0.5, 0.62, 0.27, 0.33)
 """Centre and half axes of the lower face, as fractions of the crop's side; beyond lie the jaw's
@@ -174,17 +177,29 @@ def _laid_over(crop: TranslatedCrop, reference: ImageU8, weight: float) -> Trans
     ours = reference.astype(np.float32)
     shift = ((theirs - ours) * kept[:, :, None]).sum(axis=(0, 1)) / total
     lit = ours + np.clip(shift, -_MAX_SHIFT, _MAX_SHIFT).astype(np.float32)
-    opacity = np.float32(weight) * _lower_face(size_px)[:, :, None]
     painted = crop.image.astype(np.float32)
+    radius = _radius(size_px)
+    # Towards the edge of the oval a turned head shows ear, hair or background in one of the two.
+    differing = _blurred_difference(lit, painted) * smoothstep((radius - 0.45) / 0.2)
+    opacity = (weight * smoothstep((1.0 - radius) / 0.25) * (1.0 - differing))[:, :, None]
     image = np.clip(np.rint(painted + opacity * (lit - painted)), 0, 255).astype(np.uint8)
     return TranslatedCrop(crop.source, image, crop.alpha)
 
 
+def _blurred_difference(one: _Float32, other: _Float32) -> _Float32:
+    """Return how far two pictures (S, S, 3) show different things, (S, S) in [0, 1]."""
+    difference = np.abs(cv2.GaussianBlur(one - other, (0, 0), one.shape[0] / 48)).max(axis=2)
+    # Somewhat beyond, or a line of what differs stays along the edge.
+    reach = np.ones((2 * (one.shape[0] // 40) + 1,) * 2, np.uint8)
+    return smoothstep((cv2.dilate(difference, reach) - _LIKE) / _LIKE)
+
+
 @lru_cache(maxsize=8)
-def _lower_face(size_px: int) -> AlphaF32:
+def _radius(size_px: int) -> _Float32:
+    """Return the distance from the middle of the lower face, (S, S): 1 on the edge of its oval."""
     x, y, across, down = _OVAL
     place = (np.arange(size_px) + 0.5) / size_px
     radius = np.hypot(((place - x) / across)[None, :], ((place - y) / down)[:, None])
-    oval: AlphaF32 = smoothstep((1.0 - radius) / 0.25)
-    oval.setflags(write=False)
-    return oval
+    radius = radius.astype(np.float32)
+    radius.setflags(write=False)
+    return np.asarray(radius, np.float32)

@@ -70,6 +70,19 @@ def test_it_comes_in_the_light_of_the_masked_face() -> None:
     assert np.abs(image[MOUTH].astype(int) - (picture()[MOUTH] - 30)).max() <= 1
 
 
+def test_hair_beside_the_jaw_stays_where_it_was() -> None:
+    """In the reference the head is turned a little, and a cheek's edge is dark."""
+    dark = picture()
+    dark[66:100, 88:] = 0
+    nothing = np.zeros((SIZE_PX, SIZE_PX))
+    bare = [frame(i, translated(dark, nothing, source=dark), BARE) for i in range(40)]
+
+    image = painted(*bare, masked_frame(40))
+
+    assert np.abs(image[72:94, 94:].astype(int) - PAINTED[72:94, 94:]).max() <= 10
+    assert np.abs(image[MOUTH].astype(int) - picture()[MOUTH]).max() <= 1
+
+
 def test_the_alpha_and_the_inputs_stay() -> None:
     last = masked_frame(40)
     before = last.crops[0].image.copy()
