@@ -1,12 +1,15 @@
 """Copy a video whose pictures are not to change: every packet, the main video's too, as it is.
 
 A copy is only put in place when it has been read back and shows the same: the same bytes in each
-packet of the video, a packet for each picture that was decoded, at that picture's time, under the
-same tags. Edit lists, packed B-frames, times that the container invents and damage fail in that.
+packet of the video (framed in the container's way), a packet for each picture that was decoded, at
+that picture's time, under the same tags. Edit lists, packed B-frames, times that the container
+invents and damage fail in that.
 """
 
 import contextlib
 import errno
+import itertools
+import math
 from array import array
 from collections.abc import Mapping
 from fractions import Fraction
@@ -20,11 +23,13 @@ from facemask_video.core.frame import VideoInfo
 from facemask_video.video.compare import StreamDigest, digest_streams
 from facemask_video.video.lost_metadata import find_lost
 from facemask_video.video.matroska import set_pixel_aspect
+from facemask_video.video.nal_units import framing_of, is_parameter_set, units_of
 from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
-from facemask_video.video.probe import describe_error, probe
+from facemask_video.video.probe import describe_error, open_source, probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.target import (
     begin_of_clock_s,
+    begins_at_zero,
     check_outputs,
     container_options,
     header_tags,
@@ -75,13 +80,18 @@ def copy_video(
         VideoWriteError: The target cannot be written.
     """
     check_outputs([path], inputs=[reader.path], overwrite=overwrite)
+    shift_s = begin_of_clock_s(muxer_of(path), reader.zero_s, clock_may_jump=reader.clock_may_jump)
     part = make_part(path)
     try:
-        notes = _write(part, path, reader, audio=audio, strict=strict, metadata=metadata)
-        written = _read_back(part, reader, times)
+        notes = _write(
+            part, path, reader, audio=audio, strict=strict, metadata=metadata, shift_s=shift_s
+        )
+        written = _read_back(part, reader, times, shift_s)
         put_in_place(part, path, overwrite=overwrite)
     finally:
         part.unlink(missing_ok=True)
+    if shift_s:
+        notes.append(begins_at_zero(shift_s))
     return [*notes, *find_lost(reader.info, written, muxer_of(path), streams_missing=0)]
 
 
@@ -93,10 +103,9 @@ def _write(
     audio: bool,
     strict: bool,
     metadata: Mapping[str, str],
+    shift_s: Fraction,
 ) -> list[str]:
     format_name, info = muxer_of(path), reader.info
-    if begin_of_clock_s(format_name, reader.zero_s, clock_may_jump=reader.clock_may_jump):
-        raise NotCopied(f"a {format_name} file begins at another time")
     carried = Passthrough(reader.path, video_index=None, audio=audio, strict=strict)
     with contextlib.closing(carried):
         held = carried.plan(format_name)
@@ -116,7 +125,7 @@ def _write(
             with output:
                 for index in held:
                     carried.add(output, index)
-                carried.start(shift_s=Fraction(0), first_s=None, end_s=None)
+                carried.start(shift_s=shift_s, first_s=None, end_s=None)
                 carried.carry_chapters(output)
                 tags = join_tags(kept_tags(dict(info.metadata)), dict(metadata))
                 output.metadata.update(header_tags(format_name, tags))
@@ -138,7 +147,9 @@ def _write(
     return carried.notes
 
 
-def _read_back(part: Path, reader: VideoReader, times: "array[int]") -> VideoInfo:
+def _read_back(
+    part: Path, reader: VideoReader, times: "array[int]", shift_s: Fraction
+) -> VideoInfo:
     """Describe the copy, or refuse it where it is not the source.
 
     Raises:
@@ -155,22 +166,91 @@ def _read_back(part: Path, reader: VideoReader, times: "array[int]") -> VideoInf
             raise NotCopied(f"the copy would lose its {name.removesuffix('_px').replace('_', ' ')}")
     if (written.sample_aspect or 1) != (source.sample_aspect or 1):
         raise NotCopied("the copy would lose its pixel aspect")
-    if found.sha256 != _video_digest(reader.path, source.video_index).sha256:
+    given = _video_digest(reader.path, source.video_index)
+    if found.sha256 != given.sha256 and not _same_units(part, written, source):
         raise NotCopied("the container stores its packets in another way")
-    if not _same_times(found, times, source.time_base):
+    exact = _same_times(found, times, source.time_base, shift_s)
+    if exact and _lacks_times(reader.path, source.video_index):
+        # In what order they show says the decoder alone.
+        with VideoReader(part) as copy:
+            found.pts = array("q", (frame.pts for frame in copy))
+        exact = _same_times(found, times, source.time_base, shift_s, in_order=True)
+    if not exact:
         raise NotCopied("its packets' times are not those of its pictures")
     return written
+
+
+def _lacks_times(path: Path, index: int) -> bool:
+    with contextlib.closing(open_source(path)) as container:
+        packets = container.demux(container.streams[index])
+        return any(packet.size and packet.pts is None for packet in packets)
 
 
 def _video_digest(path: Path, index: int) -> StreamDigest:
     return next(digest for digest in digest_streams(path) if digest.index == index)
 
 
-def _same_times(found: StreamDigest, times: "array[int]", time_base: Fraction) -> bool:
+def _same_units(part: Path, written: VideoInfo, source: VideoInfo) -> bool:
+    """Tell whether the packets of a copy hold the same units, framed otherwise.
+
+    Parameter sets that the copy's header has may be left out of its packets; others have no place
+    in these.
+    """
+    if source.codec not in ("h264", "hevc"):
+        return False
+    with (
+        contextlib.closing(open_source(source.path)) as one,
+        contextlib.closing(open_source(part)) as two,
+    ):
+        streams = one.streams[source.video_index], two.streams[written.video_index]
+        headers = (bytes(each.codec_context.extradata or b"") for each in streams)
+        try:
+            (given_framing, _), (framing, sets) = (
+                framing_of(header, source.codec) for header in headers
+            )
+            packets = [
+                (bytes(packet) for packet in container.demux(stream) if packet.size)
+                for container, stream in zip((one, two), streams, strict=True)
+            ]
+            return all(
+                before is not None
+                and after is not None
+                and _pictures(before, given_framing, sets, source.codec)
+                == _pictures(after, framing, sets, source.codec)
+                for before, after in itertools.zip_longest(*packets)
+            )
+        except (av.error.FFmpegError, ValueError):
+            return False
+
+
+def _pictures(packet: bytes, length_bytes: int, sets: tuple[bytes, ...], codec: str) -> list[bytes]:
+    """Return a packet's units but for parameter sets.
+
+    Raises:
+        ValueError: It has a set that is not among the header's.
+    """
+    units = [unit.rstrip(b"\x00") for unit in units_of(packet, length_bytes)]
+    kept = [unit for unit in units if unit not in sets]
+    if any(is_parameter_set(unit, codec) for unit in kept):
+        raise ValueError("parameter sets change on the way")
+    return kept
+
+
+def _same_times(
+    found: StreamDigest,
+    times: "array[int]",
+    time_base: Fraction,
+    shift_s: Fraction,
+    *,
+    in_order: bool = False,
+) -> bool:
     """Tell whether there is one packet at each frame's time, to half of a tick of its clock."""
     if len(found.pts) != len(times):
         return False
-    unit = Fraction(1, found.time_base.denominator * time_base.denominator)
-    ours, theirs = int(found.time_base / unit), int(time_base / unit)
-    pairs = zip(sorted(found.pts), sorted(times), strict=True)
-    return all(2 * abs(a * ours - b * theirs) <= ours for a, b in pairs)
+    unit = Fraction(
+        1, math.lcm(found.time_base.denominator, time_base.denominator, shift_s.denominator)
+    )
+    ours, theirs, shift = (int(each / unit) for each in (found.time_base, time_base, shift_s))
+    shown = found.pts if in_order else sorted(found.pts)
+    pairs = zip(shown, times if in_order else sorted(times), strict=True)
+    return all(2 * abs(a * ours - (b * theirs - shift)) <= ours for a, b in pairs)

@@ -7,8 +7,6 @@ different numbers, and no copied packet changes by a bit (ITU-T H.264, 7.4.1.2.1
 """
 
 import contextlib
-import re
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +19,11 @@ from numpy.typing import NDArray
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.video.copy import NotCopied
+from facemask_video.video.nal_units import framing_of, units_of
 from facemask_video.video.probe import describe_error, open_source
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.target import begin_of_clock_s, muxer_of
 
-_START_CODE = re.compile(rb"\x00\x00\x00?\x01")
 _SLICE, _IDR, _SPS, _PPS = 1, 5, 7, 8
 _PARTITIONS = (2, 3, 4)
 # By which the profile in the header, which both encoders' pictures must conform to, is chosen.
@@ -57,30 +55,14 @@ class Header:
             NotCopied: It is none, or is damaged.
         """
         try:
-            is_record = extradata[:1] == b"\x01"
-            return cls._of_record(extradata) if is_record else cls._of_units(extradata)
-        except (IndexError, struct.error) as exc:
+            length_bytes, sets = framing_of(extradata, "h264")
+        except ValueError as exc:
             raise NotCopied("its H.264 header cannot be read") from exc
-
-    @classmethod
-    def _of_units(cls, extradata: bytes) -> "Header":
-        units = list(units_of(extradata, 0))
-        sps = tuple(unit for unit in units if unit[0] & 31 == _SPS)
-        pps = tuple(unit for unit in units if unit[0] & 31 == _PPS)
-        return cls(sps, pps, 0, sps[0][1:4])
-
-    @classmethod
-    def _of_record(cls, record: bytes) -> "Header":
-        """Read an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1)."""
-        place, found = 5, []
-        for mask in (31, 255):
-            count, place, sets = record[place] & mask, place + 1, []
-            for _ in range(count):
-                (size,) = struct.unpack_from(">H", record, place)
-                sets.append(record[place + 2 : place + 2 + size])
-                place += 2 + size
-            found.append(tuple(sets))
-        return cls(found[0], found[1], (record[4] & 3) + 1, record[1:4])
+        sps = tuple(each for each in sets if each[:1] and each[0] & 31 == _SPS)
+        pps = tuple(each for each in sets if each[:1] and each[0] & 31 == _PPS)
+        if not sps or not pps:
+            raise NotCopied("its H.264 header cannot be read")
+        return cls(sps, pps, length_bytes, sps[0][1:4])
 
     @property
     def numbers(self) -> set[int]:
@@ -122,24 +104,6 @@ class Header:
 
 def _with_length(unit: bytes, length_bytes: int) -> bytes:
     return len(unit).to_bytes(length_bytes, "big") + unit
-
-
-def units_of(data: bytes, length_bytes: int) -> Iterator[bytes]:
-    """Yield the NAL units of a packet or header, without lengths or start codes.
-
-    Args:
-        data: The bytes.
-        length_bytes: Bytes of the length before each; 0 for start codes.
-    """
-    if length_bytes == 0:
-        yield from (unit.rstrip(b"\x00") for unit in _START_CODE.split(data)[1:] if unit)
-        return
-    place = 0
-    while place < len(data):
-        size = int.from_bytes(data[place : place + length_bytes], "big")
-        place += length_bytes
-        yield data[place : place + size]
-        place += size
 
 
 def _exp_golomb(data: bytes) -> int:

@@ -47,6 +47,11 @@ def begin_of_clock_s(
     return Fraction(0)
 
 
+def begins_at_zero(shift_s: Fraction) -> str:
+    """Say that an output's times begin at 0, and where the source's do."""
+    return f"times begin at 0, where the source's clock begins at {float(shift_s):.3f} s"
+
+
 def container_options(
     format_name: str, time_base: Fraction, *, cover_art: bool, loops: int | None = 0
 ) -> dict[str, str]:

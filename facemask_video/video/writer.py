@@ -42,6 +42,7 @@ from facemask_video.video.segments import SegmentedEncoder, SegmentStore
 from facemask_video.video.target import (
     FIXED_RATE,
     begin_of_clock_s,
+    begins_at_zero,
     check_outputs,
     container_options,
     header_tags,
@@ -472,9 +473,7 @@ class VideoWriter:
             self._format, reader.zero_s, clock_may_jump=reader.clock_may_jump
         )
         if begin_s:
-            self.notes.append(
-                f"times begin at 0, where the source's clock begins at {float(begin_s):.3f} s"
-            )
+            self.notes.append(begins_at_zero(begin_s))
         return begin_s
 
     def _mux(self, packets: "list[Packet[VideoStream]]") -> None:
