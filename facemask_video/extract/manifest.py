@@ -68,7 +68,7 @@ class ManifestRow:
         size_px: Side of the aligned crop.
         face_px: Side of the square of the box's area: how large the face was in the source.
         inside: How far the face reaches before the frame's edge truncates it, in [0, 1]; see
-            `facemask_video.extract.crops.share_inside`. Beyond the edge the crop repeats it.
+            `facemask_video.extract.crops.share_inside`. Beyond the edge it fades away.
         neighbour: How much of another face the crop shows, against this one, a ratio of sides.
         score: The detector's, in [0, 1].
         second_score: The detector's score in the crop itself, in [0, 1]; 0 where it

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jpeglib
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dctn, idctn
@@ -77,6 +76,8 @@ class JpegBlocks:
             self.segments, _ = read_segments(self._data)
         except ValueError as exc:
             raise VideoReadError(f"{path}: is no JPEG that can be read here ({exc}).") from exc
+        import jpeglib  # loads every libjpeg that it ships, which takes a third of a second
+
         try:
             with tempfile.TemporaryDirectory() as folder:
                 copy = Path(folder) / "in.jpg"

@@ -15,6 +15,7 @@ from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import TrackedFace, TrackId
 from facemask_video.core.frame import ImageU8, Patch
 from facemask_video.core.geometry import Affine, Box
+from tests.fakes import detection_at
 
 CROP_PX = 64
 SQUARE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])
@@ -155,3 +156,23 @@ def test_crop_at_the_edge_repeats_it() -> None:
     picture = np.full((60, 60, 3), 90, dtype=np.uint8)
     crop = align_face(PictureFrame(picture), face_at(landmarks_at(similarity(1, 0, -30, -30))), 64)
     assert (crop.image == 90).all()
+
+
+def test_beyond_the_frame_a_crop_has_neither_streaks_nor_a_second_mouth() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    image[:, :, 0] = np.linspace(0, 255, 160)
+    # The frame ends below the nose.
+    landmarks = detection_at(80, 100, 60).landmarks
+
+    crop, to_crop = align_face_in_image(image, landmarks, 128)
+
+    edge = round(float(geometry.apply(to_crop, np.array([[80.0, 120.0]]))[0, 1]))
+    assert 60 < edge < 110
+    beyond = crop[edge + 10 :].astype(int)
+    # Nothing of the noise is left, and colours change slowly, as they do near by.
+    assert np.abs(np.diff(beyond[..., 1:], axis=1)).max() <= 3
+    assert np.abs(np.diff(beyond, axis=0)).max() <= 3
+    assert (np.diff(beyond[0, 20:-20, 0]) >= 0).mean() > 0.95
+    inside, _ = align_face_in_image(np.pad(image, ((0, 80), (0, 0), (0, 0))), landmarks, 128)
+    assert (crop[: edge - 2] == inside[: edge - 2]).all()
