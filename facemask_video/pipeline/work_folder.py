@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from types import TracebackType
@@ -94,11 +95,11 @@ def work_path(target: Path) -> Path:
     >>> work_path(Path("a/b.mp4")).as_posix()
     'a/.b.mp4.work'
     """
-    name = target.name
-    if len(name.encode()) > 200:
+    name, encoded = target.name, os.fsencode(target.name)
+    if len(encoded) > 200:
         # Cut, as the name with its affixes must not exceed the file system's 255 bytes.
-        cut = name.encode()[:180].decode(errors="ignore")
-        name = f"{cut}-{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()[:12]}"
+        cut = encoded[:180].decode(errors="ignore")
+        name = f"{cut}-{hashlib.sha256(encoded).hexdigest()[:12]}"
     return target.with_name(f".{name}.work")
 
 

@@ -1,4 +1,5 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,13 @@ def test_a_hash_is_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
 
     assert sha256_file(tmp_path / "a") == hashlib.sha256(b"abc").hexdigest()
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.mp4", b"\xe9" * 240 + b".mp4"])
+def test_a_name_of_any_bytes_has_a_part(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+
+    with atomic_write(path) as part:
+        part.write_text("whole")
+
+    assert path.read_text() == "whole"
