@@ -85,9 +85,10 @@ class Converter:
 
 
 def _moment_s(report: ConversionReport) -> float:
-    """Return a moment that is worth seeing: the middle, where nothing better is known."""
-    duration_s = report.input.get("duration_s")
-    return float(duration_s) / 2 if duration_s else 0.0
+    """Return a moment that is worth seeing: one with faces, or the middle where there are none."""
+    if report.most_changed_s is not None:
+        return report.most_changed_s
+    return float(report.input.get("duration_s") or 0.0) / 2
 
 
 def _seldom(on_frames: OnFrames) -> OnFrames:

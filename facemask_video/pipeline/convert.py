@@ -201,6 +201,7 @@ def _convert(
         weights=networks.weights,
         options=as_plain(config),
         notes=(*reader.notes, *output.notes, *_own_notes(config), *notes),
+        most_changed_s=tally.most_changed_s,
     )
     if config.output.report is not None:
         report.write(config.output.report)

@@ -13,7 +13,7 @@ from facemask_video.core.direction import Direction
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.core.faces import BlendedFrame, TrackedFace, TrackId
 from facemask_video.core.files import atomic_write
-from facemask_video.core.frame import VideoInfo
+from facemask_video.core.frame import VideoInfo, time_s
 from facemask_video.core.wording import counted
 
 TRACKS_FILE = "tracks file"
@@ -50,10 +50,15 @@ class Tally:
     track_ids: set[TrackId] = field(default_factory=set)
     refused_ids: set[TrackId] = field(default_factory=set)
     domains: dict[TrackId, str] = field(default_factory=dict)
+    most_changed: int = 0
+    most_changed_s: float | None = None
 
     def add_blended(self, result: BlendedFrame) -> None:
         """Count one finished frame of a conversion."""
         self.add(result.faces)
+        if len(result.pasted) > self.most_changed:
+            self.most_changed = len(result.pasted)
+            self.most_changed_s = time_s(result.source)
         self.faces_changed += len(result.pasted)
         refused = [face.track_id for face in result.unchanged if _is_refused(face)]
         self.refused_ids.update(refused)
@@ -116,6 +121,8 @@ class ConversionReport:
         weights: The generator's file and card.
         options: The configuration, resolved.
         notes: What could not be kept, and why.
+        most_changed_s: Time of the first frame in which the most faces were changed; None where
+            none were.
     """
 
     input: dict[str, Any]
@@ -136,6 +143,7 @@ class ConversionReport:
     weights: dict[str, Any]
     options: dict[str, Any]
     notes: tuple[str, ...] = ()
+    most_changed_s: float | None = None
 
     @property
     def frames_per_s(self) -> float:
