@@ -344,14 +344,25 @@ class Ledger:
                 "INSERT OR REPLACE INTO posters VALUES (?, ?, ?)", (_stored(target), *posters)
             )
 
-    def give_up(self, target: PurePath, why: str, *, state: State = "failed") -> None:
-        """Note that an input failed or was skipped, and why."""
+    def give_up(
+        self, target: PurePath, why: str, *, state: State = "failed", may_be_ours: bool = False
+    ) -> None:
+        """Note that an input failed or was skipped, and why.
+
+        Args:
+            target: Names the row.
+            why: In one line.
+            state: How it ended.
+            may_be_ours: Whether the result may have got its name all the same.
+        """
         with self._transaction() as database:
             database.execute(
                 "UPDATE inputs SET state = ?, finished_at = ?, error = ?, lease_until = NULL, "
                 "report = NULL WHERE target = ? AND (run = ? OR state = 'planned')",
                 (state, time.time(), _text(why), _stored(target), self.run),
             )
+            if may_be_ours:
+                self._note_output(database, target)
 
     def release(self, target: PurePath, *, attempted: bool = True) -> None:
         """Give a row of this run back, to be done again.
@@ -365,6 +376,17 @@ class Ledger:
                 "UPDATE inputs SET state = 'planned', lease_until = NULL, attempts = attempts - ? "
                 "WHERE target = ? AND run = ? AND state = 'running'",
                 (0 if attempted else 1, _stored(target), self.run),
+            )
+            # It may have ended between giving the result its name and saying so.
+            self._note_output(database, target)
+
+    def _note_output(self, database: sqlite3.Connection, target: PurePath) -> None:
+        output = file_state(self.folder / target)
+        if output is not None:
+            database.execute(
+                "UPDATE inputs SET output_size = ?, output_mtime_ns = ? WHERE target = ? AND "
+                "run = ?",
+                (*output, _stored(target), self.run),
             )
 
     def row(self, target: PurePath) -> Row:

@@ -146,16 +146,31 @@ class LocalWorkers:
         self.places = max(1, len(taken) - 1)
         return max(taken, key=lambda place: taken[place]), len(taken) == 1
 
-    def close(self) -> None:
-        """End all workers; those at work unwind first."""
+    def close(self) -> list[Event]:
+        """End all workers; those at work unwind first.
+
+        Returns:
+            What had ended before it could be asked to.
+        """
         for worker in self._workers.values():
-            if worker.is_busy:
-                worker.process.terminate()
-            worker.connection.close()
+            # One that has nothing to do ends in the same way.
+            worker.process.terminate()
         deadline = time.monotonic() + _GRACE_S
-        for place, worker in list(self._workers.items()):
-            worker.process.join(max(0.0, deadline - time.monotonic()))
+        events: list[Event] = []
+        open_ones = {worker.connection for worker in self._workers.values()}
+        while open_ones and time.monotonic() < deadline:
+            for ready in wait(list(open_ones), max(0.0, deadline - time.monotonic())):
+                assert isinstance(ready, Connection), "only connections are waited for"
+                try:
+                    event = ready.recv()
+                except (EOFError, OSError):
+                    open_ones.discard(ready)
+                    continue
+                if isinstance(event, Finished):
+                    events.append(event)
+        for place in list(self._workers):
             self._drop(place, kill=True)
+        return events
 
     def _finalize(self, gpus: int) -> None:
         """Set the number of places, now that it is known what there is to work on."""

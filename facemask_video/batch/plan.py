@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from facemask_video.batch.inputs import Found, Input, find_inputs
@@ -76,6 +76,7 @@ def make_batch_plan(inputs: Sequence[Path], folder: Path, config: BatchConfig) -
     )
     jobs = [_job(each, config) for each in found.inputs]
     _check(jobs, found, folder)
+    jobs = _apart(jobs)
     number, of = config.inputs.shard_of
     mine = tuple(job for job in jobs if _part(job, of) == number - 1)
     return BatchPlan(folder, mine, found.passed_over)
@@ -89,6 +90,17 @@ def _job(each: Input, config: BatchConfig) -> Job:
     if not problem and len(os.fsencode(name)) > _MOST_BYTES:
         problem = f"its result's name is longer than {_MOST_BYTES} bytes; choose a shorter --name"
     return Job(each.path, each.name, each.name.parent / name, each.kind, problem)
+
+
+def _apart(jobs: Sequence[Job]) -> list[Job]:
+    """Give what cannot be converted a name of its own, as rows go by the names of results."""
+    taken = Counter(job.target for job in jobs)
+    return [
+        replace(job, target=PurePath(f"{job.target} of {shown(job.source)}".replace("/", "|")))
+        if job.problem and taken[job.target] > 1
+        else job
+        for job in jobs
+    ]
 
 
 def _part(job: Job, of: int) -> int:

@@ -144,13 +144,14 @@ class RayWorkers:
     def too_large(self) -> None:
         """Leave memory to Ray, which watches it on each machine."""
 
-    def close(self) -> None:
+    def close(self) -> list[Event]:
         """End all workers and leave the cluster."""
         for worker in self._places.values():
             self._ray.kill(worker.actor)
         self._ray.shutdown()
         with contextlib.suppress(OSError):
             self._probe.unlink(missing_ok=True)
+        return []
 
     def _room(self) -> int:
         resources = self._ray.cluster_resources()

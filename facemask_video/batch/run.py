@@ -62,8 +62,8 @@ class Workers(Protocol):
         """Return a place to end as all take too much memory, and whether it is the only one."""
         ...
 
-    def close(self) -> None:
-        """End all."""
+    def close(self) -> list[Event]:
+        """End all, and return what was finished and not told yet."""
         ...
 
 
@@ -236,19 +236,21 @@ def run_batch(
     batch.say("planned")
     for job, (row, decision) in zip(plan.jobs, decided, strict=True):
         if decision == "refused" or row.state == "failed":
-            batch.say("failed", job, why=row.error or "")
-    if state.queue or state.elsewhere:
+            batch.refuse(job, row.error or "")
+    if not state.is_over():
         workers = make_workers(len(state.queue) + len(state.elsewhere))
         try:
             batch.work(workers)
         finally:
-            workers.close()
-            hooks.wait()
+            ends = workers.close()
             # The ledger may be what failed.
             with contextlib.suppress(BatchError):
+                for event in ends:
+                    batch.handle(event)
                 for running in state.running.values():
                     _remove_parts(running.row, ledger.folder)
                     ledger.release(running.job.target)
+    hooks.wait()
     rows = tuple(
         row if decision == "refused" else ledger.row(row.target) for row, decision in decided
     )
@@ -370,10 +372,16 @@ class _Batch:
             self._take_over()
             self._assign(workers)
             for event in workers.wait(self._pause_s()):
-                self._handle(event)
+                self.handle(event)
             self._end_late(workers)
             self._keep_memory(workers)
             self._beat()
+
+    def refuse(self, job: Job, why: str) -> None:
+        """Tell of an input that cannot be worked on."""
+        self._state.stopped |= self._config.run.on_error == "stop"
+        self.say("failed", job, why=why)
+        self._tell(job, "failed", why)
 
     def say(
         self,
@@ -458,7 +466,8 @@ class _Batch:
             state.running[place] = _Running(job, self._ledger.row(job.target), time.monotonic())
             self.say("started", job)
 
-    def _handle(self, event: Event) -> None:
+    def handle(self, event: Event) -> None:
+        """Note what has happened."""
         running = self._state.running.get(event.worker)
         if running is None:
             return
@@ -493,7 +502,7 @@ class _Batch:
             shutil.rmtree(work_path(self._ledger.folder / job.target), ignore_errors=True)
             tried = running.row.attempts
             why = outcome.why + (f" (tried {tried} times)" if tried > 1 else "")
-            self._ledger.give_up(job.target, why)
+            self._ledger.give_up(job.target, why, may_be_ours=outcome.state == "broken")
             self._end(job, "failed", why=why)
 
     def _end(
@@ -508,6 +517,9 @@ class _Batch:
         if state == "failed" and self._config.run.on_error == "stop":
             self._state.stopped = True
         self.say(state, job, frames=(frames, frames), why=why)
+        self._tell(job, state, why)
+
+    def _tell(self, job: Job, state: End, why: str) -> None:
         if self._config.run.on_each is not None:
             self._hooks.start(
                 self._config.run.on_each,
@@ -527,7 +539,7 @@ class _Batch:
                 del self._state.running[place]
                 _remove_parts(running.row, self._ledger.folder)
                 why = f"{shown(running.job.source)}: took longer than --timeout, {timeout_s:g} s."
-                self._ledger.give_up(running.job.target, why)
+                self._ledger.give_up(running.job.target, why, may_be_ours=True)
                 self._end(running.job, "failed", why=why)
 
     def _keep_memory(self, workers: Workers) -> None:

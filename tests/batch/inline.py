@@ -24,6 +24,7 @@ class InlineWorkers:
     places: int = 1
     tasks: deque[tuple[int, Task]] = field(default_factory=deque)
     killed: list[int] = field(default_factory=list)
+    late: list[Event] = field(default_factory=list)
     large: deque[tuple[int, bool]] = field(default_factory=deque)
 
     def idle(self) -> list[int]:
@@ -51,8 +52,9 @@ class InlineWorkers:
     def too_large(self) -> tuple[int, bool] | None:
         return self.large.popleft() if self.large else None
 
-    def close(self) -> None:
+    def close(self) -> list[Event]:
         self.tasks.clear()
+        return self.late
 
 
 def converting(config: BatchConfig) -> Do:

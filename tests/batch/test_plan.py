@@ -240,3 +240,12 @@ def test_planning_writes_nothing(clips: Path, config: BatchConfig, tmp_path: Pat
     make_batch_plan([clips], tmp_path / "out", config)
 
     assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_converted_does_not_take_anothers_name(
+    clips: Path, config: BatchConfig, tmp_path: Path
+) -> None:
+    plan = make_batch_plan([clips, tmp_path / "none" / "b.mp4"], tmp_path / "out", config)
+
+    assert len({job.target for job in plan.jobs}) == len(plan.jobs) == 5
+    assert "b_masked.mp4" in targets(plan)

@@ -9,11 +9,11 @@ import pytest
 from facemask_video.batch import ledger as ledgers
 from facemask_video.batch.ledger import OWN_FOLDER, Ledger, read_ledger
 from facemask_video.batch.plan import make_batch_plan
-from facemask_video.batch.run import BatchEvent, enter
-from facemask_video.batch.task import Died, Event, Outcome, Task
+from facemask_video.batch.run import BatchEvent, enter, run_batch
+from facemask_video.batch.task import Died, Event, Finished, Outcome, Task
 from facemask_video.config import BatchConfig, BatchInputConfig, BatchOutputConfig, BatchRunConfig
 from facemask_video.core.errors import BatchError
-from tests.batch.inline import converting, dying, pretending, run
+from tests.batch.inline import InlineWorkers, converting, dying, pretending, run
 from tests.synthetic import encode_clip
 
 
@@ -181,6 +181,8 @@ def test_on_error_stop_ends_after_the_first_failure(
 
     assert [row.state for row in report.rows] == ["failed", "planned", "planned", "planned"]
     assert report.stopped
+    missing = run([clips / "none.mp4", clips], tmp_path / "o2", how(config, on_error="stop"))
+    assert [row.state for row in missing.rows] == ["failed", *["planned"] * 4]
     assert "3 left to do" in report.lines()[0]
 
 
@@ -386,3 +388,35 @@ def test_a_file_that_takes_more_memory_than_there_is_alone_is_failed(
     )
 
     assert "takes more memory than there is" in (report.rows[0].error or "")
+
+
+def test_an_interruption_after_the_result_got_its_name_does_not_lock_the_file_out(
+    clips: Path, config: BatchConfig, tmp_path: Path
+) -> None:
+    def interrupted(task: Task) -> Outcome:
+        pretending(task)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run([clips / "b.mp4"], tmp_path / "out", config, interrupted)
+
+    [row] = read_ledger(tmp_path / "out")
+    assert row.state == "planned"
+    assert run([clips / "b.mp4"], tmp_path / "out", config).done == 1
+
+
+def test_what_ended_while_the_batch_was_interrupted_is_noted(
+    clips: Path, config: BatchConfig, tmp_path: Path
+) -> None:
+    workers = InlineWorkers(pretending)
+
+    def interrupted(task: Task) -> Outcome:
+        workers.late.append(Finished(0, pretending(task)))
+        raise KeyboardInterrupt
+
+    workers.do = interrupted
+    plan = make_batch_plan([clips / "b.mp4"], tmp_path / "out", config)
+    with Ledger(tmp_path / "out") as ledger, pytest.raises(KeyboardInterrupt):
+        run_batch(plan, config, ledger, lambda files: workers)
+
+    assert run([clips / "b.mp4"], tmp_path / "out", config).earlier == 1
