@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 
 from facemask_video.batch.resources import processors
 
@@ -59,7 +60,7 @@ def main() -> None:
                 out.mkdir()
                 taken = measure(lambda way=way, out=out: WAYS[way](clips, out, arguments))
                 done = len([path for path in out.rglob("*.mp4") if path.stat().st_size])
-                if done != len(clips):
+                if done != len(clips) and way != "load":
                     raise SystemExit(f"{way}: {done} of {len(clips)} clips came out.")
                 print(f"{way}: {taken[0]:.1f} s, {taken[1]:.1f} s of processors", file=sys.stderr)
                 if turn > 0 or arguments.runs == 1:
@@ -73,6 +74,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("clip", type=Path)
     parser.add_argument("--clips", type=int, default=8, help="copies of it (%(default)s)")
     parser.add_argument("--seconds", type=float, default=2.0, help="of it (%(default)s)")
+    parser.add_argument("--empty", action="store_true", help="a scene without faces in its place")
     parser.add_argument("--runs", type=int, default=3, help="counted rounds (%(default)s)")
     parser.add_argument("--quality", default="standard", help="(%(default)s)")
     parser.add_argument("--jobs", default="auto", help="of the batch (%(default)s)")
@@ -86,16 +88,43 @@ def make_clips(folder: Path, arguments: argparse.Namespace) -> list[Path]:
     """Write copies of the beginning of the clip, packets as they are."""
     folder.mkdir()
     first = folder / "clip0.mp4"
-    with av.open(str(arguments.clip)) as source, av.open(str(first), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(video=0):
-            if packet.dts is not None and packet.dts * packet.time_base < arguments.seconds:
-                packet.stream = stream
-                target.mux(packet)
+    if arguments.empty:
+        write_empty(arguments.clip, first, arguments.seconds)
+    else:
+        copy_beginning(arguments.clip, first, arguments.seconds)
     paths = [folder / f"clip{number}.mp4" for number in range(arguments.clips)]
     for path in paths[1:]:
         shutil.copy(first, path)
     return paths
+
+
+def copy_beginning(clip: Path, first: Path, seconds: float) -> None:
+    """Copy the packets of a clip's beginning."""
+    with av.open(str(clip)) as source, av.open(str(first), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None and packet.dts * packet.time_base < seconds:
+                packet.stream = stream
+                target.mux(packet)
+
+
+def write_empty(clip: Path, first: Path, seconds: float) -> None:
+    """Encode noise that moves over the colours of a clip's left edge, of its size and rate."""
+    chance = np.random.default_rng(1)
+    with av.open(str(clip)) as source, av.open(str(first), "w") as target:
+        rate = source.streams.video[0].average_rate
+        stream = target.add_stream("libx264", rate=rate)
+        size = source.streams.video[0].codec_context
+        stream.width, stream.height = size.width // 8 * 8, size.height
+        for frame in source.decode(video=0):
+            edge = frame.to_ndarray(format="rgb24")[:, :8]
+            image = np.repeat(edge, stream.width // 8, axis=1)
+            noise = chance.integers(-6, 7, image.shape[:2])[..., None]
+            noisy = np.clip(image + noise, 0, 255).astype(np.uint8)
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(noisy, format="rgb24")))
+            if frame.time is None or frame.time >= seconds:
+                break
+        target.mux(stream.encode())
 
 
 def measure(run: Callable[[], None]) -> tuple[float, float]:
@@ -113,6 +142,11 @@ def measure(run: Callable[[], None]) -> tuple[float, float]:
 def _children_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
+
+
+def load(clips: list[Path], out: Path, arguments: argparse.Namespace) -> None:
+    """Load the networks and convert nothing: what `warm` takes beside its clips."""
+    _run(sys.executable, "-c", WARM, arguments.quality, out)
 
 
 def warm(clips: list[Path], out: Path, arguments: argparse.Namespace) -> None:
@@ -138,6 +172,7 @@ def on_ray(clips: list[Path], out: Path, arguments: argparse.Namespace) -> None:
 
 
 WAYS: dict[str, Callable[[list[Path], Path, argparse.Namespace], None]] = {
+    "load": load,
     "warm": warm,
     "batch": batch,
     "start-each": start_each,
@@ -177,6 +212,7 @@ def summary(
         "seconds_each": arguments.seconds,
         "quality": arguments.quality,
         "processors": processors(),
+        "empty": arguments.empty,
         "rounds": arguments.runs,
         "ways": ways,
     }

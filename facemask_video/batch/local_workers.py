@@ -131,20 +131,19 @@ class LocalWorkers:
         Returns:
             The place, and whether it was alone; None where memory suffices.
         """
-        taken = {
-            place: taken_bytes(worker.process.pid)
-            for place, worker in self._workers.items()
-            if worker.process.pid is not None
-        }
-        if self._memory is None or sum(taken.values()) <= self._memory:
+        if self._memory is None or not self._workers:
+            return None
+        pids = {place: self.pid(place) for place in self._workers}
+        taken = taken_bytes(list(pids.values()), self._memory)
+        if sum(taken.values()) <= self._memory:
             return None
         for place, worker in list(self._workers.items()):
             if not worker.is_busy:
                 # It holds networks, and is started anew when there is room.
                 self._drop(place, kill=True)
                 return None
-        self.places = max(1, len(taken) - 1)
-        return max(taken, key=lambda place: taken[place]), len(taken) == 1
+        self.places = max(1, len(pids) - 1)
+        return max(pids, key=lambda place: taken[pids[place]]), len(pids) == 1
 
     def close(self) -> list[Event]:
         """End all workers; those at work unwind first.

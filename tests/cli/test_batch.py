@@ -70,3 +70,35 @@ def test_the_process_that_hands_out_the_work_loads_no_networks_library() -> None
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "False"
+
+
+def test_an_interruption_says_that_the_same_call_goes_on(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("facemask_video.cli.batch.convert_batch", interrupted)
+
+    result = run("batch", "in.mp4", "-o", tmp_path / "out", "-d", "mask")
+
+    assert result.exit_code == 130
+    assert "the same call goes on" in result.stderr
+
+
+def test_status_of_a_folder_without_a_ledger_is_refused_in_one_line(
+    run: Run, tmp_path: Path
+) -> None:
+    result = run("batch", "--status", tmp_path)
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: {tmp_path}: holds no batch's results; name the folder given as -o.\n"
+    )
+
+
+def test_a_plan_that_cannot_be_carried_out_is_a_usage_error(run: Run, footage: Path) -> None:
+    result = run("batch", footage, "-o", footage / "out", "-d", "mask", "--dry-run")
+
+    assert result.exit_code == 2
+    assert "lies in the input" in result.stderr
