@@ -5,10 +5,11 @@ import logging
 import time
 from collections.abc import Callable
 
-from facemask_video.batch.poster import picture_posters, video_posters
+from facemask_video.batch.poster import frame_posters, picture_posters, video_posters
 from facemask_video.batch.task import Outcome, Task, WorkerSettings, tracks_path
 from facemask_video.core.errors import FacemaskVideoError, VideoWriteError
 from facemask_video.pipeline.convert import convert
+from facemask_video.pipeline.frames import convert_frames
 from facemask_video.pipeline.load_networks import Networks, load_networks
 from facemask_video.pipeline.picture import convert_picture
 from facemask_video.pipeline.report import ConversionReport
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 _NO_FACE = "no face is translated in it, and --no-face skip was asked for"
 
 OnFrames = Callable[[int, int | None], None]
+
+_CONVERT = {"video": convert, "picture": convert_picture, "frames": convert_frames}
 
 # Often enough for a display; each is a message between processes.
 _SAY_EVERY_S = 0.5
@@ -67,8 +70,7 @@ class Converter:
         )
         if self._networks is None:
             self._networks = load_networks(config)
-        make = convert_picture if task.kind == "picture" else convert
-        report = make(
+        report = _CONVERT[task.kind](
             task.source,
             task.target,
             config,
@@ -79,6 +81,8 @@ class Converter:
             return Outcome("skipped", dataclasses.asdict(report), why=_NO_FACE)
         if task.kind == "picture":
             posters = picture_posters(task.source, task.target)
+        elif task.kind == "frames":
+            posters = frame_posters(task.source, task.target)
         else:
             posters = video_posters(task.source, task.target, _moment_s(report))
         return Outcome("done", dataclasses.asdict(report), posters)

@@ -30,7 +30,8 @@ class FileIdentity:
     Attributes:
         size: In bytes.
         mtime_ns: When it was changed, in ns.
-        edges_sha256: Of its first and last 64 KiB, in hex.
+        edges_sha256: Of its first and last 64 KiB, in hex; of a folder, of its files'
+            names, sizes and times.
     """
 
     size: int
@@ -39,12 +40,21 @@ class FileIdentity:
 
 
 def identify(path: Path) -> FileIdentity:
-    """Look at a file and read its two ends.
+    """Look at a file and read its two ends; of a folder, look at its files.
 
     Raises:
         OSError: It cannot be read.
     """
     digest = hashlib.sha256()
+    if path.is_dir():
+        files = sorted(each for each in path.iterdir() if each.is_file())
+        seen = [each.stat() for each in files]
+        for each, about in zip(files, seen, strict=True):
+            digest.update(
+                os.fsencode(each.name) + f"\0{about.st_size} {about.st_mtime_ns}".encode()
+            )
+        size, latest = sum(a.st_size for a in seen), max((a.st_mtime_ns for a in seen), default=0)
+        return FileIdentity(size, latest, digest.hexdigest())
     with path.open("rb") as file:
         about = os.fstat(file.fileno())
         digest.update(file.read(_EDGE_BYTES))

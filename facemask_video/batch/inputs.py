@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
-from facemask_video.core.kinds import Kind, kind_of
+from facemask_video.core.kinds import Kind, is_frame_folder, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class _Search:
     include: Sequence[str]
     exclude: Sequence[str]
     aside: Path
+    of_frames: bool
     passed_over: Counter[str] = field(default_factory=Counter)
     # Folders by device and inode: a link may lead back up, or to what was seen.
     seen: dict[tuple[int, int], Path] = field(default_factory=dict)
@@ -64,6 +65,11 @@ class _Search:
             first = self.seen.setdefault((about.st_dev, about.st_ino), folder)
             if first is not folder:
                 yield Input(folder, name, problem=f"is the folder {first} once more, by a link")
+                return
+            if self.of_frames and is_frame_folder(folder):
+                yield Input(
+                    folder, name if name.name else PurePath(folder.resolve().name), "frames"
+                )
                 return
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as exc:
@@ -98,6 +104,7 @@ def find_inputs(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     leave_out: Path,
+    of_frames: bool = False,
 ) -> Found:
     """List what is to be converted, each file once, in a fixed order.
 
@@ -110,10 +117,11 @@ def find_inputs(
         include: Patterns, one of which a file must match.
         exclude: Patterns of files and folders left out.
         leave_out: A folder never searched: that of the outputs.
+        of_frames: Whether a folder of numbered pictures is one input.
     """
     named = [path for each in given for path in _expanded(each)]
     folders = [path for path in named if path.is_dir()]
-    search = _Search(include, exclude, leave_out.resolve())
+    search = _Search(include, exclude, leave_out.resolve(), of_frames)
     inputs: dict[str, Input] = {}
     for path in named:
         if path in folders:

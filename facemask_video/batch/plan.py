@@ -73,6 +73,7 @@ def make_batch_plan(inputs: Sequence[Path], folder: Path, config: BatchConfig) -
         include=config.inputs.include,
         exclude=config.inputs.exclude,
         leave_out=folder,
+        of_frames=config.source.frames is not None,
     )
     jobs = [_job(each, config) for each in found.inputs]
     _check(jobs, found, folder)
@@ -83,9 +84,12 @@ def make_batch_plan(inputs: Sequence[Path], folder: Path, config: BatchConfig) -
 
 
 def _job(each: Input, config: BatchConfig) -> Job:
-    name_of = default_picture_target if each.kind == "picture" else default_target
-    suffix = name_of(each.path, config.for_file()).suffix
-    name = output_name(config.output.name, each.name, config.direction, suffix)
+    if each.kind == "frames":
+        stem, suffix = each.name.name, ""
+    else:
+        name_of = default_picture_target if each.kind == "picture" else default_target
+        stem, suffix = each.name.stem, name_of(each.path, config.for_file()).suffix
+    name = output_name(config.output.name, stem, config.direction, suffix)
     problem = each.problem
     if not problem and len(os.fsencode(name)) > _MOST_BYTES:
         problem = f"its result's name is longer than {_MOST_BYTES} bytes; choose a shorter --name"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.errors import FacemaskVideoError
+from facemask_video.core.kinds import kind_of
 from facemask_video.core.pictures import encode_picture, try_read_picture
 from facemask_video.video import VideoReader
 
@@ -25,6 +26,13 @@ def video_posters(source: Path, target: Path, moment_s: float) -> tuple[bytes | 
 def picture_posters(source: Path, target: Path) -> tuple[bytes | None, bytes | None]:
     """Return small JPEGs of two pictures; None where one cannot be shown."""
     return _small(source), _small(target)
+
+
+def frame_posters(source: Path, target: Path) -> tuple[bytes | None, bytes | None]:
+    """Return small JPEGs of the middle picture of a folder of frames and of its result."""
+    pictures = sorted(path for path in source.iterdir() if kind_of(path) == "picture")
+    middle = pictures[len(pictures) // 2]
+    return _small(middle), _small(target / middle.name)
 
 
 def _small(path: Path) -> bytes | None:

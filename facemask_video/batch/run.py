@@ -275,7 +275,12 @@ def _remove_parts(row: Row, folder: Path) -> None:
     if row.pid is not None:
         target = folder / row.target
         for path in (target, tracks_path(target)):
-            part_path(path, row.pid).unlink(missing_ok=True)
+            part = part_path(path, row.pid)
+            if part.is_dir():
+                # Of a folder of frames.
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                part.unlink(missing_ok=True)
 
 
 def enter(plan: BatchPlan, config: BatchConfig, ledger: Ledger) -> list[tuple[Row, Decision]]:

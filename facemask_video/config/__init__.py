@@ -101,6 +101,7 @@ class ConvertConfig(GeneratorConfig):
 class BatchConfig(GeneratorConfig):
     """Everything that decides what a batch does, but for the inputs and the folder."""
 
+    source: SourceConfig = section(SourceConfig, "Which files")
     inputs: BatchInputConfig = section(BatchInputConfig, "Which files")
     output: BatchOutputConfig = section(BatchOutputConfig, "Results")
     run: BatchRunConfig = section(BatchRunConfig, "Running")
@@ -130,6 +131,7 @@ class BatchConfig(GeneratorConfig):
             translate = dataclasses.replace(translate, device=device)
         return ConvertConfig(
             direction=self.direction,
+            source=self.source,
             translate=translate,
             detect=self.detect,
             track=self.track,

@@ -5,7 +5,8 @@ from typing import Literal
 
 from facemask_video.core.pictures import PICTURE_SUFFIXES
 
-Kind = Literal["video", "picture"]
+Kind = Literal["video", "picture", "frames"]
+"""What is converted as one: ``frames`` are a folder of numbered pictures."""
 
 VIDEO_SUFFIXES = frozenset(
     f".{suffix}"
@@ -29,3 +30,16 @@ def kind_of(path: Path) -> Kind | None:
     if suffix in VIDEO_SUFFIXES:
         return "video"
     return "picture" if suffix in PICTURE_SUFFIXES else None
+
+
+def is_frame_folder(folder: Path) -> bool:
+    """Return whether a folder's pictures could be the frames of a clip: several, all numbered.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    kinds = [(path, kind_of(path)) for path in folder.iterdir() if not path.name.startswith(".")]
+    pictures = [path for path, kind in kinds if kind == "picture"]
+    has_videos = any(kind == "video" for _, kind in kinds)
+    numbered = all(any(map(str.isdigit, path.stem)) for path in pictures)
+    return len(pictures) > 1 and numbered and not has_videos

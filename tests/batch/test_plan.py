@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from facemask_video.batch.plan import BatchPlan, make_batch_plan
-from facemask_video.config import BatchConfig, BatchInputConfig, BatchOutputConfig
+from facemask_video.config import BatchConfig, BatchInputConfig, BatchOutputConfig, SourceConfig
 from facemask_video.core.errors import ConfigError
 
 
@@ -249,3 +249,24 @@ def test_what_cannot_be_converted_does_not_take_anothers_name(
 
     assert len({job.target for job in plan.jobs}) == len(plan.jobs) == 5
     assert "b_masked.mp4" in targets(plan)
+
+
+def test_a_folder_of_numbered_pictures_is_one_input_where_it_is_called_a_clip(
+    config: BatchConfig, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in" / "shot.1"
+    folder.mkdir(parents=True)
+    for name in ("f001.png", "f002.png", "notes.txt"):
+        (folder / name).touch()
+    (tmp_path / "in" / "photo.jpg").touch()
+    as_clips = dataclasses.replace(config, source=SourceConfig(frames="25"))
+
+    singly = make_batch_plan([tmp_path / "in"], tmp_path / "out", config)
+    as_one = make_batch_plan([tmp_path / "in"], tmp_path / "out", as_clips)
+    named = make_batch_plan([folder], tmp_path / "out", as_clips)
+
+    assert len(targets(singly)) == 3
+    assert targets(as_one) == ["photo_masked.jpg", "shot.1_masked"]
+    assert [(job.kind, job.target.as_posix()) for job in named.jobs] == [
+        ("frames", "shot.1_masked")
+    ]

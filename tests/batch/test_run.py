@@ -11,10 +11,17 @@ from facemask_video.batch.ledger import OWN_FOLDER, Ledger, read_ledger
 from facemask_video.batch.plan import make_batch_plan
 from facemask_video.batch.run import BatchEvent, enter, run_batch
 from facemask_video.batch.task import Died, Event, Finished, Outcome, Task
-from facemask_video.config import BatchConfig, BatchInputConfig, BatchOutputConfig, BatchRunConfig
+from facemask_video.config import (
+    BatchConfig,
+    BatchInputConfig,
+    BatchOutputConfig,
+    BatchRunConfig,
+    SourceConfig,
+)
 from facemask_video.core.errors import BatchError
+from facemask_video.core.pictures import write_picture
 from tests.batch.inline import InlineWorkers, converting, dying, pretending, run
-from tests.synthetic import encode_clip
+from tests.synthetic import encode_clip, moving_square_frames
 
 
 def how(config: BatchConfig, **options: object) -> BatchConfig:
@@ -420,3 +427,21 @@ def test_what_ended_while_the_batch_was_interrupted_is_noted(
         run_batch(plan, config, ledger, lambda files: workers)
 
     assert run([clips / "b.mp4"], tmp_path / "out", config).earlier == 1
+
+
+def test_a_folder_of_frames_becomes_a_folder_of_frames_once(
+    config: BatchConfig, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shot"
+    folder.mkdir()
+    for number, frame in enumerate(moving_square_frames(3)):
+        write_picture(folder / f"{number:03d}.png", frame)
+    as_clip = dataclasses.replace(config, source=SourceConfig(frames="25"))
+
+    report = run([folder], tmp_path / "out", as_clip, converting(as_clip))
+
+    assert report.done == 1, report.rows[0].error
+    assert results(tmp_path / "out") == [f"shot_masked/{n:03d}.png" for n in range(3)]
+    assert run([folder], tmp_path / "out", as_clip).earlier == 1
+    write_picture(folder / "001.png", moving_square_frames(9)[8])
+    assert run([folder], tmp_path / "out", as_clip, converting(as_clip)).earlier == 0
