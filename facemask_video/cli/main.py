@@ -35,7 +35,7 @@ class _Program(ClearFailures):
         return super().parse_args(ctx, args)
 
     def _refuse_what_is_no_file(self, ctx: click.Context, args: list[str]) -> None:
-        # -oDIR.v2 is an option with its value.
+        # -oDIR.v2 is an option with its value; who types -out.mkv means no ut.mkv.
         with_path = tuple(
             name
             for parameter in self.commands.get(args[0], convert).params
@@ -43,7 +43,8 @@ class _Program(ClearFailures):
             if isinstance(parameter.type, click.Path) and re.fullmatch(r"-\w", name)
         )
         for word in args[: args.index("--") if "--" in args else None]:
-            is_like_file = _FILE_LIKE.fullmatch(word) and not word.startswith(with_path)
+            is_value = word.startswith(with_path) and not word.startswith("-out")
+            is_like_file = _FILE_LIKE.fullmatch(word) and not is_value
             if is_like_file or (word.startswith("-") and Path(word).is_file()):
                 raise click.UsageError(
                     f"{word}: begins with a dash, as options do; write ./{word} for a file.", ctx
