@@ -128,7 +128,7 @@ class ContinuousClock:
 
 
 def _time_of(packet: "Packet[Stream]") -> Fraction | None:
-    # Presentation times go to and fro, and say nothing about a jump.
+    # Presentation times rise and fall, and say nothing about a jump.
     return None if packet.dts is None else packet.dts * stream_time_base(packet.stream)
 
 

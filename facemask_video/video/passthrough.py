@@ -58,6 +58,8 @@ _WRITES_TIMECODE = {"mp4", "mov"}
 _KEEPS_TAGS = {"matroska", "webm"}
 # Box of 16 bytes: its size and name, version and flags, one entry.
 _EMPTY_SAMPLE_DESCRIPTION = b"\0\0\0\x10stsd\0\0\0\0\0\0\0\1"
+# Sound whose packets last alike and differ in size.
+_UNEQUAL = {"aac", "ac3", "eac3", "dts", "vorbis", "opus"}
 _MAY_STAND_STILL = cast(int, Flags.ts_nonstrict.value)
 # Any codec that a muxer accepts, in whose place a copied stream's own parameters are put.
 _PLACEHOLDERS = {
@@ -130,6 +132,7 @@ class Passthrough:
         self._targets: dict[int, Stream] = {}
         self._last_dts: dict[int, int] = {}
         self._muxed_dts: dict[int, int] = {}
+        self._muxed: dict[int, int] = {}
         self._delayed: dict[int, int] = {}
         self._may_stand_still = False
         self._pending: Packet[Stream] | None = None
@@ -278,6 +281,15 @@ class Passthrough:
             packet.pts = max(packet.pts, packet.dts)
             self._delayed[index] = self._delayed.get(index, 0) + 1
         self._muxed_dts[index] = packet.dts
+        self._muxed[index] = self._muxed.get(index, 0) + 1
+
+    def unequal_packets(self) -> dict[int, int]:
+        """Return how many packets there are of sound whose packets differ in size, by stream."""
+        return {
+            self._targets[index].index: count
+            for index, count in self._muxed.items()
+            if codec_name(self._container.streams[index]) in _UNEQUAL
+        }
 
     def late_notes(self) -> Iterator[str]:
         """Say which packets were moved, complete after the last."""

@@ -26,6 +26,7 @@ from av.video.stream import VideoStream
 from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.frame import Frame
+from facemask_video.video.avi import count_packets_of
 from facemask_video.video.codecs import codec_of
 from facemask_video.video.encoder import EncoderPlan, configure, encoder_for, plan_encoder
 from facemask_video.video.gif import finish_gif, loop_count
@@ -287,6 +288,8 @@ class VideoWriter:
                 self.notes.extend(self._passthrough.late_notes())
                 output.close()
                 self._set_aspect(part)
+                if self._format == "avi":
+                    count_packets_of(part, self._passthrough.unequal_packets())
                 if self._format == "gif":
                     finish_gif(
                         part,

@@ -42,12 +42,12 @@ def copied(
     return target
 
 
-def with_sound(path: Path, codec: str) -> Path:
+def with_sound(path: Path, codec: str, *, rate: int = 8000) -> Path:
     """Encode a second of pictures beside a second of silence in some codec."""
     with av.open(str(path), "w") as output:
         video = output.add_stream("mpeg4", rate=25)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        sound = output.add_stream(codec, rate=8000)
+        sound = output.add_stream(codec, rate=rate)
         sound.layout = "mono"
         output.start_encoding()
         for index, image in enumerate(moving_square_frames(25)):
@@ -55,11 +55,11 @@ def with_sound(path: Path, codec: str) -> Path:
             picture.pts, picture.time_base = index, Fraction(1, 25)
             output.mux(video.encode(picture))
         size = sound.codec_context.frame_size or 800
-        for start in range(0, 8000, size):
+        for start in range(0, rate, size):
             frame = av.AudioFrame(format=sound.format.name, layout="mono", samples=size)
             for plane in frame.planes:
                 plane.update(bytes(plane.buffer_size))
-            frame.sample_rate, frame.pts, frame.time_base = 8000, start, Fraction(1, 8000)
+            frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
             output.mux(sound.encode(frame))
         output.mux(video.encode(None))
         output.mux(sound.encode(None))
@@ -154,6 +154,17 @@ def test_in_avi_picture_and_sound_begin_together(tmp_path, encoder):
     with av.open(str(target)) as output:
         stored = [packet.dts for packet in output.demux(video=0) if packet.size]
     assert stored == list(range(20))
+
+
+@pytest.mark.parametrize("codec", ["aac", "ac3", "mp2", "pcm_s16le"])
+def test_sound_from_avi_into_avi_keeps_its_times(tmp_path, codec):
+    clip = with_sound(tmp_path / "in.avi", codec, rate=48000)
+    assert convert(clip, tmp_path / "out.avi") == []
+    one, two = (
+        next(d for d in digest_streams(path, but=0)) for path in (clip, tmp_path / "out.avi")
+    )
+    assert one.sha256 == two.sha256
+    assert [tick * one.time_base for tick in one.pts] == [tick * two.time_base for tick in two.pts]
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
