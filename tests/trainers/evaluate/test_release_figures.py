@@ -35,7 +35,9 @@ def report() -> dict[str, object]:
         "real_or_fake_accuracy", 0.8, "lower", 24, context, interval=(0.7, 0.875)
     )
     judged = Measurement("classed_masked", 0.99, "higher", 12, context, standard_error=0.006)
-    return dict(json.loads(Report((real_or_fake, judged)).to_json()))
+    fit = Context("mask/fit", "12 faces", "landmarks", 1)
+    nose = Measurement("covers_nose", 1.0, "higher", 12, fit, standard_error=0.0)
+    return dict(json.loads(Report((real_or_fake, judged, nose)).to_json()))
 
 
 def clip(direction: str, n_in_domain: int) -> dict[str, object]:
@@ -69,6 +71,7 @@ def test_each_step_is_done_once_and_the_table_holds_what_is_there(
     lines = (tmp_path / "figures.md").read_text().splitlines()
     assert lines[0] == "| what (test) | n | figure |"
     assert "| `mask`, every style: outputs judged masked | 12 | 99.0 ± 0.6 % |" in lines
+    assert "| `mask`: noses covered | 12 | 12 of 12 |" in lines
     assert any(line.endswith("| 24 | 80.0 % (70.0 to 87.5) |") for line in lines)
     assert lines[-1].endswith("| 40 | 97.5% / 1 of 2 / 2.50 / 1.50 |")
     figures = json.loads((tmp_path / "figures.json").read_text())
