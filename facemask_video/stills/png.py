@@ -18,6 +18,8 @@ _XMP = b"XML:com.adobe.xmp\0"
 _OF_CODING = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"hIST", b"sPLT", b"bKGD", b"acTL"}
 # zlib's own default, and for each line the filter that suits it: a fifth smaller than OpenCV's.
 _SMALL = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_ALL_FILTERS]
+# As ImageMagick writes EXIF, thumbnail and all; it is written as a chunk of its own.
+_EXIF_AS_TEXT = (b"Raw profile type exif\0", b"Raw profile type APP1\0")
 _CREDENTIALS = b"caBX"
 
 
@@ -86,6 +88,8 @@ def with_chunks(
     notes = []
     for name, content in said:
         if name in _OF_CODING or (name == b"iTXt" and content.startswith(_XMP)):
+            continue
+        if name in (b"tEXt", b"zTXt", b"iTXt") and content.startswith(_EXIF_AS_TEXT):
             continue
         if name == _CREDENTIALS:
             notes.append(

@@ -1,5 +1,6 @@
 """Read the pictures of a file, each on its own samples."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def _still(picture: Any, data: bytes, path: Path, page: int) -> Still:
 
 def metadata_of(picture: Any) -> Metadata:
     """Return what the file of one of Pillow's pictures says beside the samples."""
-    exif = picture.info.get("exif")
+    exif = picture.info.get("exif") or _exif_of_text(picture.info)
     xmp = picture.info.get("xmp")
     if isinstance(xmp, str):
         xmp = xmp.encode()
@@ -110,6 +111,19 @@ def metadata_of(picture: Any) -> Metadata:
         xmp=xmp or None,
         dpi=None if dpi is None else (float(dpi[0]), float(dpi[1])),
     )
+
+
+def _exif_of_text(info: Mapping[str, Any]) -> bytes | None:
+    """Return the EXIF that ImageMagick writes into a PNG as text: name, length and hex digits."""
+    for kind in ("exif", "APP1"):
+        lines = str(info.get(f"Raw profile type {kind}", "")).split("\n")[3:]
+        try:
+            block = bytes.fromhex("".join(lines))
+        except ValueError:
+            continue
+        if block.startswith(b"Exif\0\0"):
+            return block
+    return None
 
 
 def _samples(picture: Any, data: bytes, path: Path, page: int) -> tuple[Samples, list[str]]:

@@ -92,7 +92,10 @@ def _metadata_to_write(still: Still, made: Mapping[str, str] | None) -> tuple[Me
 def _chunks(still: Still, metadata: Metadata) -> list[tuple[bytes, bytes]]:
     """Return the chunks that say something beside the samples: a PNG's own, or made anew."""
     if still.kind == "png":
-        return list(chunks_of(read_bytes(still.path), still.path))
+        own = list(chunks_of(read_bytes(still.path), still.path))
+        if metadata.exif is not None and not any(name == b"eXIf" for name, _ in own):
+            own.insert(1, (b"eXIf", metadata.exif))
+        return own
     chunks = []
     if metadata.icc is not None:
         chunks.append((b"iCCP", b"icc\0\0" + zlib.compress(metadata.icc)))

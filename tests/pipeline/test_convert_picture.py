@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from facemask_video import provenance
 from facemask_video.config import (
@@ -406,3 +406,20 @@ def test_a_picture_is_tracked_and_its_edited_tracks_are_rendered(tmp_path: Path)
     networks = fake_networks(ScriptedDetector([], _WIDTH_PX))
     rendered = convert_picture(source, tmp_path / "out.jpg", config, networks=networks)
     assert rendered.faces_changed == 1
+
+
+def test_exif_that_a_png_holds_as_text_keeps_no_thumbnail(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.png", tmp_path / "out.png"
+    block = b"Exif\0\0" + exif_with_thumbnail(6)
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Raw profile type exif", f"\nexif\n{len(block):8}\n{block.hex()}\n", zip=True)
+    text.add_text("Title", "kept")
+    Image.fromarray(photograph()).save(source, pnginfo=text)
+
+    convert(source, target)
+
+    written = Image.open(target)
+    assert written.info["Title"] == "kept"
+    assert not any("Raw profile" in key for key in written.info)
+    assert b"\xff\xd8\xff" not in target.read_bytes()
+    assert probe_picture(target).rotation_deg == 90
