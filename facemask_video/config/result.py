@@ -43,8 +43,8 @@ class TranslateConfig(Checked):
         None,
         metavar="NAME|random|PICTURE",
         default_text="surgical",
-        help="Masks put on: surgical, ffp2, cloth, black or patterned; random gives each person "
-        "another; a picture of a masked face lends its mask. One person keeps one mask",
+        help="Masks put on: surgical, ffp2, cloth, black or patterned; random gives each person of "
+        "each file another; a picture of a masked face lends its mask. One person keeps one mask",
     )
     mask_color: str | None = setting(
         None, metavar="#rrggbb", help="Colour that the masks put on are dyed to"

@@ -116,7 +116,7 @@ def _convert(
             )
             check_targets(source, target, config)
             tracks = open_tracks(reader, config)
-            networks = networks or load_networks(config)
+            networks = (networks or load_networks(config)).for_source(source.name)
             if tracks is None and networks.finder is None:
                 device = pick_device(networks.device["device"])
                 finder = load_finder(config.detect, reader.info, device)

@@ -122,7 +122,7 @@ def _to_folder(
         with stages.clock.span("load"):
             whole = Ranged(source, folder.info, video.start_s, video.end_s)
             tracks = open_tracks(whole, config)
-            networks = networks or load_networks(config)
+            networks = (networks or load_networks(config)).for_source(source.name)
             sidecar = None
             if config.output.tracks_out is not None:
                 sidecar = stages.enter_context(

@@ -1,7 +1,7 @@
 """Load the networks of a conversion, from a configuration."""
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,12 @@ class Networks:
     classifier: FaceClassifier | None
     weights: dict[str, Any]
     device: dict[str, str]
+
+    def for_source(self, name: str) -> "Networks":
+        """Return the same networks for a source: its persons get styles of their own."""
+        if not isinstance(self.translator, Translator):
+            return self
+        return replace(self, translator=self.translator.for_source(name))
 
 
 def weights_path(config: GeneratorConfig) -> Path:

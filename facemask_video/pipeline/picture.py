@@ -90,7 +90,7 @@ def convert_picture(
             check_faces(config)
             whole = Ranged(source, info, None, None)
             tracks = open_tracks(whole, config)
-            networks = networks or load_networks(config)
+            networks = (networks or load_networks(config)).for_source(source.name)
             detector = None if tracks is not None else _detector(config, networks)
             sidecar = None
             if config.output.tracks_out is not None:

@@ -27,6 +27,8 @@ class StylePicker:
         names: What each of the styles is called.
         seed: Another seed gives persons other styles.
         colour: What masks are dyed to, sRGB in [0, 1]; None leaves them as they are.
+        varies: Whether persons of another source get other styles, too.
+        source: Name of the source that the persons are in.
     """
 
     styles: Style
@@ -34,6 +36,8 @@ class StylePicker:
     names: tuple[str, ...]
     seed: int = 0
     colour: tuple[float, float, float] | None = None
+    varies: bool = False
+    source: str = ""
 
     @classmethod
     def of_names(
@@ -66,7 +70,13 @@ class StylePicker:
             )
         rows = [row for row, name in enumerate(names) if name in wanted or RANDOM in wanted]
         chosen = tuple(names[row] for row in rows)
-        return cls(network.styles[rows], network.colours[rows], chosen, seed, colour)
+        return cls(
+            network.styles[rows], network.colours[rows], chosen, seed, colour, RANDOM in wanted
+        )
+
+    def for_source(self, name: str) -> "StylePicker":
+        """Return the picker for the persons of a source: numbers begin anew in each."""
+        return replace(self, source=name) if self.varies else self
 
     def rows_of(self, persons: Sequence[int]) -> list[int]:
         """Return which of the styles each person has; the first n persons have n different ones."""
@@ -74,7 +84,8 @@ class StylePicker:
         return [order[person % len(order)] for person in persons]
 
     def _place(self, row: int) -> str:
-        return hashlib.sha256(f"{self.seed}/{row}".encode()).hexdigest()
+        key = f"{self.seed}/{self.source}/{row}" if self.source else f"{self.seed}/{row}"
+        return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "StylePicker":
         """Move the styles to where the generator runs."""

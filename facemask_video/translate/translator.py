@@ -1,5 +1,6 @@
 """Run a generator on batches of aligned crops."""
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -85,6 +86,12 @@ class Translator:
                 "--mask-color out, or take other weights."
             )
         return cls(network, card, device=device, precision=precision, styles=styles)
+
+    def for_source(self, name: str) -> "Translator":
+        """Return the same generator for the persons of a source, whose random styles go by it."""
+        own = copy.copy(self)
+        own._styles = None if self._styles is None else self._styles.for_source(name)
+        return own
 
     @property
     def crop_size_px(self) -> int:

@@ -70,6 +70,37 @@ def test_another_seed_gives_other_masks_and_the_same_seed_the_same() -> None:
     assert again.rows_of([0, 1, 2, 3]) == given[3]
 
 
+def test_random_gives_the_first_person_of_another_clip_another_mask() -> None:
+    picker = StylePicker.of_names(_network(), NAMES, ("random",))
+    firsts = {picker.for_source(f"camera {n}.mp4").rows_of([0])[0] for n in range(64)}
+
+    assert firsts == {0, 1, 2, 3}
+    again = picker.for_source("camera 3.mp4").rows_of([0, 1])
+    assert again == picker.for_source("camera 3.mp4").rows_of([0, 1])
+
+
+def test_a_style_that_was_named_is_the_same_in_every_clip() -> None:
+    picker = StylePicker.of_names(_network(), NAMES, ("surgical",))
+
+    assert picker.for_source("a.mp4") == picker.for_source("caf\udce9.mp4")
+
+
+def test_a_translator_for_a_source_shares_its_network_and_leaves_the_other_as_it_was() -> None:
+    crops = [_crop(person) for person in range(4)]
+    shared = _translator("random")
+    before = [made.image for made in shared.translate(crops)]
+
+    others = [shared.for_source(f"{n}.mp4").translate(crops) for n in range(4)]
+
+    assert any(
+        not np.array_equal(made.image, image)
+        for translated in others
+        for made, image in zip(translated, before, strict=True)
+    )
+    after = [made.image for made in shared.translate(crops)]
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+
+
 def test_a_style_that_the_weights_do_not_hold_is_named_with_those_they_do() -> None:
     with pytest.raises(ConfigError, match="got 'lace', these weights hold surgical, black, cloth"):
         StylePicker.of_names(_network(), NAMES, ("lace",))
