@@ -266,7 +266,6 @@ def _audio(folder: Path) -> Path:
     ("make", "reason"),
     [
         (_missing, "no such file"),
-        (_directory, "is a directory"),
         (_empty, "is empty"),
         (_text, "video"),
         (_playlist, "playlist"),
@@ -284,6 +283,16 @@ def test_a_bad_input_is_one_line_and_no_output(
     assert result.exit_code == 1
     _is_one_clear_line(result.stderr, source.name, reason)
     assert set(tmp_path.iterdir()) == before
+
+
+def test_a_folder_is_answered_with_the_command_for_it(run: Run, tmp_path: Path) -> None:
+    folder = _directory(tmp_path)
+
+    result = run(folder, tmp_path / "out.mp4", "-d", "mask")
+
+    assert result.exit_code == 2
+    assert f"{folder.name}: is a folder; facemask-video batch" in result.stderr
+    assert not (tmp_path / "out.mp4").exists()
 
 
 def _is_one_clear_line(stderr: str, *parts: str) -> None:

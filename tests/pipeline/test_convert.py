@@ -95,8 +95,9 @@ def test_a_report_counts_frames_faces_and_seconds(source: Path, tmp_path: Path) 
     plain = json.loads(path.read_text("utf-8"))
     assert plain["faces"] == plain["frames"] == plain["frames_with_faces"] > 10
     assert plain["tracks"] == 1
-    # The fakes bring no classifier.
-    assert set(plain["seconds"]) == {"total", *STAGES} - {"classify", "recall", "draw"}
+    # The fakes bring no classifier, and the rest was not asked for.
+    left_out = {"classify", "recall", "limit", "draw"}
+    assert set(plain["seconds"]) == {"total", *STAGES} - left_out
     assert plain["input"]["path"] == str(source)
     assert plain["output"]["bytes"] == (tmp_path / "out.mkv").stat().st_size
     assert plain["options"]["video"]["encoder"] == "ffv1"

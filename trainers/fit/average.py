@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -154,4 +153,4 @@ def mixtures(count: int, n_steps: int) -> list[tuple[float, ...]]:
     [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)]
     """
     parts = itertools.product(range(n_steps + 1), repeat=count)
-    return [tuple(np.array(p) / n_steps) for p in parts if sum(p) == n_steps]
+    return [tuple(part / n_steps for part in p) for p in parts if sum(p) == n_steps]

@@ -112,7 +112,7 @@ def test_the_command_writes_one_run_folder_and_speaks_once(tmp_path: Path) -> No
     assert said.count('"images_seen": 8') == 1
     assert "2 processes" in said
     assert {path.name for path in run.iterdir()} == {
-        "checkpoints", "options.json", "stats.jsonl", "weights",
+        "checkpoints", "options.json", "stats.jsonl", "training-files.txt", "weights",
     }  # fmt: skip
 
 
