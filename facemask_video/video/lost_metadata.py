@@ -36,6 +36,8 @@ def find_lost(
         before, after = getattr(source, name), getattr(written, name)
         if before not in ("unspecified", "rgb", after):
             found.append(f"the colour {name} tag {before}")
+    if source.chroma_siting != written.chroma_siting:
+        found.append(f"the chroma siting {source.chroma_siting}")
     if source.color_range == "full" and written.color_range not in ("full", "limited"):
         found.append("the full range tag")
     if source.interlaced and not written.interlaced:

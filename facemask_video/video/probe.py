@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.frame import ChapterInfo, StreamInfo, VideoInfo
+from facemask_video.video.chroma_siting import h264_siting
 from facemask_video.video.colour import (
     MATRIX_NAMES,
     PRIMARIES_NAMES,
@@ -293,6 +294,7 @@ def _describe(
         chapters=tuple(_describe_chapters(container)),
         interlaced=picture.interlaced_frame,
         side_data=tuple(_side_data(stream, picture)),
+        chroma_siting=_chroma_siting(stream),
     )
 
 
@@ -315,6 +317,11 @@ def _side_data(stream: VideoStream, picture: av.VideoFrame) -> Iterator[str]:
     # FFmpeg's own decoders of VP8 and VP9 leave it out.
     if tags.get("alpha_mode") == "1" and not has_alpha(picture.format.name):
         yield "ALPHA"
+
+
+def _chroma_siting(stream: VideoStream) -> str:
+    context = stream.codec_context
+    return h264_siting(context.extradata) if context.name == "h264" else "left"
 
 
 def has_alpha(format_name: str) -> bool:

@@ -27,6 +27,7 @@ from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.frame import Frame
 from facemask_video.video.avi import count_packets_of
+from facemask_video.video.chroma_siting import SITINGS
 from facemask_video.video.codecs import codec_of
 from facemask_video.video.encoder import EncoderPlan, configure, encoder_for, plan_encoder
 from facemask_video.video.gif import finish_gif, loop_count
@@ -421,6 +422,10 @@ class VideoWriter:
         picture = self._reader.first_picture_tags
         if picture.sample_aspect is not None:
             context.sample_aspect_ratio = picture.sample_aspect
+        siting = self._reader.info.chroma_siting
+        if siting != SITINGS[0]:
+            # An option of every encoder. Those that write none say nothing; it is noted as lost.
+            context.options = {**context.options, "chroma_sample_location": siting}
         context.color_primaries = picture.primaries
         context.color_trc = picture.transfer
         context.color_range, context.colorspace = range_and_matrix(

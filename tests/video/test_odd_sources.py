@@ -469,3 +469,16 @@ def test_hevc_in_mp4_has_the_name_that_players_know_and_its_encoder_is_silent(tm
     data = (tmp_path / "out.mp4").read_bytes()
     assert b"hvc1" in data
     assert data.index(b"moov") < data.index(b"mdat")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+@pytest.mark.parametrize("number", [0, 1, 2, 5])
+def test_the_chroma_siting_is_kept_or_noted(tmp_path, suffix, number):
+    params = {"x264-params": f"chromaloc={number}:colorprim=bt709"}
+    clip = encode_clip(tmp_path / f"in{suffix}", options=params)
+    named = ("left", "center", "topleft", "top", "bottomleft", "bottom")[number]
+    assert probe(clip).chroma_siting == named
+    assert not any("siting" in note for note in convert(clip, tmp_path / f"out{suffix}"))
+    assert probe(tmp_path / f"out{suffix}").chroma_siting == named
+    notes = convert(clip, tmp_path / "out.avi", encoder="mpeg4")
+    assert any(f"chroma siting {named}" in note for note in notes) == (number > 0)
