@@ -9,6 +9,7 @@ from click.shell_completion import CompletionItem
 
 from facemask_video import __version__
 from facemask_video.cli.batch import batch
+from facemask_video.cli.benchmark import benchmark
 from facemask_video.cli.convert import convert
 from facemask_video.cli.curate import curate
 from facemask_video.cli.doctor import doctor
@@ -99,5 +100,5 @@ def main() -> None:
     """
 
 
-for command in (convert, batch, track, extract, curate, inspect, verify, doctor):
+for command in (convert, batch, track, extract, curate, inspect, verify, benchmark, doctor):
     main.add_command(command)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from facemask_video.config.settings import Checked, setting
 from facemask_video.config.video import RangeConfig
@@ -25,3 +26,14 @@ class VerifyConfig(RangeConfig):
         default_text="samples are not compared",
         help="The file that convert wrote with --tracks-out: names the regions that may differ",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkConfig(PrintConfig):
+    """What is measured, how often, and how that is printed."""
+
+    direction: Literal["mask", "unmask"] = setting(
+        "mask", flags=("-d", "--direction"), help="Of the conversion"
+    )
+    runs: int = setting(3, low=1, help="Runs of each way, by turns; one more is not counted")
+    preset: str | None = setting(None, help="Of libx264", default_text="its own")

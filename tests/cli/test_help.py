@@ -24,7 +24,17 @@ from facemask_video.config import (
 from facemask_video.config.settings import settings_of
 from tests.cli.conftest import Run
 
-_COMMANDS = ["batch", "convert", "curate", "doctor", "extract", "inspect", "track", "verify"]
+_COMMANDS = [
+    "batch",
+    "benchmark",
+    "convert",
+    "curate",
+    "doctor",
+    "extract",
+    "inspect",
+    "track",
+    "verify",
+]
 
 
 def test_every_command_is_listed(run: Run) -> None:
@@ -117,6 +127,7 @@ def test_every_command_takes_a_file_of_settings_and_names_its_faults(
     file.write_text("nonsense = 1\n", encoding="utf-8")
     needed: dict[str, list[str | Path]] = {
         "batch": ["in.mp4", "-o", tmp_path / "out"],
+        "benchmark": ["in.mp4"],
         "convert": ["in.mp4"],
         "curate": [tmp_path],
         "doctor": [],

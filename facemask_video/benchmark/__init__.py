@@ -1,0 +1,1 @@
+"""What a conversion costs beside what cannot be spared."""
