@@ -54,8 +54,8 @@ def source_and_target(
     source = paths[0]
     if source.is_dir() and not of_frames:
         raise click.UsageError(
-            f"{shown(source)}: is a folder; facemask-video batch converts what lies in it, and "
-            "where its pictures are the frames of a clip, --frames RATE does."
+            f"{shown(source)}: is a folder; facemask-video batch converts what lies in it (or name "
+            "a folder for the results, as -o DIR); pictures that are a clip, --frames RATE."
         )
     return source, output or (paths[1] if len(paths) > 1 else None)
 
