@@ -94,21 +94,21 @@ class Resumption:
                 self.notes.append(
                     f"the work of an earlier run is not used: {self._folder.begun_anew}"
                 )
-            # Frames after which a segment ends.
-            self._ends = None if groups is None else {*groups.firsts.tolist(), len(groups.times)}
             self.store = SegmentStore(folder, frames=None if groups else SEGMENT_FRAMES)
             self.frames_done = self.store.frames_done
+            # Stages that paint forget, or have their past kept, every so many frames.
+            self._painted_done = self.frames_done // SEGMENT_FRAMES * SEGMENT_FRAMES
             self._crops_done = self._open_frames()
             self._detector_journal = self._journal("detector.jsonl")
             self._classifier_journal = self._journal("classifier.jsonl")
         except BaseException:
             self._stack.close()
             raise
-        self._past = self._past_path(self.frames_done)
-        self._has_past = self.frames_done > 0 and self._past.is_file()
+        self._past = self._past_path(self._painted_done)
+        self._has_past = self._painted_done > 0 and self._past.is_file()
         self._painted = self._has_past
         # Kept by this run, or gone on from; filled in one thread and emptied in another.
-        self._pasts = deque([self.frames_done] if self._has_past else [])
+        self._pasts = deque([self._painted_done] if self._has_past else [])
         if self.frames_done:
             self.notes.append(
                 f"went on after {counted(self.frames_done, 'frame')} of an earlier run"
@@ -121,16 +121,18 @@ class Resumption:
         return self._folder.path / f"past-{frames_done:09d}.npz"
 
     def _open_frames(self) -> int:
-        """Open the record of frames behind those in segments, and count their crops."""
+        """Open the record behind the frames in segments, and count the crops not needed again."""
         path, crops, end = self._folder.path / _FRAMES, 0, 0
         path.touch()
         with path.open("rb") as file:
-            for _ in range(self.frames_done):
+            for index in range(self.frames_done):
                 line = file.readline()
                 if not line.endswith(b"\n"):
                     # A segment without its frames' record: a power cut, not a killed process.
                     raise StaleAnswers
-                crops, end = crops + json.loads(line)[0], end + len(line)
+                end += len(line)
+                if index < self._painted_done:
+                    crops += json.loads(line)[0]
         self._frames = self._stack.enter_context(path.open("ab", buffering=0))
         self._frames.truncate(end)
         return crops
@@ -171,7 +173,7 @@ class Resumption:
         if not self._has_past:
             return 0, {}
         with np.load(self._past, allow_pickle=False) as arrays:
-            return self.frames_done, dict(arrays)
+            return self._painted_done, dict(arrays)
 
     def keep(
         self,
@@ -179,13 +181,13 @@ class Resumption:
         crops: Sequence[TranslatedCrop],
         state: Callable[[], Mapping[str, NDArray[Any]]],
     ) -> None:
-        """Write the past where a segment ends, once anything was painted; see `PastKeeper`.
+        """Write the past every `SEGMENT_FRAMES` frames, once anything was painted.
 
         Raises:
             VideoWriteError: It cannot be written.
         """
         self._painted = self._painted or any(crop.alpha.any() for crop in crops)
-        if not self._painted or frames_done <= self.frames_done or not self._is_end(frames_done):
+        if not self._painted or frames_done <= self._painted_done or frames_done % SEGMENT_FRAMES:
             return
         path = self._past_path(frames_done)
         try:
@@ -244,15 +246,10 @@ class Resumption:
         path = self._folder.path / _UNCHANGED
         return path.read_text("utf-8") if self.frames_done and path.is_file() else None
 
-    def _is_end(self, frames_done: int) -> bool:
-        """Tell whether a segment ends after so many frames."""
-        if self._ends is None:
-            return frames_done % SEGMENT_FRAMES == 0
-        return frames_done in self._ends
-
     def _tidy(self) -> None:
         """Remove pasts that no run can go on from any more."""
-        while self._pasts and self._pasts[0] < self.store.frames_done:
+        needed = self.store.frames_done // SEGMENT_FRAMES * SEGMENT_FRAMES
+        while self._pasts and self._pasts[0] < needed:
             self._past_path(self._pasts.popleft()).unlink(missing_ok=True)
 
 
