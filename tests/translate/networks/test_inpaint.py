@@ -80,6 +80,10 @@ def test_values_alone_are_those_that_gradients_pass_through(dtype: torch.dtype) 
     torch.manual_seed(0)
     cloudy = torch.nn.functional.interpolate(torch.rand(2, 1, 12, 12), 96, mode="bilinear")
     mask = ((cloudy - 0.3) * 3).clamp(0, 1).to(dtype)
+    try:
+        torch.nn.functional.pad(mask, (1, 1, 1, 1), mode="replicate")
+    except RuntimeError as error:
+        pytest.skip(f"this torch repeats no edges: {error}")
     traced = mask.clone().requires_grad_()
 
     for operation in (inpaint.dilate, inpaint.erode, inpaint.close_gaps):
