@@ -43,7 +43,9 @@ def convert_files(
         raise ConfigError(
             f"{shown(inputs[0])}: nothing to convert is left by --include, --exclude and --shard."
         )
-    with Ledger(folder) as ledger:
+    number, of = config.inputs.shard_of
+    name = REPORT if of == 1 else f"report-{number}-of-{of}.html"
+    with Ledger(folder, config.inputs.shard_of) as ledger:
 
         def make_workers(files: int) -> Workers:
             if config.cluster.engine == "ray":
@@ -52,10 +54,10 @@ def convert_files(
             return LocalWorkers(config, files, lock_fd=ledger.lock.fd, log=log)
 
         report = run_batch(plan, config, ledger, make_workers, on_event=on_event)
-        page = write_report(report, ledger)
+        page = write_report(report, ledger, name)
     notes = list(report.notes)
     if page is None:
-        notes.append(f"{REPORT} is another file, so no report was written")
+        notes.append(f"{name} is another file, so no report was written")
     if config.run.on_done is not None:
         notes += _tell(config.run.on_done, report, page)
     return dataclasses.replace(report, notes=tuple(notes), page=page)

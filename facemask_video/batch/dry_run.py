@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from facemask_video.batch.ledger import ledger_path, read_ledger
+from facemask_video.batch.ledger import has_ledger, read_ledger
 from facemask_video.batch.plan import make_batch_plan, passed_over
 from facemask_video.config import BatchConfig
 from facemask_video.core.errors import VideoReadError
@@ -24,7 +24,7 @@ def describe_batch(inputs: Sequence[Path], folder: Path, config: BatchConfig) ->
         BatchError: The folder's ledger cannot be read.
     """
     plan = make_batch_plan(inputs, folder, config)
-    known = read_ledger(folder) if ledger_path(folder).is_file() else []
+    known = read_ledger(folder) if has_ledger(folder) else []
     done = {row.target for row in known if row.state == "done"}
     total_s, problems = 0.0, 0
     for job in plan.jobs:

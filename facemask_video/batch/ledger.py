@@ -157,19 +157,23 @@ class Ledger:
 
     Attributes:
         folder: Of the results.
+        path: The ledger's file.
         run: Names this run.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shard: tuple[int, int] = (1, 1)) -> None:
         """Open or make it.
 
         Args:
             folder: Of the results; made where it is not there.
+            shard: Number of the part of the inputs that it is for, and how many there are. Each
+                part has a file of its own, as SQLite's log is not for several machines.
 
         Raises:
             BatchError: It cannot be written, or is no ledger of this version.
         """
         self.folder = folder
+        self.path = ledger_path(folder, shard)
         self._own = folder / OWN_FOLDER
         self._host = socket.gethostname()
         try:
@@ -192,11 +196,6 @@ class Ledger:
         except BaseException:
             self.lock.close()
             raise
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return ledger_path(self.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -454,26 +453,35 @@ class Ledger:
             ) from exc
 
 
-def ledger_path(folder: Path) -> Path:
-    """Return where the ledger of a folder of results lies."""
-    return folder / OWN_FOLDER / "ledger.sqlite3"
+def ledger_path(folder: Path, shard: tuple[int, int] = (1, 1)) -> Path:
+    """Return where the ledger of a folder of results lies, or of one shard of its inputs."""
+    number, of = shard
+    name = "ledger.sqlite3" if of == 1 else f"ledger-{number}-of-{of}.sqlite3"
+    return folder / OWN_FOLDER / name
+
+
+def has_ledger(folder: Path) -> bool:
+    """Return whether a folder holds the results of a batch."""
+    return any((folder / OWN_FOLDER).glob("ledger*.sqlite3"))
 
 
 def read_ledger(folder: Path) -> list[Row]:
-    """Return the rows of a folder's ledger, also while others write it.
+    """Return the rows of a folder's ledger, of all shards, also while others write them.
 
     Raises:
         BatchError: There is none, or it cannot be read.
     """
-    path = ledger_path(folder)
-    if not path.is_file():
+    if not has_ledger(folder):
         raise BatchError(f"{shown(folder)}: holds no batch's results; name the folder given as -o.")
-    try:
-        with contextlib.closing(_connect(path)) as database:
-            _check_format(database, path)
-            return _rows(database)
-    except sqlite3.Error as exc:
-        raise BatchError(f"{shown(path)}: cannot be read ({exc}).") from exc
+    rows: list[Row] = []
+    for path in sorted((folder / OWN_FOLDER).glob("ledger*.sqlite3")):
+        try:
+            with contextlib.closing(_connect(path)) as database:
+                _check_format(database, path)
+                rows += _rows(database)
+        except sqlite3.Error as exc:
+            raise BatchError(f"{shown(path)}: cannot be read ({exc}).") from exc
+    return rows
 
 
 def is_held(row: Row, folder: Path) -> bool:

@@ -235,7 +235,8 @@ def join_cluster(address: str | None) -> Any:
             include_dashboard=False if address is None else None,
             ignore_reinit_error=True,
         )
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as exc:
+    except Exception as exc:
+        # Ray raises bare ones where a node does not start.
         where = address or os.environ.get("RAY_ADDRESS", "here")
         raise BatchError(f"--engine ray: no cluster at {where} ({_first_line(exc)}).") from exc
     return ray

@@ -10,7 +10,7 @@ from facemask_video.batch.report import REPORT, write_report
 from facemask_video.batch.run import BatchEvent, BatchReport, enter
 from facemask_video.batch.status import describe_status
 from facemask_video.batch.task import Outcome, Task
-from facemask_video.config import BatchConfig
+from facemask_video.config import BatchConfig, BatchInputConfig
 from tests.batch.inline import converting, pretending, run
 from tests.synthetic import encode_clip
 
@@ -126,3 +126,18 @@ def test_events_say_how_much_is_done_and_left(
     assert ends[0].eta_s is not None
     assert ends[-1].eta_s == 0
     assert json.dumps([dataclasses.asdict(event) for event in events])
+
+
+def test_each_shard_has_a_ledger_of_its_own_and_status_tells_of_all(
+    clips: Path, config: BatchConfig, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for number in (1, 2):
+        part = dataclasses.replace(config, inputs=BatchInputConfig(shard=f"{number}/2"))
+        plan = make_batch_plan([clips], out, part)
+        with Ledger(out, (number, 2)) as ledger:
+            enter(plan, part, ledger)
+
+    names = sorted(path.name for path in (out / ".facemask").glob("*.sqlite3"))
+    assert names == ["ledger-1-of-2.sqlite3", "ledger-2-of-2.sqlite3"]
+    assert list(describe_status(out))[-1] == "4 files: 4 to do"
