@@ -97,10 +97,7 @@ class TwoStageGenerator(nn.Module):
             weights = inpaint.face_weights(image.shape[-1], image.device).to(image.dtype)
         filled = inpaint.push_pull_fill(image, 1 - erased, weights)
         seen = torch.cat([filled, laid_out_as(filled, erased)], dim=1)
-        missing = self.completion(seen)
-        if self.spec.mirrored and not self.training:
-            missing = (missing + self.completion(seen.flip(3)).flip(3)) / 2
-        painted = filled + missing
+        painted = filled + self.completion(seen)
         # In training the range is left open: a clamp would stop gradients that lead back into it.
         return painted if self.training else painted.clamp(-1, 1)  # type: ignore[no-any-return]
 
