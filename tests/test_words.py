@@ -52,6 +52,7 @@ ALLOWED = {
     "cover": "the same",
     "cover_art": "the same",
     "holds_cover_art": "the same",
+    "costs": "what an hour of video costs by `facemask-video benchmark`",
     "DomainJudge": "what evaluate-clips trains to say which domain a face is of",
     "JudgeConfig": "the same",
     "JudgeErrors": "the same",
