@@ -87,11 +87,13 @@ class InvertTranslator:
         crop_size_px: Side of the crops.
         alpha: Of every pixel; 0 changes nothing.
         batch_sizes: Crops of each call so far.
+        notes: What a report says of it.
     """
 
     crop_size_px: int = 32
     alpha: float = 1.0
     batch_sizes: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
         self.batch_sizes.append(len(crops))

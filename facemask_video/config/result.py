@@ -58,7 +58,11 @@ class TranslateConfig(Checked):
         help="Work only on the faces that the direction is for: unmask on masked ones, mask on "
         "bare ones, decided for a track as a whole, and on those it cannot tell; off works on all",
     )
-    batch_size: int = setting(8, low=1, help="Faces translated at once, gathered over frames")
+    batch_size: int = setting(
+        8,
+        low=1,
+        help="Faces translated at once, gathered over frames; fewer where GPU memory is full",
+    )
     device: str = setting("auto", **DEVICE)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = setting(
         "auto",

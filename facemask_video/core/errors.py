@@ -21,6 +21,18 @@ class WeightsError(FacemaskVideoError):
     """A weights file is missing, damaged, or made for something else."""
 
 
+class BrokenCropError(WeightsError):
+    """A generator gives values that are no numbers.
+
+    Attributes:
+        place: Of the first crop that they are given for, in its batch.
+    """
+
+    def __init__(self, message: str, place: int) -> None:
+        super().__init__(message)
+        self.place = place
+
+
 class ConfigError(FacemaskVideoError):
     """An option or a configuration file holds a key or value that is not accepted."""
 

@@ -225,6 +225,11 @@ class LateTranslator:
         """Side of the crops it reads."""
         return self._translator.crop_size_px
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the generator could not do as it was asked to."""
+        return self._translator.notes
+
     def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
         """Translate crops of one batch, in order."""
         self._finished -= len(crops)

@@ -200,7 +200,13 @@ def _convert(
         device=networks.device,
         weights=networks.weights,
         options=as_plain(config),
-        notes=(*reader.notes, *output.notes, *_own_notes(config), *notes),
+        notes=(
+            *reader.notes,
+            *output.notes,
+            *networks.translator.notes,
+            *_own_notes(config),
+            *notes,
+        ),
         most_changed_s=tally.most_changed_s,
     )
     if config.output.report is not None:

@@ -133,6 +133,7 @@ def convert_picture(
     total_s = time.perf_counter() - started
     if config.output.debug_overlay and written == "encoded":
         notes.append("the debug overlay is drawn into the pictures, also outside the faces")
+    notes += networks.translator.notes
     report = ConversionReport(
         input=describe_input(info),
         output={

@@ -7,7 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
+from facemask_video.core.errors import BrokenCropError
 from facemask_video.core.faces import Crop, CroppedFrame, TranslatedCrop, TranslatedFrame
+from facemask_video.core.frame import time_s
 
 
 class CropTranslator(Protocol):
@@ -16,6 +18,11 @@ class CropTranslator(Protocol):
     @property
     def crop_size_px(self) -> int:
         """Side of the crops it reads."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What could not be done as it was asked for, and what was done instead."""
         ...
 
     def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
@@ -45,6 +52,9 @@ class TranslateFaces:
         batch_size: Crops translated at once.
         max_held_frames: Where this many frames wait, a batch runs without being full, so that a
             long stretch without faces behind one with faces holds nothing up.
+
+    A face for which the generator gives no numbers ends it with a `BrokenCropError` that names the
+    frame: a face that was to be changed is never passed on as it was for want of a translation.
     """
 
     def __init__(
@@ -78,7 +88,13 @@ class TranslateFaces:
 
     def _run_batch(self, todo: deque[tuple[_PendingFrame, Crop]]) -> None:
         batch = [todo.popleft() for _ in range(min(self._batch_size, len(todo)))]
-        translated = self._translator.translate([crop for _, crop in batch])
+        try:
+            translated = self._translator.translate([crop for _, crop in batch])
+        except BrokenCropError as exc:
+            frame = batch[exc.place][0].item.frame
+            raise BrokenCropError(
+                f"frame {frame.index} (at {time_s(frame):.3f} s): {exc}", exc.place
+            ) from exc
         for (waiting, _), crop in zip(batch, translated, strict=True):
             waiting.done.append(crop)
 

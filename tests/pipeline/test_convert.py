@@ -18,7 +18,7 @@ from facemask_video.config import (
     VideoConfig,
 )
 from facemask_video.core.direction import Direction
-from facemask_video.core.errors import VideoReadError, VideoWriteError
+from facemask_video.core.errors import BrokenCropError, VideoReadError, VideoWriteError
 from facemask_video.core.faces import Crop, Detection, TranslatedCrop
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
@@ -249,6 +249,7 @@ class _Breaks:
     """A generator that fails at its second batch."""
 
     crop_size_px = 32
+    notes = ()
 
     def __init__(self, error: BaseException) -> None:
         self._error = error
@@ -260,7 +261,10 @@ class _Breaks:
         return self._working.translate(crops)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("out of memory"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "error",
+    [RuntimeError("out of memory"), KeyboardInterrupt(), BrokenCropError("NaN", 1)],
+)
 def test_a_failure_downstream_closes_everything_and_leaves_no_file(
     source: Path, tmp_path: Path, error: BaseException
 ) -> None:

@@ -81,6 +81,7 @@ class BatchPainter:
     """Paints by the crop, and by how many and which others are in its batch."""
 
     crop_size_px = 32
+    notes = ()
 
     def __init__(self) -> None:
         self.painted = 0

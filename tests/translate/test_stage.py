@@ -1,9 +1,10 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from facemask_video.core.faces import (
-    CroppedFrame,
-)
+import pytest
+
+from facemask_video.core.errors import BrokenCropError
+from facemask_video.core.faces import Crop, CroppedFrame, TranslatedCrop
 from facemask_video.core.stage import Stage
 from facemask_video.translate.stage import TranslateFaces
 from tests.fakes import (
@@ -52,3 +53,17 @@ class TestTranslateFaces(StageContract):
 
         assert translator.batch_sizes == [1]
         assert next(items).frame.index == 4  # type: ignore[call-overload]
+
+    def test_a_face_without_a_translation_ends_it_and_its_frame_is_named(self) -> None:
+        items = [cropped(frame, n_faces=(1, 0, 3)[frame.index]) for frame in fake_frames(3)]
+        stage = TranslateFaces(_Breaks(CROP_PX), batch_size=4)
+
+        with pytest.raises(BrokenCropError, match=r"^frame 2 \(at 0\.080 s\): NaN$"):
+            list(stage(items))
+
+
+class _Breaks(InvertTranslator):
+    """Gives no numbers for the second of each batch's crops."""
+
+    def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
+        raise BrokenCropError("NaN", 1)

@@ -3,8 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor, nn
 
 from facemask_video.core.direction import Direction
+from facemask_video.core.errors import BrokenCropError
 from facemask_video.core.faces import Crop, TrackedFace, TrackId
 from facemask_video.core.geometry import Box
 from facemask_video.core.pixels import to_alphas, to_images, to_network
@@ -67,6 +69,86 @@ def test_bf16_stays_near_fp32(weights: Path) -> None:
 
     # bf16 has 8 bits of fraction; a few levels through a dozen layers.
     assert np.abs(exact.image.astype(int) - rounded.image).mean() < 3
+
+
+class _SmallDevice(nn.Module):
+    """Paints each crop's negative; has memory for so many crops at once."""
+
+    def __init__(self, holds: int) -> None:
+        super().__init__()
+        self.holds = holds
+        self.sizes: list[int] = []
+
+    def forward(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        self.sizes.append(len(batch))
+        if len(batch) > self.holds:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return -batch, torch.ones_like(batch[:, :1])
+
+
+def _translator(network: nn.Module, precision: str = "fp32") -> Translator:
+    card = WeightsCard(direction=Direction.UNMASK, spec=GeneratorSpec(), crop_size_px=32)
+    return Translator(
+        network,  # type: ignore[arg-type]
+        card,
+        device=CPU,
+        precision=precision,
+        name="own.safetensors",
+    )
+
+
+def test_where_memory_is_full_parts_of_the_batch_follow_one_another() -> None:
+    network = _SmallDevice(holds=2)
+    translator = _translator(network)
+    crops = [_crop(seed) for seed in range(7)]
+
+    results = [*translator.translate(crops), *translator.translate(crops[:4])]
+
+    assert [result.source for result in results] == [*crops, *crops[:4]]
+    assert all(np.array_equal(each.image, 255 - each.source.image) for each in results)
+    # What did not fit is not tried again.
+    assert network.sizes == [7, 4, 2, 2, 2, 1, 2, 2]
+    assert len(translator.notes) == 1
+    assert "at most 2 faces went through the generator at once" in translator.notes[0]
+    # Another source may come when the memory is free again.
+    assert translator.for_source("b.mp4").notes == []
+
+
+def test_where_memory_does_not_hold_one_crop_it_says_so() -> None:
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        _translator(_SmallDevice(holds=0)).translate([_crop(0), _crop(1)])
+
+
+class _Breaks(nn.Module):
+    """Gives one value that is no number, for one crop of each batch."""
+
+    def __init__(self, value: float, place: int, *, in_alpha: bool) -> None:
+        super().__init__()
+        self.value, self.place, self.in_alpha = value, place, in_alpha
+
+    def forward(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        painted, alpha = batch.clone(), torch.ones_like(batch[:, :1])
+        (alpha if self.in_alpha else painted)[self.place, 0, 5, 5] = self.value
+        return painted, alpha
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("in_alpha", [False, True])
+def test_values_that_are_no_numbers_are_refused_and_the_crop_named(
+    value: float, in_alpha: bool
+) -> None:
+    translator = _translator(_Breaks(value, 2, in_alpha=in_alpha))
+
+    with pytest.raises(BrokenCropError, match=r"own\.safetensors: gives values that") as error:
+        translator.translate([_crop(seed) for seed in range(4)])
+
+    assert error.value.place == 2
+    assert "--precision" not in str(error.value)
+
+
+def test_where_half_precision_gives_no_numbers_full_precision_is_advised() -> None:
+    with pytest.raises(BrokenCropError, match=r"in bf16.*take --precision fp32"):
+        _translator(_Breaks(float("nan"), 0, in_alpha=False), "bf16").translate([_crop(0)])
 
 
 @pytest.mark.needs_cuda

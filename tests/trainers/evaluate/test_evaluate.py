@@ -168,6 +168,7 @@ class Painter:
     """Paints every crop in one colour under an alpha."""
 
     crop_size_px = SIZE_PX
+    notes = ()
 
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha

@@ -23,6 +23,7 @@ class Restorer:
     """Paints the true crop back, under an alpha that covers the lower half."""
 
     crop_size_px = SIZE_PX
+    notes = ()
 
     def __init__(self, truth: dict[int, ImageU8]) -> None:
         self._truth = truth
