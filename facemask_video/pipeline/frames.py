@@ -12,7 +12,7 @@ from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.faces import BlendedFrame
-from facemask_video.core.files import part_path
+from facemask_video.core.files import Part
 from facemask_video.core.pictures import WRITTEN_SUFFIXES
 from facemask_video.pipeline.convert import convert
 from facemask_video.pipeline.frame_options import rate_of
@@ -40,7 +40,7 @@ from facemask_video.stills.write import encode_stills
 from facemask_video.translate.device import pick_device
 from facemask_video.video.native_frame import native
 from facemask_video.video.picture_clip import join_pictures
-from facemask_video.video.target import MUXERS, check_outputs
+from facemask_video.video.target import MUXERS, check_outputs, make_part
 
 
 def convert_frames(
@@ -85,12 +85,13 @@ def _to_video(
             f"{', '.join(sorted(kinds))}; write a folder, or convert them first."
         )
     # Beside the target, where there is room for it.
-    clip = part_path(target).with_suffix(".mov")
+    part = make_part(target.with_name(f"{target.name}.mov"))
+    clip = part.path
     try:
         join_pictures(folder.files, clip, folder.rate)
         report = convert(clip, target, config, on_progress=on_progress, networks=networks)
     finally:
-        clip.unlink(missing_ok=True)
+        part.close()
     return dataclasses.replace(
         report,
         input={**report.input, "path": str(source), "container": folder.info.container},
@@ -233,18 +234,16 @@ def _grown_folder(target: Path, *, overwrite: bool) -> Iterator[Path]:
             f"{target}: holds files; name a new folder, or pass --overwrite (-y) to replace those "
             "of the same names."
         )
-    part = part_path(target)
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
+        part = Part(target, folder=True)
     except OSError as exc:
         raise VideoWriteError(
             f"{target}: cannot be written there ({exc.strerror}); choose another directory."
         ) from exc
     try:
-        yield part
+        yield part.path
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        part.close()
 
 
 def _place(part: Path, target: Path) -> None:

@@ -28,7 +28,7 @@ import numpy as np
 
 from facemask_video.core.errors import TracksError, VideoWriteError
 from facemask_video.core.faces import TrackedFace, TrackId
-from facemask_video.core.files import part_path, sha256_file
+from facemask_video.core.files import Part, sha256_file
 from facemask_video.core.frame import Frame
 from facemask_video.core.geometry import Box
 
@@ -74,9 +74,9 @@ class SidecarWriter:
         self, path: Path, *, source: Mapping[str, Any], direction: str | None = None
     ) -> None:
         self._path = path
-        self._part = part_path(path)
         try:
-            self._file = self._part.open("w", encoding="utf-8", newline="\n")
+            self._part = Part(path)
+            self._file = self._part.path.open("w", encoding="utf-8", newline="\n")
         except OSError as exc:
             raise VideoWriteError(
                 f"{path}: the tracks file cannot be written ({exc.strerror}); choose another place."
@@ -93,7 +93,7 @@ class SidecarWriter:
         """Complete the file under its own name."""
         try:
             self._file.close()
-            self._part.replace(self._path)
+            self._part.path.replace(self._path)
         except OSError as exc:
             raise VideoWriteError(
                 f"{self._path}: the tracks file cannot be completed ({exc.strerror}); "
@@ -112,7 +112,7 @@ class SidecarWriter:
         # Closing writes out what is buffered, which fails again where the disk is full.
         with suppress(OSError):
             self._file.close()
-        self._part.unlink(missing_ok=True)
+        self._part.close()
 
     def _put(self, line: Mapping[str, Any]) -> None:
         try:

@@ -82,7 +82,8 @@ def copy_video(
     """
     check_outputs([path], inputs=[reader.path], overwrite=overwrite)
     shift_s = begin_of_clock_s(muxer_of(path), reader.zero_s, clock_may_jump=reader.clock_may_jump)
-    part = make_part(path)
+    growing = make_part(path)
+    part = growing.path
     try:
         notes = _write(
             part, path, reader, audio=audio, strict=strict, metadata=metadata, shift_s=shift_s
@@ -90,7 +91,7 @@ def copy_video(
         written = _read_back(part, reader, times, shift_s)
         put_in_place(part, path, overwrite=overwrite)
     finally:
-        part.unlink(missing_ok=True)
+        growing.close()
     if shift_s:
         notes.append(begins_at_zero(shift_s))
     return [*notes, *find_lost(reader.info, written, muxer_of(path), streams_missing=0)]

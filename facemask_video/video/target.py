@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from facemask_video.core.errors import VideoWriteError
-from facemask_video.core.files import part_path
+from facemask_video.core.files import Part
 from facemask_video.video.probe import describe_error
 
 MUXERS = {
@@ -143,21 +143,18 @@ def check_outputs(paths: Sequence[Path], *, inputs: Sequence[Path], overwrite: b
             raise VideoWriteError(f"{path}: its directory is not there; make {path.parent} first.")
 
 
-def make_part(path: Path) -> Path:
-    """Create the hidden file that grows beside the target.
+def make_part(path: Path) -> Part:
+    """Create the hidden file that grows beside the target, in place of what killed runs left.
 
     Raises:
         VideoWriteError: Nothing can be written there.
     """
-    part = part_path(path).absolute()
     try:
-        part.unlink(missing_ok=True)
-        part.touch(exist_ok=False)
+        return Part(path.absolute())
     except OSError as exc:
         raise VideoWriteError(
             f"{path}: cannot be written there ({describe_error(exc)}); choose another directory."
         ) from exc
-    return part
 
 
 def put_in_place(part: Path, path: Path, *, overwrite: bool) -> None:

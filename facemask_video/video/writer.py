@@ -25,6 +25,7 @@ from av.video.stream import VideoStream
 
 from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
+from facemask_video.core.files import Part
 from facemask_video.core.frame import Frame
 from facemask_video.video.avi import count_packets_of
 from facemask_video.video.chroma_siting import SITINGS
@@ -120,7 +121,7 @@ class VideoWriter:
         self._last_delay_cs: int | None = None
         self._frames = 0
         self._finished = False
-        self._part: Path | None = None
+        self._part: Part | None = None
         self._output: OutputContainer | None = None
         self._segments: SegmentStore | None = None
         self._segmented: SegmentedEncoder | None = None
@@ -138,7 +139,7 @@ class VideoWriter:
             self.notes.extend(self._passthrough.notes)
             # What a killed run leaves of it then goes with the segments.
             self._part = make_part(path if segments is None else segments.folder / path.name)
-            self._output = self._open_output(self._part)
+            self._output = self._open_output(self._part.path)
             self._stream = self._add_streams(self._output)
             self._segments = segments
             self._segmented = (
@@ -273,9 +274,10 @@ class VideoWriter:
         Raises:
             VideoWriteError: It cannot be completed; nothing is left behind.
         """
-        output, part = self._output, self._part
+        output = self._output
         assert output is not None, "finish after finish or discard"
-        assert part is not None, "a part for every output"
+        assert self._part is not None, "a part for every output"
+        part = self._part.path
         try:
             if self._frames == 0:
                 raise VideoWriteError(f"{self.path}: no frame was written; nothing to finish.")
@@ -299,7 +301,6 @@ class VideoWriter:
                     )
             self.notes.extend(self._lost_metadata(part))
             put_in_place(part, self.path, overwrite=self._overwrite)
-            self._part = None
             self._finished = True
             self.notes.extend(
                 self._clock.notes(self._format, self._plan.name, self._reader.info.time_base)
@@ -366,7 +367,7 @@ class VideoWriter:
                 output.close()
         part, self._part = self._part, None
         if part is not None:
-            part.unlink(missing_ok=True)
+            part.close()
 
     def _add_streams(self, output: OutputContainer) -> VideoStream:
         reader, plan = self._reader, self._plan
