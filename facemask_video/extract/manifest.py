@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from facemask_video.config.extract import SPLITS
 from facemask_video.core.errors import CropsError
 from facemask_video.core.json_lines import read_rows, write_rows
 
@@ -154,6 +155,11 @@ class ManifestRow:
         row = cls(**values)
         if not is_crop_id(row.crop) or (row.file is not None and not _is_inside(row.file)):
             raise ValueError(f"crop {row.crop!r} with file {row.file!r} leaves the set's folder")
+        # Both become parts of paths.
+        if row.split not in SPLITS:
+            raise ValueError(f"split {row.split!r}, expected {', '.join(SPLITS)}")
+        if row.domain not in (None, "masked", "bare"):
+            raise ValueError(f"domain {row.domain!r}, expected masked, bare or null")
         return row
 
 

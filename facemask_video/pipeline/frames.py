@@ -88,7 +88,7 @@ def _to_video(
     part = make_part(target.with_name(f"{target.name}.mov"))
     clip = part.path
     try:
-        join_pictures(folder.files, clip, folder.rate)
+        join_pictures(folder.files, clip, folder.rate, kind=folder.info.codec)
         report = convert(clip, target, config, on_progress=on_progress, networks=networks)
     finally:
         part.close()

@@ -9,10 +9,12 @@ import av.error
 from av.packet import Packet
 
 from facemask_video.core.errors import VideoReadError, VideoWriteError
-from facemask_video.video.probe import describe_error
+from facemask_video.video.probe import describe_error, local_url
+
+_DEMUXER = {"jpeg": "jpeg_pipe", "png": "png_pipe", "tiff": "tiff_pipe"}
 
 
-def join_pictures(files: Sequence[Path], target: Path, rate: Fraction) -> None:
+def join_pictures(files: Sequence[Path], target: Path, rate: Fraction, *, kind: str) -> None:
     """Write pictures of one kind and size as a QuickTime file, without decoding them.
 
     What a decoder of video gives for its frames is what it gives for the pictures.
@@ -21,6 +23,7 @@ def join_pictures(files: Sequence[Path], target: Path, rate: Fraction) -> None:
         files: JPEG, PNG or TIFF files.
         target: The file to write.
         rate: Frames a second.
+        kind: ``jpeg``, ``png`` or ``tiff``.
 
     Raises:
         VideoReadError: A picture cannot be read as a frame.
@@ -32,7 +35,12 @@ def join_pictures(files: Sequence[Path], target: Path, rate: Fraction) -> None:
     }
     try:
         with (
-            av.open(f"file:{files[0]}") as first,
+            av.open(
+                local_url(files[0]),
+                # A file's name may be a pattern to the demuxer that it is otherwise given to.
+                format=_DEMUXER[kind],
+                container_options={"protocol_whitelist": "file"},
+            ) as first,
             av.open(f"file:{target}", "w", format="mov", container_options=options) as output,
         ):
             stream = output.add_stream_from_template(first.streams.video[0])

@@ -78,6 +78,8 @@ def test_sources_of_one_name_have_different_ids() -> None:
         ({"crop": "../x/f000000-t0000"}, "leaves the set's folder"),
         ({"file": "../x.png"}, "leaves the set's folder"),
         ({"file": "/x.png"}, "leaves the set's folder"),
+        ({"split": "../../x"}, "split"),
+        ({"domain": "../x"}, "domain"),
         ({"colour": "red"}, "unknown key 'colour'"),
         ({"landmarks": 3}, "not iterable"),
     ],

@@ -100,6 +100,18 @@ def test_a_range_of_frames_is_read(tmp_path: Path) -> None:
     assert verify(source, target, tracks=tracks).ok
 
 
+def test_a_folder_called_as_a_pattern_is_not_taken_for_one(tmp_path: Path) -> None:
+    """To FFmpeg take%d stands for take0, take1 and so on, whose files would be opened."""
+    source = _frames(tmp_path / "take%d", ".png")
+    (tmp_path / "take0").mkdir()
+    for file in source.iterdir():
+        (tmp_path / "take0" / file.name).write_bytes(b"none of the pictures that were named")
+
+    report = _convert(source, tmp_path / "out.mkv", video={"encoder": "ffv1"})
+
+    assert report.frames == _COUNT
+
+
 def test_frames_become_a_video_of_their_rate(tmp_path: Path) -> None:
     source, target = _frames(tmp_path / "in"), tmp_path / "out.mkv"
 
