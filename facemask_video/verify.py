@@ -136,7 +136,7 @@ def _verify_picture(source: Path, output: Path, tracks: Path | None) -> VerifyRe
     # Knows formats that a video has no need of.
     from facemask_video.stills.compare import compare_pictures
 
-    regions = None if tracks is None else [_regions(line) for line in Sidecar(tracks)]
+    regions = None if tracks is None else [line.regions for line in Sidecar(tracks)]
     rows = compare_pictures(source, output, regions)
     return VerifyReport(tuple(VerifyRow(*row) for row in rows))
 
@@ -157,13 +157,13 @@ def _verify_frames(source: Path, output: Path, tracks: Path | None) -> VerifyRep
     from facemask_video.stills.frames import numbered_files
 
     files = numbered_files(source)
-    by_name: dict[str, list[Box]] = {}
+    by_name: dict[str, tuple[Box, ...]] = {}
     tracks_row = []
     if tracks is not None:
         sidecar = Sidecar(tracks)
         # A line a picture, in the order of their numbers, of the range that the header names.
         files = files[_ticks(sidecar, "start_s", 0) : _ticks(sidecar, "end_s", len(files))]
-        lines = [_regions(line) for line in sidecar]
+        lines = [line.regions for line in sidecar]
         by_name = dict(zip((file.name for file in files), lines, strict=False))
         tracks_row.append(
             VerifyRow("tracks", len(lines) == len(files), f"{len(files)} lines", f"{len(lines)}")
@@ -172,7 +172,7 @@ def _verify_frames(source: Path, output: Path, tracks: Path | None) -> VerifyRep
     written = {path.name for path in output.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES}
     rows = {"frames": VerifyRow("frames", names == written, f"{len(names)}", f"{len(written)}")}
     for name in sorted(names & written):
-        regions = None if tracks is None else [by_name.get(name, [])]
+        regions = None if tracks is None else [by_name.get(name, ())]
         for found in compare_pictures(source / name, output / name, regions):
             row = VerifyRow(*found)
             if row.name in ("pages", "tracks"):
@@ -190,10 +190,6 @@ def _ticks(sidecar: Sidecar, key: str, default: int) -> int:
     if seconds is None or time_base is None:
         return default
     return -int(-Fraction(seconds) / Fraction(time_base) // 1)
-
-
-def _regions(line: SidecarFrame) -> list[Box]:
-    return [face.region for face in line.faces if face.region is not None]
 
 
 def _compare_frames(
@@ -244,8 +240,7 @@ def _compare_samples(
 ) -> None:
     same_size = (one.width_px, one.height_px) == (two.width_px, two.height_px)
     if same_size and same_samples_possible(one, two):
-        regions: list[Box] = [face.region for face in line.faces if face.region is not None]
-        found = largest_difference(one, two, regions)
+        found = largest_difference(one, two, line.regions)
         tally.largest_difference = max(tally.largest_difference or 0, found)
         tally.frames_compared += 1
 

@@ -21,6 +21,7 @@ from facemask_video.config.settings import (
 )
 from facemask_video.config.shipped import Kind, find_config, shipped_configs
 from facemask_video.core.direction import Direction
+from facemask_video.core.kinds import kind_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -165,9 +166,19 @@ def _key_and_value(text: str) -> tuple[str, str]:
     return key, value
 
 
+def _no_file(text: str) -> str:
+    """Refuse as a value what must have been meant as the file behind an option without one."""
+    if text and (kind_of(Path(text)) is not None or os.path.exists(text)):  # noqa: PTH110 - too long a name is none
+        raise ValueError(
+            f"took {text!r}, which is called as a file, for its text; name files before the option."
+        )
+    return text
+
+
 DIRECTION = ParsedParam("direction", Direction.parse, tuple(Direction))
 _TIME = ParsedParam("time", parse_time_s)
 _PAIR = ParsedParam("pair", _key_and_value)
+_TEXT = ParsedParam("text", _no_file)
 
 
 class AutoParam(click.IntRange):
@@ -322,6 +333,8 @@ def setting_option(named: NamedSetting) -> Callable[[Function], Function]:
             arguments["show_default"] = False
     if issubclass(named.kind, Mapping | tuple):
         arguments |= {"multiple": True, "default": None, "show_default": False}
+    if about.bare is not None:
+        arguments |= {"is_flag": False, "flag_value": about.bare}
     former = former_flag(named)
     if former is not None:
         flags = (*flags, former)
@@ -341,6 +354,8 @@ def _param_type(named: NamedSetting) -> Any:
         return click.Choice(about.choices, case_sensitive=False)
     if about.is_time:
         return _TIME
+    if about.bare is not None:
+        return _TEXT
     if about.zero_is_auto:
         return AutoParam(min=1)
     if named.kind in (int, float):

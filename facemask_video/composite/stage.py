@@ -1,4 +1,4 @@
-"""The stages that put translated crops into the picture: colours, steadiness, blending, overlay."""
+"""The stages that put translated crops into the picture: colours, steadiness, blending, notes."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from facemask_video.composite.colour_match import match_colour
 from facemask_video.composite.grain import GrainMatcher
+from facemask_video.composite.label import label_patch
 from facemask_video.composite.overlay import overlay
 from facemask_video.composite.paste import make_patch
 from facemask_video.composite.stabilise import Stabiliser
@@ -18,6 +19,7 @@ from facemask_video.core.faces import (
     TranslatedCrop,
     TranslatedFrame,
 )
+from facemask_video.core.frame import Patch
 
 
 class MatchColours:
@@ -141,6 +143,44 @@ class DrawFaces:
             )
             frame = item.frame.with_patches(patches) if patches else item.frame
             yield replace(item, frame=frame)
+
+
+class LabelFrames:
+    """Put a label into a corner of the frames that show a translated face; holds nothing.
+
+    Args:
+        text: What it says; see `label_patch`.
+        everywhere: Whether the other frames get it too.
+        white: Level of its letters.
+    """
+
+    def __init__(self, text: str, *, everywhere: bool = False, white: int = 255) -> None:
+        self._text = text
+        self._everywhere = everywhere
+        self._white = white
+        self._patches: dict[tuple[int, int], Patch] = {}
+
+    def patch_for(self, width_px: int, height_px: int) -> Patch:
+        """Return the label of frames of a size, as displayed.
+
+        Raises:
+            ConfigError: They have no room for it.
+        """
+        size = (width_px, height_px)
+        if size not in self._patches:
+            self._patches[size] = label_patch(
+                self._text, width_px=width_px, height_px=height_px, white=self._white
+            )
+        return self._patches[size]
+
+    def __call__(self, items: Iterable[BlendedFrame], /) -> Iterator[BlendedFrame]:
+        """Yield each frame, with the label on it and its place beside it where it is due."""
+        for item in items:
+            if not item.pasted and not self._everywhere:
+                yield item
+                continue
+            patch = self.patch_for(item.frame.width_px, item.frame.height_px)
+            yield replace(item, frame=item.frame.with_patches([patch]), label=patch.box)
 
 
 def _verdict_text(face: TrackedFace) -> str:

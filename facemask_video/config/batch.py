@@ -82,6 +82,7 @@ class BatchOutputConfig(ResultConfig):
 
     def __post_init__(self) -> None:
         check(self)
+        self.check_label()
         check_template(self.name)
 
 

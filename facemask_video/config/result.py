@@ -187,6 +187,38 @@ class ResultConfig(Checked):
         "longer the source: verify fails where the drawing leaves the regions that --tracks-out "
         "names. The metadata says as ever that the faces are synthetic",
     )
+    label: str | None = setting(
+        None,
+        metavar="[TEXT]",
+        bare="Synthetic face",
+        default_text="none; without TEXT 'Synthetic face'",
+        help="Write a small note into the lower left corner of the result, inside the title-safe "
+        "area: white letters on a dark ground. --tracks-out names its place, so that verify knows "
+        "it. '' takes back what a file says",
+    )
+    label_on: Literal["faces", "all"] = setting(
+        "faces",
+        help="Which frames get --label: those with a translated face, or all, also of a clip "
+        "without one where that is encoded",
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        self.check_label()
+
+    def check_label(self) -> None:
+        """Refuse a label that is more than a line, and a place for none.
+
+        Raises:
+            ConfigError: It says which.
+        """
+        if self.label is None and self.label_on != "faces":
+            raise ConfigError(
+                "output.label_on: --label-on says which frames get the label of --label; add that."
+            )
+        text = self.label or ""
+        if not text.isprintable() or (text and not text.strip()):
+            raise ConfigError(f"output.label: got {text!r}, expected one line of text.")
 
 
 @dataclass(frozen=True, slots=True)

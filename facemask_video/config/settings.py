@@ -47,6 +47,7 @@ class Setting:
         former_key: What files call the setting that were written for earlier versions; the command
             line still takes it, and shows it nowhere.
         heading: Where ``--help`` shows a setting that lies in no section.
+        bare: Of a text: what the option means without a value, and ``true`` in a file.
     """
 
     help: str
@@ -62,6 +63,7 @@ class Setting:
     metavar: str | None = None
     former_key: str | None = None
     heading: str = ""
+    bare: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +339,8 @@ def _coerce(named: NamedSetting, value: object, where: str, folder: Path) -> obj
     try:
         if named.setting.zero_is_auto and value == "auto":
             result = 0
+        elif named.setting.bare is not None and isinstance(value, bool):
+            result = named.setting.bare if value else None
         elif named.kind is float and is_number:
             result = float(typing.cast(float, value))
         elif named.setting.is_time and isinstance(value, str):

@@ -221,12 +221,14 @@ class BlendedFrame:
         frame: With the faces blended in; ``source`` itself where nothing was pasted.
         pasted: Faces that changed, and where.
         unchanged: Faces that nothing was pasted over.
+        label: Where a label stands on ``frame``, whole px; None where there is none.
     """
 
     source: Frame
     frame: Frame
     pasted: tuple[PastedFace, ...] = ()
     unchanged: tuple[TrackedFace, ...] = ()
+    label: Box | None = None
 
     @property
     def faces(self) -> tuple[TrackedFace, ...]:

@@ -11,6 +11,7 @@ from facemask_video import __version__, provenance
 from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
 from facemask_video.pipeline.answers import StaleAnswers
+from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.no_face import DeferredOutput, Written
 from facemask_video.pipeline.output_layout import COLUMNS
@@ -50,6 +51,7 @@ STAGES = (
     "limit",
     "blend",
     "draw",
+    "label",
     "encode",
 )
 """Names in a report's ``seconds``, in the order of the pipeline.
@@ -115,6 +117,7 @@ def _convert(
                 )
             )
             check_targets(source, target, config)
+            label = label_stage(config, reader.info)
             tracks = open_tracks(reader, config)
             networks = (networks or load_networks(config)).for_source(source.name)
             if tracks is None and networks.finder is None:
@@ -151,6 +154,7 @@ def _convert(
                 unchanged=unchanged,
                 resumption=resumption,
                 groups=groups,
+                label=label,
             )
 
         if tracks is not None:
@@ -162,6 +166,8 @@ def _convert(
         blended = paint_faces(tracked, config, networks, stages, keeper=resumption)
         if resumption is not None:
             blended = stages.run("blend", resumption.recall(blended))
+        if label is not None:
+            blended = stages.run("label", label(blended))
         finished = prefetch(blended, depth=_BLENDED_AHEAD, name="pictures")
         stages.enter_context(closing(finished))
 
@@ -170,7 +176,7 @@ def _convert(
             with stages.clock.span("encode"):
                 output.write(result)
                 if sidecar is not None:
-                    sidecar.write(result.source, blended_faces(result))
+                    sidecar.write(result.source, blended_faces(result), label=result.label)
             tally.add_blended(result)
             if on_progress is not None:
                 on_progress(tally.frames, frames_total)

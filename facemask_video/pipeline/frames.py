@@ -3,7 +3,7 @@
 import dataclasses
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from facemask_video.core.files import Part
 from facemask_video.core.pictures import WRITTEN_SUFFIXES
 from facemask_video.pipeline.convert import convert
 from facemask_video.pipeline.frame_options import rate_of
+from facemask_video.pipeline.labelling import label_stage, labels_all
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.output_layout import lay_out
 from facemask_video.pipeline.painting import paint_faces
@@ -122,6 +123,7 @@ def _to_folder(
     with StageStack() as stages:
         with stages.clock.span("load"):
             whole = Ranged(source, folder.info, video.start_s, video.end_s)
+            label = label_stage(config, folder.info)
             tracks = open_tracks(whole, config)
             networks = (networks or load_networks(config)).for_source(source.name)
             sidecar = None
@@ -143,23 +145,30 @@ def _to_folder(
                 finder = load_finder(config.detect, folder.info, device)
             tracked = track_faces(folder, config, stages, finder)
         finished = paint_faces(tracked, config, networks, stages)
+        if label is not None:
+            finished = stages.run("label", label(finished))
         notes: list[str] = []
         for file, result in zip(files, finished, strict=True):
             with stages.clock.span("encode"):
                 result, more = _write_frame(file, part / file.name, folder, result, config, made)
                 notes += more
                 if sidecar is not None:
-                    sidecar.write(result.source, blended_faces(result))
+                    sidecar.write(result.source, blended_faces(result), label=result.label)
             tally.add_blended(result)
             if on_progress is not None:
                 on_progress(tally.frames, len(files))
         with stages.clock.span("encode"):
             written = tally.faces_changed > 0 or config.output.no_face != "skip"
+            labelled_alone = tally.faces_changed == 0 and labels_all(config)
+            if labelled_alone and config.output.no_face == "copy" and not _is_drawn(config, tally):
+                _copy_all(files, part)
             if written:
                 _place(part, target)
             if sidecar is not None:
                 sidecar.finish()
     copied = tally.faces_changed == 0 and written
+    if labelled_alone and (config.output.no_face == "encode" or _is_drawn(config, tally)):
+        copied = False
     report = ConversionReport(
         input=describe_input(folder.info),
         output={
@@ -222,6 +231,23 @@ def _write_frame(
             "the space left."
         ) from exc
     return region_widened(result, still), notes
+
+
+def _is_drawn(config: ConvertConfig, tally: Tally) -> bool:
+    overlaid = config.output.debug_overlay and tally.faces > 0
+    return overlaid or config.output.layout != "result"
+
+
+def _copy_all(files: Sequence[Path], folder: Path) -> None:
+    """Put the source's pictures in the place of those that turned out to need no label."""
+    try:
+        for file in files:
+            shutil.copyfile(file, folder / file.name)
+    except OSError as exc:
+        raise VideoWriteError(
+            f"{folder.parent}: {exc.filename} cannot be copied ({exc.strerror}); check rights and "
+            "the space left."
+        ) from exc
 
 
 @contextmanager

@@ -13,11 +13,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
+from facemask_video.composite.stage import LabelFrames
 from facemask_video.config import ConvertConfig, VideoConfig
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.faces import BlendedFrame
 from facemask_video.core.frame import VideoInfo
 from facemask_video.core.wording import counted
+from facemask_video.pipeline.labelling import is_label_alone
 from facemask_video.pipeline.output_layout import lay_out
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.resume import Resumption
@@ -46,6 +48,7 @@ class DeferredOutput:
         unchanged: Container tags of such a clip.
         resumption: Keeps what is done; None where nothing is to be kept.
         groups: Those of the source that may be copied one by one, where that was asked for.
+        label: Labels frames, where that was asked for.
 
     Attributes:
         written: What became of the pictures, once finished.
@@ -62,12 +65,14 @@ class DeferredOutput:
         unchanged: Mapping[str, str],
         resumption: Resumption | None = None,
         groups: Groups | None = None,
+        label: LabelFrames | None = None,
     ) -> None:
         self.written: Written = "encoded"
         self.notes: list[str] = []
         self._target = target
         self._reader, self._writer, self._config = reader, writer, config
         self._unchanged = unchanged
+        self._label = label
         self._times = array("q")
         self._why_encoded = why_not_copied(config, reader.info)
         wanted = config.output.no_face
@@ -93,7 +98,8 @@ class DeferredOutput:
             if self._resumption.holds(result.source):
                 self._writer.pass_over(result.source)
                 return
-        if self._deferred and result.frame is result.source:
+        goes_by = result.frame is result.source or is_label_alone(result, self._config)
+        if self._deferred and goes_by:
             self._times.append(result.source.pts)
             return
         if self._deferred:
@@ -182,7 +188,10 @@ class DeferredOutput:
                         f"{reader.path}: reads otherwise the second time; check the disk, or pass "
                         "--no-face encode, which reads it once."
                     )
-                self._writer.write(lay_out(BlendedFrame(frame, frame), self._config.output.layout))
+                result = BlendedFrame(frame, frame)
+                if self._label is not None:
+                    (result,) = self._label([result])
+                self._writer.write(lay_out(result, self._config.output.layout))
 
 
 def why_not_copied(config: ConvertConfig, info: VideoInfo) -> str | None:

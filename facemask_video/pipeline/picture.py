@@ -27,6 +27,7 @@ from facemask_video.detect.detector import Detector
 from facemask_video.detect.rotation import QUARTER_TURNS
 from facemask_video.detect.single_image import choose_faces, find_in_frame
 from facemask_video.detect.size import SMALLEST_FACE_PX
+from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_networks
 from facemask_video.pipeline.no_face import Written
 from facemask_video.pipeline.output_layout import lay_out
@@ -86,6 +87,7 @@ def convert_picture(
     with StageStack() as stages:
         with stages.clock.span("load"):
             check_files(source, target, config)
+            label = label_stage(config, info)
             kind = kind_to_write(target)
             check_faces(config)
             whole = Ranged(source, info, None, None)
@@ -102,10 +104,14 @@ def convert_picture(
             stills = read_stills(source, as_rgb=as_rgb)
         results: list[BlendedFrame] = []
         tracked = _faces_of(stills, config, detector, tracks)
-        for result in stages.run("translate", _blended(tracked, config, networks)):
+        blended = stages.run("translate", _blended(tracked, config, networks))
+        if label is not None:
+            blended = stages.run("label", label(blended))
+        for result in blended:
             still = stills[len(results)]
             if sidecar is not None:
-                sidecar.write(result.source, blended_faces(region_widened(result, still)))
+                reached = region_widened(result, still)
+                sidecar.write(result.source, blended_faces(reached), label=reached.label)
             results.append(result)
             tally.add_blended(result)
             if on_progress is not None:
@@ -289,7 +295,8 @@ def region_widened(result: BlendedFrame, still: Still) -> BlendedFrame:
             alpha=np.zeros(shape, np.float32),
         )
         pasted.append(replace(face, patch=patch))
-    return replace(result, pasted=tuple(pasted))
+    label = None if result.label is None else reached_region(still, result.label)
+    return replace(result, pasted=tuple(pasted), label=label)
 
 
 def _write(

@@ -7,6 +7,7 @@ from facemask_video.config import ConvertConfig, RangeConfig, to_json
 from facemask_video.core.errors import ConfigError, VideoWriteError
 from facemask_video.core.frame import VideoInfo
 from facemask_video.core.pictures import KIND_OF_SUFFIX, is_picture, kind_to_write
+from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.output_paths import (
     SUFFIX_OF,
     check_files,
@@ -65,7 +66,7 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
         VideoReadError: The source cannot be opened.
         VideoWriteError: An output must not be written.
         TracksError: The tracks to render from are no tracks file.
-        ConfigError: A value is not accepted.
+        ConfigError: A value is not accepted, or pictures have no room for the label.
     """
     if is_picture(source):
         # Knows formats that a video has no need of.
@@ -92,6 +93,7 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
         info = probe(source)
         target = target or default_target(source, config)
         check_targets(source, target, config)
+    label_stage(config, info)
     if config.replay.tracks is not None:
         # Reads the header: another file is refused before anything is loaded.
         Sidecar(config.replay.tracks)

@@ -175,7 +175,11 @@ class ConversionReport:
         )
 
     def _faces(self) -> str:
-        drawn_on = self.options["output"]["debug_overlay"] and self.faces > 0
+        output = self.options["output"]
+        labelled = bool(output["label"]) and output["label_on"] == "all"
+        drawn_on = (output["debug_overlay"] and self.faces > 0) or (
+            labelled and self.output["pictures"] == "encoded"
+        )
         if self.input["is_picture"] and self.output["pictures"] == "copied":
             return f"{self._faces_left()}, so the file is a copy of the source"
         if self.faces_changed == 0 and not drawn_on:

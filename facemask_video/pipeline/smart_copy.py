@@ -9,6 +9,7 @@ from facemask_video.config import ConvertConfig
 from facemask_video.config.video import VideoConfig
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.frame import Frame
+from facemask_video.pipeline.labelling import labels_all
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.video import Groups, NotCopied, VideoReader, VideoWriter, find_groups
 
@@ -46,6 +47,8 @@ def find_copyable(reader: VideoReader, config: ConvertConfig, target: Path) -> G
         raise NotCopied(f"a {suffix} file holds no two headers; take {' or '.join(_SUFFIXES)}")
     if config.output.layout != "result":
         raise NotCopied(f"--layout {config.output.layout} was asked for")
+    if labels_all(config):
+        raise NotCopied("--label-on all changes every frame")
     if reader.start_s is not None or reader.end_s is not None:
         raise NotCopied("a range was asked for")
     groups = find_groups(reader, target)

@@ -9,10 +9,11 @@ where a conversion wrote it. Then comes a line a frame:
 
 Convention: px of the displayed frame, origin at the outer corner of the top-left pixel, half-open.
 ``region`` is the rectangle outside which this face changed nothing; null where it changed nothing
-at all. Three keys may be missing: ``"domain"`` (``masked`` or ``bare``, the mask classifier's vote
-over the track), ``"domain_score"`` in [0, 1], and ``"translated"``, whether it was decided, by that
-classifier or by hand, that the face is worked on. What was decided for one direction says nothing
-of the other. Keys that a reader does not know are ignored.
+at all. A line may have ``"label": [x0, y0, x1, y1]``, where a label was written. Three keys may be
+missing: ``"domain"`` (``masked`` or ``bare``, the mask classifier's vote over the track),
+``"domain_score"`` in [0, 1], and ``"translated"``, whether it was decided, by that classifier or by
+hand, that the face is worked on. What was decided for one direction says nothing of the other. Keys
+that a reader does not know are ignored.
 """
 
 import hashlib
@@ -51,11 +52,18 @@ class SidecarFace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SidecarFrame:
-    """One line: position, time in ticks of the video's time base, and faces."""
+    """One line: position, time in ticks of the video's time base, faces, and a label's place."""
 
     frame: int
     pts: int
     faces: tuple[SidecarFace, ...]
+    label: Box | None = None
+
+    @property
+    def regions(self) -> tuple[Box, ...]:
+        """The rectangles outside which nothing was changed in the frame."""
+        changed = tuple(face.region for face in self.faces if face.region is not None)
+        return changed if self.label is None else (*changed, self.label)
 
 
 class SidecarWriter:
@@ -84,10 +92,13 @@ class SidecarWriter:
         header: dict[str, Any] = {"format": FORMAT, "source": dict(source)}
         self._put(header if direction is None else {**header, "direction": direction})
 
-    def write(self, frame: Frame, faces: Iterable[SidecarFace]) -> None:
-        """Write one frame's line."""
+    def write(
+        self, frame: Frame, faces: Iterable[SidecarFace], *, label: Box | None = None
+    ) -> None:
+        """Write one frame's line, with the place of its label if it has one."""
         plain = [_plain(face) for face in faces]
-        self._put({"frame": frame.index, "pts": frame.pts, "faces": plain})
+        line = {"frame": frame.index, "pts": frame.pts, "faces": plain}
+        self._put(line if label is None else {**line, "label": _edges(label)})
 
     def finish(self) -> None:
         """Complete the file under its own name."""
@@ -210,7 +221,9 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def _frame(path: Path, number: int, line: Mapping[str, Any]) -> SidecarFrame:
     try:
         faces = tuple(_face(entry) for entry in line["faces"])
-        return SidecarFrame(int(line["frame"]), int(line["pts"]), faces)
+        return SidecarFrame(
+            int(line["frame"]), int(line["pts"]), faces, _box_or_none(line.get("label"))
+        )
     except (KeyError, TypeError, ValueError) as exc:
         raise TracksError(
             f"{path}: line {number}: {type(exc).__name__}: {exc}; the format is described in "
@@ -230,11 +243,15 @@ def _face(entry: Mapping[str, Any]) -> SidecarFace:
     )
     return SidecarFace(
         face,
-        None if region is None else Box(*(float(edge) for edge in region)),
+        _box_or_none(region),
         domain=None if domain is None else str(domain),
         domain_score=None if score is None else float(score),
         translated=None if translated is None else bool(translated),
     )
+
+
+def _box_or_none(edges: Iterable[Any] | None) -> Box | None:
+    return None if edges is None else Box(*(float(edge) for edge in edges))
 
 
 def describe_source(path: Path) -> dict[str, Any]:

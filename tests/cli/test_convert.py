@@ -462,3 +462,34 @@ def test_being_told_to_terminate_unwinds_like_ctrl_c(
     assert result.exit_code == 128 + signal.SIGTERM
     assert unwound == [True]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(
+    ("given", "label"),
+    [
+        (["--label"], "Synthetic face"),
+        (["--label", "Nachgemacht"], "Nachgemacht"),
+        (["--label", ""], ""),
+        ([], None),
+    ],
+)
+def test_a_label_needs_no_text(
+    run: Run, sample: Path, tmp_path: Path, given: list[str], label: str | None
+) -> None:
+    result = run(sample, tmp_path / "out.mp4", "-d", "mask", "--dry-run", *given)
+
+    assert result.exit_code == 0, result.stderr
+    settings = json.loads(result.stdout.partition("Settings:\n")[2])
+    assert settings["output"]["label"] == label
+
+
+@pytest.mark.parametrize("name", ["not-there.mp4", "", "x" * 300])
+def test_a_file_behind_label_is_not_taken_for_its_text(
+    run: Run, sample: Path, tmp_path: Path, name: str
+) -> None:
+    result = run(sample, "-d", "mask", "--dry-run", "--label", str(tmp_path / name))
+
+    assert result.exit_code in (1, 2)
+    assert "Traceback" not in result.output
+    if len(name) < 300:
+        assert "name files before the option" in result.stderr

@@ -3,7 +3,13 @@ from typing import Any
 import numpy as np
 
 from facemask_video.align.crop import align_face
-from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours, SteadyFaces
+from facemask_video.composite.stage import (
+    BlendFaces,
+    DrawFaces,
+    LabelFrames,
+    MatchColours,
+    SteadyFaces,
+)
 from facemask_video.core.faces import (
     BlendedFrame,
     TrackId,
@@ -110,3 +116,33 @@ class TestDrawFaces(StageContract):
 
         assert out.source is item.source
         assert (out.frame.image != item.frame.image).any()
+
+
+class TestLabelFrames(StageContract):
+    held_frames = 0
+
+    def make_stage(self) -> Stage[Any, Any]:
+        return LabelFrames("Synthetic face", everywhere=True)
+
+    def make_item(self, frame: ArrayFrame) -> BlendedFrame:
+        (blended,) = BlendFaces(coverage=0.9, grain=False)([translated(frame)])
+        return blended
+
+    def test_only_the_place_that_is_named_changes(self) -> None:
+        (item,) = self.items(1)
+
+        (out,) = self.make_stage()([item])
+
+        changed = (out.frame.image != item.frame.image).any(axis=2)
+        assert changed.any()
+        box = out.label
+        changed[int(box.y0) : int(box.y1), int(box.x0) : int(box.x1)] = False
+        assert not changed.any()
+
+    def test_a_frame_without_a_translated_face_is_passed_on(self) -> None:
+        (frame,) = fake_frames(1)
+        item = BlendedFrame(frame, frame, unchanged=(tracked_at(80, 60, 50),))
+
+        (out,) = LabelFrames("Synthetic face")([item])
+
+        assert out is item

@@ -1,14 +1,17 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from facemask_video.composite.colour_match import MODES
 from facemask_video.config import (
     BatchConfig,
+    BatchOutputConfig,
     ConvertConfig,
     DetectConfig,
+    OutputConfig,
     TrackConfig,
     VideoConfig,
     to_json,
@@ -68,6 +71,38 @@ def test_a_bad_file_is_refused_in_one_line(tmp_path: Path, text: str, message: s
 
     assert "\n" not in str(caught.value)
     assert "settings.toml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [("true", "Synthetic face"), ("false", None), ('"Nachgemacht"', "Nachgemacht"), ('""', "")],
+)
+def test_a_label_is_a_text_or_on(written: str, label: str | None, tmp_path: Path) -> None:
+    path = _toml(tmp_path, f"[output]\nlabel = {written}")
+
+    given = {"direction": Direction.MASK}
+
+    converted = build(ConvertConfig, given, read_toml(path, ConvertConfig))
+    batch = build(BatchConfig, given, read_toml(path, BatchConfig))
+
+    assert converted.output.label == batch.output.label == label
+    assert batch.for_file().output.label == label
+
+
+@pytest.mark.parametrize("kind", [OutputConfig, BatchOutputConfig])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label": "two\nlines"}, "expected one line of text"),
+        ({"label": "  "}, "expected one line of text"),
+        ({"label_on": "all"}, "add that"),
+    ],
+)
+def test_a_label_that_says_nothing_is_refused(
+    kind: Any, options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        kind(**options)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -207,6 +207,22 @@ def test_what_was_interrupted_comes_out_as_if_it_had_not_been(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mkv", "tracks.jsonl"]
 
 
+def test_labels_come_out_as_if_nothing_had_been_interrupted(source: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+    label = {"label": "Synthetic face", "label_on": "all"}
+    convert(source, one / "out.mkv", _config(one, **label), networks=_networks())
+
+    _interrupted(source, two / "out.mkv", _config(two, **label), 20, _networks())
+    report = convert(source, two / "out.mkv", _config(two, **label), networks=_networks())
+
+    assert any("went on after 16 frames" in note for note in report.notes)
+    assert _pictures(two / "out.mkv") == _pictures(one / "out.mkv")
+    assert (two / "tracks.jsonl").read_text() == (one / "tracks.jsonl").read_text()
+    assert '"label"' in (two / "tracks.jsonl").read_text()
+
+
 def test_what_is_done_is_not_done_again(source: Path, tmp_path: Path) -> None:
     out, config = tmp_path / "out.mkv", _config(tmp_path)
     once, first, second = _networks(), _networks(), _networks()

@@ -68,3 +68,16 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path: Path, text: str, says: 
     path.write_text(text)
     with pytest.raises(TracksError, match=says):
         list(Sidecar(path))
+
+
+def test_a_labels_place_is_one_of_the_regions(tmp_path: Path) -> None:
+    path, label = tmp_path / "t.jsonl", Box(8, 94, 86, 114)
+    with SidecarWriter(path, source={}) as sidecar:
+        sidecar.write(TimedFrame(0, 0.0), [face()], label=label)
+        sidecar.write(TimedFrame(1, 0.04), [face()])
+        sidecar.finish()
+
+    labelled, plain = Sidecar(path)
+    assert (labelled.label, plain.label) == (label, None)
+    assert labelled.regions == (Box(10, 20, 90, 100), label)
+    assert plain.regions == (Box(10, 20, 90, 100),)
