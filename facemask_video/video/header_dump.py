@@ -6,6 +6,7 @@ picture) nor the tags of a programme, in which a transport stream names its serv
 
 import re
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from av.container import InputContainer
 
 # FFmpeg's log level is one for the process.
 _LOCK = threading.Lock()
+_LET_OTHERS_LOG_S = 0.002
 _SERVICE_TAGS = ("service_name", "service_provider")
 
 
@@ -40,6 +42,10 @@ def dump_header(container: InputContainer) -> HeaderDump:
             text: str = cast(Any, container).dumps_format()
         finally:
             av.logging.set_level(level)
+            # A decoder's thread of another file that had something to log meanwhile waits for the
+            # interpreter. It must get it now: PyAV frees a decoder without letting go of the
+            # interpreter, and that waits for the thread for ever.
+            time.sleep(_LET_OTHERS_LOG_S)
     return parse_dump(text)
 
 
