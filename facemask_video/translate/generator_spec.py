@@ -39,7 +39,7 @@ class GeneratorSpec:
             last (Shi et al., CVPR 2016); 2 makes every layer about four times cheaper.
         mirrored: Once trained, segment the mirror image too and take the mean (``two-stage`` only):
             what the network makes up or misses on one side alone is halved. Of completions it would
-            gain less than 0.1 dB, for half of the generator's time.
+            gain little for the time of another completion.
         fill: What the completion network sees in place of the hidden (``two-stage`` only): the
             colours of all that surrounds it, ``around``, or those of the ``face`` above it, which
             neither a gown under the chin nor the background tints.
