@@ -32,7 +32,7 @@ def describe_batch(inputs: Sequence[Path], folder: Path, config: BatchConfig) ->
         why = job.problem
         if not why and job.kind == "video":
             try:
-                duration_s = probe(job.source).duration_s
+                duration_s = probe(job.source, max_pixels=config.video.max_pixels).duration_s
                 total_s += float(duration_s or 0)
                 length = "length unknown" if duration_s is None else clock(float(duration_s))
             except VideoReadError as exc:

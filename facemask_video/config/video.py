@@ -6,6 +6,7 @@ from typing import Literal
 
 from facemask_video.config.settings import Checked, check, setting
 from facemask_video.core.errors import ConfigError
+from facemask_video.core.limits import MAX_PIXELS
 
 OnChange = Literal["scale", "error"]
 
@@ -42,6 +43,13 @@ class RangeConfig(Checked):
         metavar="TIME",
         is_time=True,
         help="Stop before this time, in seconds or HH:MM:SS",
+    )
+    max_pixels: int = setting(
+        MAX_PIXELS,
+        low=1,
+        metavar="N",
+        help="Most pixels of a picture or frame, width by height: a header that claims more is "
+        "refused before anything is allocated for it",
     )
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.limits import MAX_PIXELS
 
 PictureKind = Literal["avif", "bmp", "heif", "jpeg", "png", "tiff", "webp"]
 
@@ -45,10 +46,6 @@ WRITTEN_SUFFIXES = PICTURE_SUFFIXES - {".bmp"}
 _JPEG_STREAMS = (".mjpeg", ".mjpg")
 # Before a PNG says that it is animated there may be a profile.
 _HEAD_BYTES = 1 << 16
-
-MAX_PIXELS = 1 << 28
-"""Most px of a picture that is read: 16384 x 16384. A header may claim any size, and decoding
-allocates what it claims; the largest sensors of cameras and phones give 2 to the power of 27.6."""
 
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 """Of red, green and blue: ITU-R BT.601-7, section 2.5.1."""
@@ -205,7 +202,7 @@ def opened(data: bytes, path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator
         if picture.width * picture.height > max_pixels:
             raise VideoReadError(
                 f"{path}: says that it has {picture.width}x{picture.height} px; at most "
-                f"{max_pixels} are read. Make it smaller first."
+                f"{max_pixels} are read (--max-pixels). Make it smaller first."
             )
         try:
             yield picture
@@ -260,16 +257,17 @@ def _why_no_picture(data: bytes) -> str:
     return "is no picture that can be decoded here."
 
 
-def read_picture(path: Path) -> ImageU8:
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> ImageU8:
     """Read a picture as RGB (h, w, 3), the way up that its EXIF says.
 
     What lies behind the picture in its file, such as the clip of a motion photo, is passed over.
 
     Raises:
-        VideoReadError: It cannot be read or decoded, is cut off, or claims more than `MAX_PIXELS`.
+        VideoReadError: It cannot be read or decoded, is cut off, or claims more px than
+            ``max_pixels``.
     """
     data = read_bytes(path)
-    with opened(data, path) as header:
+    with opened(data, path, max_pixels=max_pixels) as header:
         if header.format == "HEIF":
             # Turned upright by its decoder.
             return np.asarray(header.convert("RGB"), np.uint8)

@@ -26,7 +26,7 @@ def crop_picture(path: Path, config: ExtractConfig, detector: Detector) -> list[
     Raises:
         VideoReadError: The picture cannot be read.
     """
-    picture = read_picture(path)
+    picture = read_picture(path, max_pixels=config.video.max_pixels)
     height_px, width_px = picture.shape[:2]
     found = find_in_picture(picture, detector, min_face_px=config.detect.min_face_px)
     largest = config.select.faces == "largest"

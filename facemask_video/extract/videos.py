@@ -50,7 +50,12 @@ def crop_video(
     """
     with StageStack() as stages:
         reader = stages.enter_context(
-            VideoReader(path, start_s=config.video.start_s, end_s=config.video.end_s)
+            VideoReader(
+                path,
+                start_s=config.video.start_s,
+                end_s=config.video.end_s,
+                max_pixels=config.video.max_pixels,
+            )
         )
         tracked = track_faces(reader, config, stages, load_finder(reader.info))
         pixel_aspect = float(reader.info.sample_aspect or 1)

@@ -114,6 +114,7 @@ def _convert(
                     start_s=video.start_s,
                     end_s=video.end_s,
                     on_change=video.on_change,
+                    max_pixels=video.max_pixels,
                 )
             )
             check_targets(source, target, config)

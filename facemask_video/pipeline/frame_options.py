@@ -10,7 +10,7 @@ from facemask_video.core.frame import VideoInfo
 from facemask_video.stills.frames import FrameFolder, parse_rate
 from facemask_video.video.target import MUXERS
 
-_OF_READING = ("video.start_s", "video.end_s")
+_OF_READING = ("video.start_s", "video.end_s", "video.max_pixels")
 
 
 def rate_of(config: ConvertConfig) -> Fraction:
@@ -46,4 +46,4 @@ def check_frames(source: Path, target: Path | None, config: ConvertConfig) -> Vi
                 raise ConfigError(
                     f"{named.name}: {flag} is for videos; leave it out where frames are written."
                 )
-    return FrameFolder(source, rate).info
+    return FrameFolder(source, rate, max_pixels=config.video.max_pixels).info

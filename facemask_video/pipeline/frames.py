@@ -78,7 +78,7 @@ def _to_video(
     on_progress: OnProgress | None,
     networks: Networks | None,
 ) -> ConversionReport:
-    folder = FrameFolder(source, rate_of(config))
+    folder = FrameFolder(source, rate_of(config), max_pixels=config.video.max_pixels)
     kinds = {file.suffix.lower() for file in folder.files}
     if len(kinds) > 1 or folder.info.codec not in ("jpeg", "png", "tiff"):
         raise VideoReadError(
@@ -109,7 +109,13 @@ def _to_folder(
 ) -> ConversionReport:
     started = time.perf_counter()
     video, tally = config.video, Tally()
-    folder = FrameFolder(source, rate_of(config), start_s=video.start_s, end_s=video.end_s)
+    folder = FrameFolder(
+        source,
+        rate_of(config),
+        start_s=video.start_s,
+        end_s=video.end_s,
+        max_pixels=video.max_pixels,
+    )
     files = folder.in_range()
     for file in files:
         if file.suffix.lower() not in WRITTEN_SUFFIXES:

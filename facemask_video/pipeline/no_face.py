@@ -175,6 +175,7 @@ class DeferredOutput:
             start_s=source.start_s,
             end_s=source.end_s,
             on_change=source.on_change,
+            max_pixels=source.max_pixels,
         ) as reader:
             self._write_again(reader)
         self._times = array("q")

@@ -83,7 +83,7 @@ def convert_picture(
     """
     started = time.perf_counter()
     tally = Tally()
-    info = probe_picture(source)
+    info = probe_picture(source, max_pixels=config.video.max_pixels)
     with StageStack() as stages:
         with stages.clock.span("load"):
             check_files(source, target, config)
@@ -101,7 +101,7 @@ def convert_picture(
                 )
         with stages.clock.span("decode"):
             as_rgb = kind != info.codec or config.output.layout != "result"
-            stills = read_stills(source, as_rgb=as_rgb)
+            stills = read_stills(source, as_rgb=as_rgb, max_pixels=config.video.max_pixels)
         results: list[BlendedFrame] = []
         tracked = _faces_of(stills, config, detector, tracks)
         blended = stages.run("translate", _blended(tracked, config, networks))

@@ -9,6 +9,7 @@ _OF_CLIPS = frozenset(
     {"detect.every", "detect.size_px", "composite.temporal", "composite.reference"}
 )
 _SECTIONS_OF_CLIPS = ("source.", "video.", "track.")
+_OF_BOTH = frozenset({"video.max_pixels"})
 
 
 def check_options(config: ConvertConfig | TracksConfig) -> None:
@@ -18,6 +19,8 @@ def check_options(config: ConvertConfig | TracksConfig) -> None:
         ConfigError: One was; it is named.
     """
     for named in settings_of(type(config)):
+        if named.name in _OF_BOTH:
+            continue
         if named.name in _OF_CLIPS or named.name.startswith(_SECTIONS_OF_CLIPS):
             section, key = named.name.split(".")
             if getattr(getattr(config, section), key) != named.default:

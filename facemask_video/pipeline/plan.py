@@ -73,7 +73,7 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
         from facemask_video.pipeline.picture_options import check_options
         from facemask_video.stills.probe import probe_picture
 
-        info = probe_picture(source)
+        info = probe_picture(source, max_pixels=config.video.max_pixels)
         check_options(config)
         target = target or default_picture_target(source, config)
         check_files(source, target, config)
@@ -90,7 +90,7 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
     else:
         if config.source.frames is not None:
             raise ConfigError("source.frames: --frames is for a folder of numbered pictures.")
-        info = probe(source)
+        info = probe(source, max_pixels=config.video.max_pixels)
         target = target or default_target(source, config)
         check_targets(source, target, config)
     label_stage(config, info)

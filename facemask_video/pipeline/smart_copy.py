@@ -137,7 +137,9 @@ class GroupWriter:
         info = self._reader.info
         # From a little before: a time in seconds may not name a tick exactly.
         start_s = float(self._waiting[0] * info.time_base - max(info.start_s, Fraction(0))) - 0.01
-        with VideoReader(info.path, start_s=start_s if start_s > 0 else None) as reader:
+        with VideoReader(
+            info.path, start_s=start_s if start_s > 0 else None, max_pixels=self._reader.max_pixels
+        ) as reader:
             self._encode_again(reader)
         self._waiting = []
 

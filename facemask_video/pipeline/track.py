@@ -57,10 +57,17 @@ def track_video(
             if of_picture:
                 check_options(config)
                 check_faces(config)
-                reader = Ranged(source, probe_picture(source), None, None)
+                reader = Ranged(
+                    source, probe_picture(source, max_pixels=video.max_pixels), None, None
+                )
             else:
                 reader = stages.enter_context(
-                    VideoReader(source, start_s=video.start_s, end_s=video.end_s)
+                    VideoReader(
+                        source,
+                        start_s=video.start_s,
+                        end_s=video.end_s,
+                        max_pixels=video.max_pixels,
+                    )
                 )
             check_outputs([target], inputs=[source], overwrite=config.output.overwrite)
             device = pick_device(config.networks.device)
@@ -70,7 +77,10 @@ def track_video(
         tracked: Iterator[TrackedFrame]
         if isinstance(reader, Ranged):
             detector = picture_detector(config, device) if finder is None else finder.detector
-            tracked = stages.run("detect", find_on_pages(read_stills(source), config, detector))
+            tracked = stages.run(
+                "detect",
+                find_on_pages(read_stills(source, max_pixels=video.max_pixels), config, detector),
+            )
         else:
             finder = finder or load_finder(config.detect, reader.info, device)
             tracked = track_faces(reader, config, stages, finder)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.frame import VideoInfo
+from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.core.pictures import KIND_OF_SUFFIX
 from facemask_video.core.wording import counted
 from facemask_video.stills.probe import probe_picture
@@ -36,6 +37,7 @@ class FrameFolder:
         *,
         start_s: float | None = None,
         end_s: float | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         """List the folder, and look at the first picture.
 
@@ -44,12 +46,14 @@ class FrameFolder:
             rate: Frames a second.
             start_s: Begin at this time.
             end_s: Stop before it.
+            max_pixels: Most px of a picture.
 
         Raises:
             VideoReadError: It holds no pictures, or one without a number.
         """
         self.path, self.rate = path, rate
         self.start_s, self.end_s = start_s, end_s
+        self._max_pixels = max_pixels
         self.notes: list[str] = []
         numbered, others = _numbered(path)
         self.files = tuple(file for _, file in numbered)
@@ -62,7 +66,7 @@ class FrameFolder:
                     f"after number {before} comes {after}; they follow each other all the same"
                 )
                 break
-        self._first = probe_picture(self.files[0])
+        self._first = probe_picture(self.files[0], max_pixels=max_pixels)
         self.info = self._describe()
 
     def _describe(self) -> VideoInfo:
@@ -125,7 +129,7 @@ class FrameFolder:
         Raises:
             VideoReadError: It cannot be read, or is of another size than the first.
         """
-        pages = read_stills(file)
+        pages = read_stills(file, max_pixels=self._max_pixels)
         shown = pages[0].orientation.display_size(*pages[0].stored_size)
         if len(pages) > 1 or shown != (self.info.width_px, self.info.height_px):
             raise VideoReadError(

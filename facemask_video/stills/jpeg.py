@@ -16,7 +16,8 @@ from scipy.fft import dctn, idctn
 
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.geometry import Box
-from facemask_video.core.pictures import MAX_PIXELS, jpeg_end, opened
+from facemask_video.core.limits import MAX_PIXELS
+from facemask_video.core.pictures import jpeg_end, opened
 from facemask_video.core.wording import counted
 from facemask_video.stills.exif import orientation_of
 from facemask_video.stills.jpeg_segments import (

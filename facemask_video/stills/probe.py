@@ -8,8 +8,8 @@ from PIL import ImageCms
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.frame import VideoInfo
+from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.core.pictures import (
-    MAX_PIXELS,
     kind_of,
     opened,
     read_bytes,

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from facemask_video.core.errors import VideoReadError
-from facemask_video.core.pictures import MAX_PIXELS, kind_of, opened, read_bytes, refuse_animated
+from facemask_video.core.limits import MAX_PIXELS
+from facemask_video.core.pictures import kind_of, opened, read_bytes, refuse_animated
 from facemask_video.stills.exif import orientation_of
 from facemask_video.stills.jpeg import read_jpeg
 from facemask_video.stills.png import chunks_of, is_deep, read_deep
@@ -57,7 +58,8 @@ def read_stills(path: Path, *, as_rgb: bool = False, max_pixels: int = MAX_PIXEL
             left_px -= picture.width * picture.height
             if left_px < 0:
                 raise VideoReadError(
-                    f"{path}: its {pages} pages have more than {max_pixels} px; split the file."
+                    f"{path}: its {pages} pages have more than {max_pixels} px "
+                    "(--max-pixels); split the file."
                 )
             stills.append(_still(picture, data, path, page))
     return stills

@@ -1,6 +1,7 @@
 """Write pictures in the format of their source, or in another one."""
 
 import io
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -117,7 +118,8 @@ def _tiff(
         return encode_tiff([TiffPage(pages[0], tags)]), []
     written, notes = [], []
     path = stills[0].path
-    with opened(read_bytes(path), path) as picture:
+    # Its pages were read, whatever the limit was.
+    with opened(read_bytes(path), path, max_pixels=math.prod(stills[0].stored_size)) as picture:
         for still, samples in zip(stills, pages, strict=True):
             picture.seek(still.page)
             tags, lost = tags_of_page(picture)

@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.frame import ChapterInfo, StreamInfo, VideoInfo
+from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.video.chroma_siting import h264_siting
 from facemask_video.video.colour import (
     MATRIX_NAMES,
@@ -45,10 +46,6 @@ _DEMUXERS = (
 SAFE_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": _DEMUXERS}
 
 _ENCRYPTED = "is encrypted; take a copy without copy protection."
-
-MAX_PIXELS = 16384 * 16384
-"""Largest picture that is decoded: four times 16K. A header may claim anything."""
-_LIMITS = {"max_pixels": str(MAX_PIXELS)}
 
 # What describes the display that HDR material was graded on.
 _MASTERING = {
@@ -77,8 +74,12 @@ def local_url(path: Path) -> str:
     return f"file:{os.path.abspath(path)}"  # noqa: PTH100 - resolve() would follow links
 
 
-def open_source(path: Path) -> InputContainer:
+def open_source(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
     """Open a local media file.
+
+    Args:
+        path: The file.
+        max_pixels: Most px of a picture that is decoded.
 
     Raises:
         VideoReadError: It is missing, no file, empty, or no media file of a kind that is read here.
@@ -105,7 +106,7 @@ def open_source(path: Path) -> InputContainer:
             local_url(path),
             mode="r",
             container_options=dict(SAFE_OPTIONS),
-            options=dict(_LIMITS),
+            options={"max_pixels": str(max_pixels)},
             metadata_errors="surrogateescape",
         )
     except (av.error.FFmpegError, ValueError, OSError) as exc:
@@ -160,9 +161,19 @@ def describe_error(exc: BaseException) -> str:
 
 
 def main_video(
-    container: InputContainer, path: Path, video_index: int | None = None
+    container: InputContainer,
+    path: Path,
+    video_index: int | None = None,
+    *,
+    max_pixels: int | None = None,
 ) -> VideoStream:
     """Return the stream to convert: FFmpeg's best one, cover art never, or the one that is named.
+
+    Args:
+        container: The open file.
+        path: Named in errors.
+        video_index: The stream to take; None for the best.
+        max_pixels: Most px of its pictures; None where none is decoded.
 
     Raises:
         VideoReadError: The file has no video, or its codec is unknown here.
@@ -188,13 +199,15 @@ def main_video(
             "decode; convert it with a program that can."
         )
     context = stream.codec_context
-    if context.width * context.height > MAX_PIXELS:
+    if max_pixels is None:
+        return stream
+    if context.width * context.height > max_pixels:
         raise VideoReadError(
             f"{path}: its header names pictures of {context.width}x{context.height}, more than "
-            f"{MAX_PIXELS} px; check that it plays elsewhere."
+            f"{max_pixels} px (--max-pixels); check that it plays elsewhere."
         )
     # Before anything is allocated, where the size changes on the way or the header lies.
-    context.options = {**context.options, **_LIMITS}
+    context.options = {**context.options, "max_pixels": str(max_pixels)}
     return stream
 
 
@@ -415,22 +428,28 @@ class ProbedVideo:
     crop: Crop | None
 
 
-def probe(path: Path) -> VideoInfo:
+def probe(path: Path, *, max_pixels: int = MAX_PIXELS) -> VideoInfo:
     """Describe a video file from its header and its first picture.
+
+    Args:
+        path: The file.
+        max_pixels: Most px of a picture; a header that claims more is refused.
 
     Raises:
         VideoReadError: It cannot be opened, holds no video, or not one picture can be decoded.
     """
-    return probe_first_picture(path).info
+    return probe_first_picture(path, max_pixels=max_pixels).info
 
 
-def probe_first_picture(path: Path, video_index: int | None = None) -> ProbedVideo:
+def probe_first_picture(
+    path: Path, video_index: int | None = None, *, max_pixels: int = MAX_PIXELS
+) -> ProbedVideo:
     """Read a video file's header and decode its first picture.
 
     Raises:
         VideoReadError: It cannot be opened, holds no video, or not one picture can be decoded.
     """
-    container, stream = open_main_video(path, video_index)
+    container, stream = open_main_video(path, video_index, max_pixels=max_pixels)
     with contextlib.closing(container):
         picture = _first_picture(container, stream, path)
         dump = dump_header(container)
@@ -453,16 +472,16 @@ def probe_first_picture(path: Path, video_index: int | None = None) -> ProbedVid
 
 
 def open_main_video(
-    path: Path, video_index: int | None = None
+    path: Path, video_index: int | None = None, *, max_pixels: int = MAX_PIXELS
 ) -> tuple[InputContainer, VideoStream]:
     """Open a file at its main video stream, or the one named; closing it is the caller's.
 
     Raises:
         VideoReadError: It cannot be opened, or holds no video.
     """
-    container = open_source(path)
+    container = open_source(path, max_pixels=max_pixels)
     try:
-        return container, main_video(container, path, video_index)
+        return container, main_video(container, path, video_index, max_pixels=max_pixels)
     except VideoReadError:
         container.close()
         raise

@@ -15,6 +15,7 @@ from av.video.frame import PictureType
 
 from facemask_video.config.video import OnChange
 from facemask_video.core.errors import VideoReadError
+from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.core.wording import counted
 from facemask_video.video.container_crop import Cropper
 from facemask_video.video.decoder import NUMBERED, Decoder
@@ -65,6 +66,7 @@ class VideoReader:
         end_s: float | None = None,
         video_index: int | None = None,
         on_change: OnChange = "scale",
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         """Probe a file, for which its first picture is decoded, and open it for reading.
 
@@ -75,6 +77,7 @@ class VideoReader:
             video_index: The stream to read; None for the main video stream.
             on_change: What is done where pictures change their size, format, range or matrix on
                 the way: bring them into the first one's, or refuse to go on.
+            max_pixels: Most px of a picture; see `probe`.
 
         Raises:
             ValueError: The range is empty or negative.
@@ -88,9 +91,10 @@ class VideoReader:
         self.start_s = start_s
         self.end_s = end_s
         self.on_change: OnChange = on_change
+        self.max_pixels = max_pixels
         self.notes: list[str] = []
         self._changed: dict[str, int] = {}
-        probed = probe_first_picture(path, video_index)
+        probed = probe_first_picture(path, video_index, max_pixels=max_pixels)
         self.info = probed.info
         self.display_matrix = probed.display_matrix
         self.first_picture_tags = probed.tags
@@ -129,7 +133,9 @@ class VideoReader:
 
     def _open(self) -> None:
         # Opened afresh, so that faults before the first picture are counted like all others.
-        self._container, self._stream = open_main_video(self.path, self.info.video_index)
+        self._container, self._stream = open_main_video(
+            self.path, self.info.video_index, max_pixels=self.max_pixels
+        )
         self._decoder = Decoder(self._container, self._stream, self.path)
 
     def close(self) -> None:

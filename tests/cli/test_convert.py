@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from facemask_video.pipeline import convert as pipeline
 from facemask_video.video import probe
 from tests.cli.conftest import Run
+from tests.synthetic import encode_clip, moving_square_frames
 
 
 def test_one_command_converts_a_video(
@@ -493,3 +495,20 @@ def test_a_file_behind_label_is_not_taken_for_its_text(
     assert "Traceback" not in result.output
     if len(name) < 300:
         assert "name files before the option" in result.stderr
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".png"])
+def test_what_claims_more_pixels_than_were_asked_for_is_refused(
+    run: Run, tmp_path: Path, suffix: str
+) -> None:
+    source = tmp_path / f"in{suffix}"
+    if suffix == ".png":
+        Image.new("RGB", (64, 48)).save(source)
+    else:
+        encode_clip(source, moving_square_frames(3))
+
+    ended = run(source, tmp_path / f"out{suffix}", "-d", "mask", "--max-pixels", "3000")
+
+    assert ended.exit_code == 1
+    _is_one_clear_line(ended.stderr, "64x48", "3000", "--max-pixels")
+    assert list(tmp_path.iterdir()) == [source]

@@ -56,3 +56,11 @@ def test_a_header_that_claims_a_huge_picture_is_refused(tmp_path):
     clip.write_bytes(data)
     with pytest.raises(VideoReadError, match=r"60000x60000|cannot|not a|no frames"):
         probe(clip)
+
+
+def test_the_most_px_of_a_frame_are_an_option(tmp_path):
+    clip = encode_clip(tmp_path / "in.mp4", moving_square_frames(3))
+    assert probe(clip, max_pixels=64 * 48).width_px == 64
+    for opened in (probe, VideoReader):
+        with pytest.raises(VideoReadError, match=r"64x48, more than 3071 px \(--max-pixels\)"):
+            opened(clip, max_pixels=64 * 48 - 1)

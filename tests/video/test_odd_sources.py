@@ -286,6 +286,20 @@ def changing(path: Path, *clips: Path) -> Path:
     return path
 
 
+def test_a_frame_that_grows_past_the_limit_on_the_way_is_refused(tmp_path):
+    small = encode_clip(tmp_path / "a.webm", codec="libvpx")
+    frames = moving_square_frames(3, width_px=320, height_px=240)
+    large = encode_clip(tmp_path / "b.webm", frames, codec="libvpx")
+    clip = changing(tmp_path / "in.webm", small, large)
+    with VideoReader(clip) as reader:
+        assert len(list(reader)) == 23
+    with (
+        VideoReader(clip, max_pixels=64 * 48) as reader,
+        pytest.raises(VideoReadError, match="decoding stopped after 20 frames"),
+    ):
+        list(reader)
+
+
 CHANGES: dict[str, tuple[str, dict[str, Any], str]] = {
     "size, VP8": (".webm", {"codec": "libvpx", "width_px": 32, "height_px": 24}, "size (32x24)"),
     "size, x264": (".ts", {"width_px": 96, "height_px": 80}, "size (96x80)"),
