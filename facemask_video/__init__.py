@@ -16,12 +16,20 @@ if TYPE_CHECKING:
         extract_crops,
         inspect_video,
         load_networks,
+        preview_clip,
+        preview_video,
         track_video,
         translate_image,
         verify_video,
     )
     from facemask_video.batch.run import BatchReport
-    from facemask_video.config import BatchConfig, ConvertConfig, ExtractConfig, TracksConfig
+    from facemask_video.config import (
+        BatchConfig,
+        ConvertConfig,
+        ExtractConfig,
+        PreviewConfig,
+        TracksConfig,
+    )
     from facemask_video.core.direction import Direction
     from facemask_video.core.errors import (
         BatchError,
@@ -36,6 +44,7 @@ if TYPE_CHECKING:
     )
     from facemask_video.extract.finalize import SetReport
     from facemask_video.pipeline.load_networks import Networks
+    from facemask_video.pipeline.preview import Preview
     from facemask_video.pipeline.report import ConversionReport, TrackingReport
     from facemask_video.verify import VerifyReport
 
@@ -53,12 +62,20 @@ _NAMES = {
         "extract_crops",
         "inspect_video",
         "load_networks",
+        "preview_clip",
+        "preview_video",
         "track_video",
         "translate_image",
         "verify_video",
     ),
     "facemask_video.batch.run": ("BatchReport",),
-    "facemask_video.config": ("BatchConfig", "ConvertConfig", "ExtractConfig", "TracksConfig"),
+    "facemask_video.config": (
+        "BatchConfig",
+        "ConvertConfig",
+        "ExtractConfig",
+        "PreviewConfig",
+        "TracksConfig",
+    ),
     "facemask_video.core.direction": ("Direction",),
     "facemask_video.core.errors": (
         "BatchError",
@@ -73,6 +90,7 @@ _NAMES = {
     ),
     "facemask_video.extract.finalize": ("SetReport",),
     "facemask_video.pipeline.load_networks": ("Networks",),
+    "facemask_video.pipeline.preview": ("Preview",),
     "facemask_video.pipeline.report": ("ConversionReport", "TrackingReport"),
     "facemask_video.verify": ("VerifyReport",),
 }
@@ -92,6 +110,8 @@ __all__ = [
     "FacemaskVideoError",
     "Inspection",
     "Networks",
+    "Preview",
+    "PreviewConfig",
     "SetReport",
     "TrackingReport",
     "TracksConfig",
@@ -106,6 +126,8 @@ __all__ = [
     "extract_crops",
     "inspect_video",
     "load_networks",
+    "preview_clip",
+    "preview_video",
     "track_video",
     "translate_image",
     "verify_video",

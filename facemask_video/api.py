@@ -21,6 +21,7 @@ from facemask_video.config import (
     ExtractConfig,
     GeneratorConfig,
     ImageConfig,
+    PreviewConfig,
     RangeConfig,
     TracksConfig,
 )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from facemask_video.core.frame import ImageU8, VideoInfo
     from facemask_video.extract.finalize import SetReport
     from facemask_video.pipeline.load_networks import Networks
+    from facemask_video.pipeline.preview import Preview
     from facemask_video.pipeline.report import ConversionReport, TrackingReport
     from facemask_video.provenance import Provenance
     from facemask_video.verify import VerifyReport
@@ -245,6 +247,102 @@ def translate_image(
     return translate_picture(image, settings, networks or load(settings))
 
 
+@_with_options_of(PreviewConfig)
+def preview_video(
+    source: str | Path,
+    target: str | Path | None = None,
+    *,
+    config: PreviewConfig | str | Path | None = None,
+    networks: "Networks | None" = None,
+    **options: object,
+) -> "Preview":
+    """Show what a conversion makes of one moment, as ``facemask-video preview``.
+
+    The frames of up to a second before and after are read too, as following faces needs them.
+    Nothing is written where no target is named.
+
+    Args:
+        source: Video or picture to read.
+        target: Picture to write: before, after and alpha side by side.
+        config: Settings that the options are laid over: a TOML file's, or a configuration.
+        networks: What `load_networks` returned, for the same direction; loaded anew where None,
+            which takes longer than the preview.
+        **options: See ``facemask-video preview --help``; ``direction`` must be given.
+
+    Returns:
+        The frame as it was and as it became, its alpha, and the faces found in it.
+
+    Raises:
+        TypeError: There is no such option, or one of those of `load_networks` beside ``networks``.
+        ConfigError: A value is not accepted, or the moment lies beyond the clip's end.
+        VideoReadError: The source cannot be read.
+        VideoWriteError: The target exists and ``overwrite`` is not given, or cannot be written.
+        WeightsError: The generator's weights are missing or made for something else.
+        DeviceError: The device or precision asked for is not there.
+        TracksError: The file given as ``tracks`` belongs to another video.
+
+    >>> seen = preview_video("in.mp4", direction="mask", quality="fast", at=0.1)
+    >>> seen.after.shape, len(seen.faces), seen.faces_changed
+    ((360, 640, 3), 1, 1)
+    """
+    settings = _settings(PreviewConfig, config, options, "preview_video")
+    if networks is not None:
+        _check_networks(networks, settings, options, "preview_video")
+    from facemask_video.pipeline.preview import check_sheet, preview
+
+    path = None if target is None else Path(target)
+    if path is not None:
+        check_sheet(Path(source), path, settings)
+    seen = preview(Path(source), settings, networks)
+    if path is not None:
+        seen.write(path)
+    return seen
+
+
+@_with_options_of(PreviewConfig)
+def preview_clip(
+    source: str | Path,
+    target: str | Path,
+    *,
+    config: PreviewConfig | str | Path | None = None,
+    networks: "Networks | None" = None,
+    progress: OnProgress | None = None,
+    **options: object,
+) -> "ConversionReport":
+    """Convert the two seconds around a moment: source, result and alpha side by side.
+
+    Args:
+        source: Video to read.
+        target: Video to write.
+        config: Settings that the options are laid over: a TOML file's, or a configuration.
+        networks: What `load_networks` returned, for the same direction; loaded anew where None.
+        progress: Called after each frame written.
+        **options: See ``facemask-video preview --help``; ``direction`` must be given.
+
+    Raises:
+        TypeError: There is no such option, or one of those of `load_networks` beside ``networks``.
+        ConfigError: A value is not accepted, the moment lies beyond the clip's end, or the source
+            is a picture.
+        VideoReadError: The source cannot be read.
+        VideoWriteError: The target exists and ``overwrite`` is not given, or cannot be written.
+        WeightsError: The generator's weights are missing or made for something else.
+        DeviceError: The device or precision asked for is not there.
+        TracksError: The file given as ``tracks`` belongs to another video.
+
+    >>> report = preview_clip("in.mp4", "around.mp4", direction="mask", quality="fast", at=0)
+    >>> report.output["layout"], report.faces == report.frames
+    ('triple', True)
+    """
+    settings = _settings(PreviewConfig, config, options, "preview_clip")
+    if networks is not None:
+        _check_networks(networks, settings, options, "preview_clip")
+    from facemask_video.pipeline.preview import preview_clip as convert_around
+
+    return convert_around(
+        Path(source), Path(target), settings, on_progress=progress, networks=networks
+    )
+
+
 @_with_options_of(TracksConfig)
 def track_video(
     source: str | Path,
@@ -415,7 +513,7 @@ def _settings(
 
 def _check_networks(
     networks: "Networks",
-    settings: ConvertConfig | ImageConfig,
+    settings: ConvertConfig | ImageConfig | PreviewConfig,
     options: dict[str, object],
     caller: str,
 ) -> None:

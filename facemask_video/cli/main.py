@@ -17,6 +17,7 @@ from facemask_video.cli.extract import extract
 from facemask_video.cli.failures import ClearFailures
 from facemask_video.cli.inputs import is_batch
 from facemask_video.cli.inspect import inspect
+from facemask_video.cli.preview import preview
 from facemask_video.cli.track import track
 from facemask_video.cli.verify import verify
 
@@ -100,5 +101,16 @@ def main() -> None:
     """
 
 
-for command in (convert, batch, track, extract, curate, inspect, verify, benchmark, doctor):
+for command in (
+    convert,
+    batch,
+    track,
+    preview,
+    extract,
+    curate,
+    inspect,
+    verify,
+    benchmark,
+    doctor,
+):
     main.add_command(command)

@@ -49,6 +49,7 @@ __all__ = [
     "ImageConfig",
     "NetworksConfig",
     "OutputConfig",
+    "PreviewConfig",
     "RangeConfig",
     "ReplayConfig",
     "SelectConfig",
@@ -95,6 +96,66 @@ class ConvertConfig(GeneratorConfig):
     source: SourceConfig = section(SourceConfig, "Reading and encoding")
     video: VideoConfig = section(VideoConfig, "Reading and encoding")
     output: OutputConfig = section(OutputConfig, "Output")
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewConfig(GeneratorConfig):
+    """Everything that decides what the preview of a moment shows."""
+
+    at_s: float | None = setting(
+        None,
+        low=0,
+        flags=("--at",),
+        metavar="TIME",
+        is_time=True,
+        default_text="the middle of the clip",
+        help="The moment, in seconds or HH:MM:SS; of a picture the whole is shown",
+        heading="Preview",
+    )
+    boxes: bool = setting(
+        False,
+        help="Draw each face's box, number, score and landmarks and the classifier's verdict on "
+        "the result, as --debug-overlay of convert",
+        heading="Preview",
+    )
+    overwrite: bool = setting(
+        False,
+        flags=("--overwrite", "-y"),
+        help="Replace the file if it exists already",
+        heading="Preview",
+    )
+    detect: DetectConfig = section(DetectConfig, "Finding faces")
+    track: TrackConfig = section(TrackConfig, "Following faces")
+    select: SelectConfig = section(SelectConfig, "Which faces")
+    replay: ReplayConfig = section(ReplayConfig, "Faces from a file")
+    composite: CompositeConfig = section(CompositeConfig, "Blending")
+
+    def conversion(
+        self, *, start_s: float | None = None, end_s: float | None = None
+    ) -> ConvertConfig:
+        """Return what the conversion of the seconds around the moment goes by.
+
+        Args:
+            start_s: Where they begin.
+            end_s: Where they end.
+        """
+        return ConvertConfig(
+            direction=self.direction,
+            translate=self.translate,
+            detect=self.detect,
+            track=self.track,
+            select=self.select,
+            replay=self.replay,
+            composite=self.composite,
+            video=VideoConfig(start_s=start_s, end_s=end_s),
+            output=OutputConfig(
+                layout="triple",
+                no_face="encode",
+                debug_overlay=self.boxes,
+                overwrite=self.overwrite,
+                progress="none",
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def convert_picture(
             whole = Ranged(source, info, None, None)
             tracks = open_tracks(whole, config)
             networks = (networks or load_networks(config)).for_source(source.name)
-            detector = None if tracks is not None else _detector(config, networks)
+            detector = None if tracks is not None else detector_of(config, networks)
             sidecar = None
             if config.output.tracks_out is not None:
                 sidecar = stages.enter_context(
@@ -103,8 +103,8 @@ def convert_picture(
             as_rgb = kind != info.codec or config.output.layout != "result"
             stills = read_stills(source, as_rgb=as_rgb, max_pixels=config.video.max_pixels)
         results: list[BlendedFrame] = []
-        tracked = _faces_of(stills, config, detector, tracks)
-        blended = stages.run("translate", _blended(tracked, config, networks))
+        tracked = faces_of_pages(stills, config, detector, tracks)
+        blended = stages.run("translate", paint_pages(tracked, config, networks))
         if label is not None:
             blended = stages.run("label", label(blended))
         for result in blended:
@@ -185,7 +185,8 @@ def check_faces(config: FollowConfig | ImageConfig) -> None:
         raise ConfigError(f"select.faces: got {config.select.faces!r}; a picture has no tracks.")
 
 
-def _detector(config: ConvertConfig | ImageConfig, networks: Networks) -> Detector:
+def detector_of(config: ConvertConfig | ImageConfig, networks: Networks) -> Detector:
+    """Return the networks' own detector, or load one for pictures of any size."""
     if networks.finder is not None:
         return networks.finder.detector
     return picture_detector(config, pick_device(networks.device["device"]))
@@ -201,7 +202,7 @@ def picture_detector(config: FollowConfig | ImageConfig, device: torch.device) -
     )
 
 
-def _faces_of(
+def faces_of_pages(
     stills: list[Still],
     config: ConvertConfig,
     detector: Detector | None,
@@ -258,9 +259,16 @@ def _find(
     )
 
 
-def _blended(
+def paint_pages(
     tracked: Iterator[TrackedFrame], config: ConvertConfig | ImageConfig, networks: Networks
 ) -> Iterator[BlendedFrame]:
+    """Translate the faces of pages and blend them in, each page by itself.
+
+    Args:
+        tracked: The pages, each with the faces that are to be worked on.
+        config: How faces are translated and blended.
+        networks: What translates and judges them.
+    """
     cropped = AlignFaces(crop_size_px=networks.translator.crop_size_px)(tracked)
     for item in cropped:
         # One by one: nothing is known of a page from the next.
@@ -353,8 +361,8 @@ def translate_picture(image: ImageU8, config: ImageConfig, networks: Networks) -
         )
     check_faces(config)
     frame = ArrayFrame(image)
-    faces = _find(frame, config, _detector(config, networks))
-    (blended,) = _blended(iter([TrackedFrame(frame, tuple(faces))]), config, networks)
+    faces = _find(frame, config, detector_of(config, networks))
+    (blended,) = paint_pages(iter([TrackedFrame(frame, tuple(faces))]), config, networks)
     # An array of its own also where nothing was pasted.
     whole = blended.frame.with_patches(())
     assert isinstance(whole, ArrayFrame)

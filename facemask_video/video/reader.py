@@ -181,14 +181,14 @@ class VideoReader:
         """First tick of the range in the video stream's time base, or None for the whole file."""
         if self.start_s is None:
             return None
-        return self._tick_at(self.start_s)
+        return self.tick_at(self.start_s)
 
     @property
     def end_tick(self) -> int | None:
         """First tick after the range, or None where it runs to the end."""
-        return None if self.end_s is None else self._tick_at(self.end_s)
+        return None if self.end_s is None else self.tick_at(self.end_s)
 
-    def _tick_at(self, time_s: float) -> int:
+    def tick_at(self, time_s: float) -> int:
         """Return the first tick at or after a time on the player's clock."""
         # The microsecond that was meant: 0.4 as a float lies just above two fifths.
         instant_s = Fraction(time_s).limit_denominator(1_000_000)

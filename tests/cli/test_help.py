@@ -32,6 +32,7 @@ _COMMANDS = [
     "doctor",
     "extract",
     "inspect",
+    "preview",
     "track",
     "verify",
 ]
@@ -133,6 +134,7 @@ def test_every_command_takes_a_file_of_settings_and_names_its_faults(
         "doctor": [],
         "extract": ["in.mp4", "-o", tmp_path / "set"],
         "inspect": ["in.mp4"],
+        "preview": ["in.mp4", "-o", tmp_path / "seen.png"],
         "track": ["in.mp4", "--out", tmp_path / "faces.jsonl"],
         "verify": ["in.mp4", "out.mp4"],
     }
