@@ -161,7 +161,7 @@ def _read_back(
     """
     source = reader.info
     try:
-        written = probe(part)
+        written = probe(part, max_pixels=reader.max_pixels)
         found = _video_digest(part, written.video_index)
     except VideoReadError as exc:
         raise NotCopied("the copy cannot be read back") from exc
@@ -176,7 +176,7 @@ def _read_back(
     exact = _same_times(found, times, source.time_base, shift_s)
     if exact and _lacks_times(reader.path, source.video_index):
         # In what order they show says the decoder alone.
-        with VideoReader(part) as copy:
+        with VideoReader(part, max_pixels=reader.max_pixels) as copy:
             found.pts = array("q", (frame.pts for frame in copy))
         exact = _same_times(found, times, source.time_base, shift_s, in_order=True)
     if not exact:

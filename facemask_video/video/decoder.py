@@ -135,6 +135,7 @@ class Decoder:
         with contextlib.closing(open_source(self._path)) as container:
             stream = container.streams[self._stream.index]
             assert isinstance(stream, VideoStream), "the stream that the first pass read"
+            stream.codec_context.options = self._stream.codec_context.options
             stream.codec_context.thread_count = 1
             packets: Iterable[Packet[VideoStream]] = _demuxed(
                 container, stream, _clock_of(container, stream)

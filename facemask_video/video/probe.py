@@ -106,7 +106,7 @@ def open_source(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
             local_url(path),
             mode="r",
             container_options=dict(SAFE_OPTIONS),
-            options={"max_pixels": str(max_pixels)},
+            options=_decoder_limit(max_pixels),
             metadata_errors="surrogateescape",
         )
     except (av.error.FFmpegError, ValueError, OSError) as exc:
@@ -207,8 +207,13 @@ def main_video(
             f"{max_pixels} px (--max-pixels); check that it plays elsewhere."
         )
     # Before anything is allocated, where the size changes on the way or the header lies.
-    context.options = {**context.options, "max_pixels": str(max_pixels)}
+    context.options = {**context.options, **_decoder_limit(max_pixels)}
     return stream
+
+
+def _decoder_limit(max_pixels: int) -> dict[str, str]:
+    # Decoders count the whole blocks that they allocate, up to 64 px wide, and FFmpeg an int.
+    return {"max_pixels": str(min(2 * max_pixels + 64 * 64, 2**31 - 1))}
 
 
 def fraction(value: Any) -> Fraction | None:

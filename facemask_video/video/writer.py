@@ -27,6 +27,7 @@ from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.files import Part
 from facemask_video.core.frame import Frame
+from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.video.avi import count_packets_of
 from facemask_video.video.chroma_siting import SITINGS
 from facemask_video.video.codecs import codec_of
@@ -334,7 +335,7 @@ class VideoWriter:
             VideoWriteError: A stream did not, and ``strict_streams`` was asked for.
         """
         try:
-            written = probe(part)
+            written = probe(part, max_pixels=max(MAX_PIXELS, self._width_px * self._height_px))
         except VideoReadError as exc:
             raise VideoWriteError(
                 f"{self.path}: what was written cannot be read back ({exc}); choose another "

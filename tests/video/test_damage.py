@@ -64,3 +64,12 @@ def test_the_most_px_of_a_frame_are_an_option(tmp_path):
     for opened in (probe, VideoReader):
         with pytest.raises(VideoReadError, match=r"64x48, more than 3071 px \(--max-pixels\)"):
             opened(clip, max_pixels=64 * 48 - 1)
+
+
+@pytest.mark.parametrize(("width_px", "height_px"), [(66, 50), (130, 18)])
+def test_a_limit_that_is_a_clips_own_size_does_not_refuse_it(tmp_path, width_px, height_px):
+    """Decoders allocate whole blocks: 1088 rows for 1080."""
+    frames = moving_square_frames(3, width_px=width_px, height_px=height_px)
+    clip = encode_clip(tmp_path / "in.mp4", frames)
+    with VideoReader(clip, max_pixels=width_px * height_px) as reader:
+        assert len(list(reader)) == 3
