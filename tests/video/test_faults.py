@@ -1,5 +1,6 @@
 """What goes wrong is one clear line, and leaves nothing behind."""
 
+import errno
 import os
 import resource
 from fractions import Fraction
@@ -384,3 +385,63 @@ def test_raw_dv_has_the_rate_of_its_pictures(tmp_path, rate):
         tmp_path / "in.dv", frames, codec="dvvideo", pix_fmt=pix_fmt, rate=rate, audio=False
     )
     assert probe(clip).frame_rate == rate
+
+
+def test_a_disk_that_fails_half_way_through_the_source_is_one_clear_line(
+    tmp_path, clip, monkeypatch
+):
+    """Not an end of file: what is left must not pass for the whole."""
+    before = sorted(tmp_path.iterdir())
+    demuxed = decoder_module._demuxed
+
+    def failing(*given):
+        for number, packet in enumerate(demuxed(*given)):
+            if number == 7:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            yield packet
+
+    monkeypatch.setattr(decoder_module, "_demuxed", failing)
+
+    def convert() -> None:
+        with VideoReader(clip) as reader, VideoWriter(tmp_path / "out.mp4", reader) as writer:
+            for frame in reader:
+                writer.write(frame)
+            writer.finish()
+
+    with pytest.raises(VideoReadError, match=r"reading failed after \d frames.*check the disk"):
+        convert()
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("moment", ["opened", "first frame", "frame", "last frame", "read back"])
+def test_whenever_a_run_is_told_to_end_nothing_stays_behind(
+    tmp_path, clip, monkeypatch, moment, raised
+):
+    (tmp_path / "out.mp4").write_bytes(b"old")
+    before = sorted(tmp_path.iterdir())
+
+    def end(*_given, **_more):
+        raise raised
+
+    if moment == "read back":
+        monkeypatch.setattr(VideoWriter, "_lost_metadata", end)
+
+    def convert() -> None:
+        at = {"first frame": 0, "frame": 9, "last frame": 19}.get(moment)
+        with (
+            VideoReader(clip) as reader,
+            VideoWriter(tmp_path / "out.mp4", reader, overwrite=True) as writer,
+        ):
+            if moment == "opened":
+                end()
+            for frame in reader:
+                writer.write(frame)
+                if frame.index == at:
+                    end()
+            writer.finish()
+
+    with pytest.raises(raised):
+        convert()
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "out.mp4").read_bytes() == b"old"
