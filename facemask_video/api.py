@@ -264,7 +264,8 @@ def preview_video(
     Args:
         source: Video or picture to read.
         target: Picture to write: before, after and alpha side by side.
-        config: Settings that the options are laid over: a TOML file's, or a configuration.
+        config: Settings that the options are laid over: those of a TOML file, also of one for
+            `convert_video`, or a configuration.
         networks: What `load_networks` returned, for the same direction; loaded anew where None,
             which takes longer than the preview.
         **options: See ``facemask-video preview --help``; ``direction`` must be given.
@@ -314,7 +315,8 @@ def preview_clip(
     Args:
         source: Video to read.
         target: Video to write.
-        config: Settings that the options are laid over: a TOML file's, or a configuration.
+        config: Settings that the options are laid over: those of a TOML file, also of one for
+            `convert_video`, or a configuration.
         networks: What `load_networks` returned, for the same direction; loaded anew where None.
         progress: Called after each frame written.
         **options: See ``facemask-video preview --help``; ``direction`` must be given.
@@ -504,8 +506,10 @@ def _settings(
     """Lay options over a file's settings, or over a configuration, or over the defaults."""
     below: dict[str, object] = {}
     if isinstance(config, str | Path):
-        path = find_config(Path(config), "convert") if kind is ConvertConfig else Path(config)
-        below = read_toml(path, kind)
+        of_conversion = kind in (ConvertConfig, PreviewConfig)
+        path = find_config(Path(config), "convert") if of_conversion else Path(config)
+        written_for = ConvertConfig if kind is PreviewConfig else None
+        below = read_toml(path, kind, written_for=written_for)
     elif config is not None:
         below = values_of(config)
     return build(kind, below, read_options(options, kind, caller))

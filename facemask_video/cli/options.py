@@ -194,6 +194,7 @@ def configured_command(
     *,
     name: str | None = None,
     shipped: Kind | None = None,
+    written_for: type | None = None,
     file_argument: bool = False,
     epilog: str | None = None,
 ) -> Callable[[Function], click.Command]:
@@ -212,6 +213,7 @@ def configured_command(
         config: Frozen dataclass of settings and sections.
         name: Of the command, where it is not the function's.
         shipped: Which of the shipped configurations ``--config`` takes by name.
+        written_for: A larger configuration, whose files ``--config`` takes, too.
         file_argument: Whether the file may also be given as the command's argument.
         epilog: Ends the help.
     """
@@ -220,7 +222,9 @@ def configured_command(
         @click.pass_context
         def run(ctx: click.Context, /, config_file: Path | None, **given: Any) -> Any:
             argument = given.pop("config_argument") if file_argument else None
-            from_file = settings_of_file(config, config_file, argument, shipped=shipped)
+            from_file = settings_of_file(
+                config, config_file, argument, shipped=shipped, written_for=written_for
+            )
             settings = {o.name for o in ctx.command.params if isinstance(o, SettingOption)}
             own = {name: value for name, value in given.items() if name not in settings}
             return function(config=build(config, from_file, typed_settings(ctx)), **own)
@@ -270,7 +274,12 @@ def config_option(
 
 
 def settings_of_file(
-    config: type, option: Path | None, argument: Path | None = None, *, shipped: Kind | None = None
+    config: type,
+    option: Path | None,
+    argument: Path | None = None,
+    *,
+    shipped: Kind | None = None,
+    written_for: type | None = None,
 ) -> dict[str, object]:
     """Read the file that was named by `config_option`; nothing where there is none.
 
@@ -282,7 +291,8 @@ def settings_of_file(
     named = option or argument
     if named is None:
         return {}
-    return read_toml(find_config(named, shipped) if shipped else named, config)
+    path = find_config(named, shipped) if shipped else named
+    return read_toml(path, config, written_for=written_for)
 
 
 def setting_options(config: type) -> Callable[[Function], Function]:

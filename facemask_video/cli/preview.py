@@ -8,10 +8,10 @@ from facemask_video.api import preview_clip, preview_video
 from facemask_video.cli.failures import terminated_like_interrupted
 from facemask_video.cli.options import configured_command, video_path
 from facemask_video.cli.progress import say_notes, show_progress
-from facemask_video.config import PreviewConfig
+from facemask_video.config import ConvertConfig, PreviewConfig
 
 
-@configured_command(PreviewConfig)
+@configured_command(PreviewConfig, shipped="convert", written_for=ConvertConfig)
 @click.argument("source", metavar="IN", type=click.Path(path_type=Path), callback=video_path)
 @click.option(
     "-o",
@@ -27,11 +27,12 @@ def preview(config: PreviewConfig, source: Path, target: Path, quiet: bool) -> N
     """Show what a conversion of the video or picture IN makes of one moment.
 
     OUT shows it before, after, and the alpha by which it changed, side by side. The options are
-    those of `convert`. Of IN the second before the moment and the second after are read, so what
-    needs more may come out otherwise than in the whole: the classifier's vote on who came into view
-    earlier, what --reference knows of a person, a --min-track of more than that, and the numbers of
-    persons, by which --style random gives masks. Of all these but --reference a file given with
-    --tracks, written for the whole, knows what the conversion knows.
+    those of `convert`, whose files --config takes. Of IN the second before the moment and the
+    second after are read, so what needs more may come out otherwise than in the whole: the
+    classifier's vote on who came into view earlier, what --reference knows of a person, a
+    --min-track of more than that, and the numbers of persons, by which --style random gives masks.
+    Of all these but --reference a file given with --tracks, written for the whole, knows what the
+    conversion knows.
 
     \b
     facemask-video preview in.mp4 --at 12.3 -d mask -o preview.png

@@ -165,8 +165,13 @@ def check(config: object) -> None:
             _check_value(named, getattr(config, named.key), where="")
 
 
-def read_toml(path: Path, config: type) -> dict[str, object]:
+def read_toml(path: Path, config: type, *, written_for: type | None = None) -> dict[str, object]:
     """Read a TOML file for a configuration.
+
+    Args:
+        path: The file.
+        config: Whose settings are read.
+        written_for: A larger configuration, whose further settings are passed over.
 
     Returns:
         The values it gives, by full name. Relative paths are taken from the file's folder.
@@ -181,11 +186,19 @@ def read_toml(path: Path, config: type) -> dict[str, object]:
         raise ConfigError(f"{path}: cannot be read ({exc.strerror}); check its path.") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigError(f"{path}: is not TOML ({exc}).") from exc
-    return read_tables(tables, config, path)
+    return read_tables(tables, config, path, written_for=written_for)
 
 
-def read_tables(tables: Mapping[str, object], config: type, path: Path) -> dict[str, object]:
+def read_tables(
+    tables: Mapping[str, object], config: type, path: Path, *, written_for: type | None = None
+) -> dict[str, object]:
     """Read nested tables for a configuration; ``path`` is where they come from.
+
+    Args:
+        tables: As TOML gives them.
+        config: Whose settings are read.
+        path: The file.
+        written_for: See `read_toml`.
 
     Returns:
         The values they give, by full name. Relative paths are taken from the folder of ``path``.
@@ -195,9 +208,12 @@ def read_tables(tables: Mapping[str, object], config: type, path: Path) -> dict[
     """
     known = {named.name: named for named in settings_of(config)}
     former = {named.former_name: named.name for named in known.values()}
+    further = {named.name: named for named in settings_of(written_for or config)}
     values: dict[str, object] = {}
-    for written, value in _flatten(tables, known):
+    for written, value in _flatten(tables, further | known):
         name = former.get(written, written)
+        if name not in known and name in further:
+            continue
         if name not in known:
             raise ConfigError(f"{path}: unknown key {name!r}{_did_you_mean(name, known)}")
         values[name] = _coerce(known[name], value, f"{path}: ", path.parent)

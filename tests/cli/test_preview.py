@@ -38,3 +38,17 @@ def test_what_cannot_be_shown_is_said_in_one_line(run: Run, sample: Path, tmp_pa
         assert result.exit_code == code, result.output
         assert said in result.stderr.splitlines()[-1]
         assert not list(tmp_path.iterdir())
+
+
+def test_settings_of_a_conversion_are_taken_and_what_is_none_is_refused(
+    run: Run, sample: Path, tmp_path: Path
+) -> None:
+    file, target = tmp_path / "mine.toml", tmp_path / "seen.png"
+    text = '[video]\nencoder = "ffv1"\nencoder_options = {level = "3"}\n[select]\nfaces = "none"\n'
+    for line, said in [("", "select.faces: got 'none'"), ("crff = 3\n", "unknown key")]:
+        file.write_text(f"{line}{text}", "utf-8")
+
+        result = run("preview", sample, "-o", target, "-d", "mask", "--config", file)
+
+        assert result.exit_code == 2
+        assert said in result.stderr
