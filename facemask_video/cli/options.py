@@ -21,7 +21,6 @@ from facemask_video.config.settings import (
 )
 from facemask_video.config.shipped import Kind, find_config, shipped_configs
 from facemask_video.core.direction import Direction
-from facemask_video.core.kinds import kind_of
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -168,6 +167,9 @@ def _key_and_value(text: str) -> tuple[str, str]:
 
 def _no_file(text: str) -> str:
     """Refuse as a value what must have been meant as the file behind an option without one."""
+    # Imports what --help has no need of.
+    from facemask_video.core.kinds import kind_of
+
     if text and (kind_of(Path(text)) is not None or os.path.exists(text)):  # noqa: PTH110 - too long a name is none
         raise ValueError(
             f"took {text!r}, which is called as a file, for its text; name files before the option."
