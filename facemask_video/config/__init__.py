@@ -21,6 +21,7 @@ from facemask_video.config.faces import DetectConfig, ReplayConfig, SelectConfig
 from facemask_video.config.result import (
     CompositeConfig,
     FacePart,
+    LabelConfig,
     NetworksConfig,
     OutputConfig,
     ResultConfig,
@@ -47,6 +48,7 @@ __all__ = [
     "FollowConfig",
     "GeneratorConfig",
     "ImageConfig",
+    "LabelConfig",
     "NetworksConfig",
     "OutputConfig",
     "PreviewConfig",
@@ -129,6 +131,7 @@ class PreviewConfig(GeneratorConfig):
     select: SelectConfig = section(SelectConfig, "Which faces")
     replay: ReplayConfig = section(ReplayConfig, "Faces from a file")
     composite: CompositeConfig = section(CompositeConfig, "Blending")
+    output: LabelConfig = section(LabelConfig, "Label")
 
     def conversion(
         self, *, start_s: float | None = None, end_s: float | None = None
@@ -149,6 +152,8 @@ class PreviewConfig(GeneratorConfig):
             composite=self.composite,
             video=VideoConfig(start_s=start_s, end_s=end_s),
             output=OutputConfig(
+                label=self.output.label,
+                label_on=self.output.label_on,
                 layout="triple",
                 no_face="encode",
                 debug_overlay=self.boxes,

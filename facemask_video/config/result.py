@@ -167,26 +167,9 @@ class CompositeConfig(Checked):
 
 
 @dataclass(frozen=True, slots=True)
-class ResultConfig(Checked):
-    """What the result of a conversion is, of one file or of many."""
+class LabelConfig(Checked):
+    """What is written on the pictures, for everybody to see."""
 
-    layout: Literal["result", "side-by-side", "triple"] = setting(
-        "result",
-        help="Result alone, source beside result, or source, result and alpha",
-    )
-    no_face: Literal["copy", "encode", "skip"] = setting(
-        "copy",
-        help="What becomes of a clip in which no face is translated: copied packet by packet, "
-        "pictures and all, where range, layout, container and an encoder or pixel format asked "
-        "for allow it; encoded like any other; or skipped, so that nothing is written",
-    )
-    debug_overlay: bool = setting(
-        False,
-        help="Draw each face's box, number, score, landmarks and the classifier's verdict on the "
-        "output, what was filled in in another colour. Outside the faces the output is then no "
-        "longer the source: verify fails where the drawing leaves the regions that --tracks-out "
-        "names. The metadata says as ever that the faces are synthetic",
-    )
     label: str | None = setting(
         None,
         metavar="[TEXT]",
@@ -219,6 +202,29 @@ class ResultConfig(Checked):
         text = self.label or ""
         if not text.isprintable() or (text and not text.strip()):
             raise ConfigError(f"output.label: got {text!r}, expected one line of text.")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultConfig(LabelConfig):
+    """What the result of a conversion is, of one file or of many."""
+
+    layout: Literal["result", "side-by-side", "triple"] = setting(
+        "result",
+        help="Result alone, source beside result, or source, result and alpha",
+    )
+    no_face: Literal["copy", "encode", "skip"] = setting(
+        "copy",
+        help="What becomes of a clip in which no face is translated: copied packet by packet, "
+        "pictures and all, where range, layout, container and an encoder or pixel format asked "
+        "for allow it; encoded like any other; or skipped, so that nothing is written",
+    )
+    debug_overlay: bool = setting(
+        False,
+        help="Draw each face's box, number, score, landmarks and the classifier's verdict on the "
+        "output, what was filled in in another colour. Outside the faces the output is then no "
+        "longer the source: verify fails where the drawing leaves the regions that --tracks-out "
+        "names. The metadata says as ever that the faces are synthetic",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from facemask_video.core.geometry import Box
 from facemask_video.core.pictures import WRITTEN_SUFFIXES, is_picture, kind_to_write
 from facemask_video.core.wording import counted
 from facemask_video.pipeline.convert import convert
+from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.output_layout import alpha_of
 from facemask_video.pipeline.output_paths import check_targets
@@ -62,7 +63,7 @@ class Preview:
         source: The file.
         time_s: When a player shows the frame; None where the source is a picture.
         before: RGB, uint8, shape (height, width, 3).
-        after: Likewise, with the boxes where they were asked for.
+        after: Likewise, with the boxes and the label that were asked for.
         alpha: How far each pixel was replaced, float32 in [0, 1], shape (height, width).
         faces: Those found in the frame, changed or not.
         faces_changed: How many of them were painted over.
@@ -177,6 +178,9 @@ def preview(source: Path, config: PreviewConfig, networks: Networks | None = Non
     drawn = shown
     if config.boxes:
         (drawn,) = DrawFaces()([shown])
+    label = label_stage(config.conversion(), info)
+    if label is not None:
+        (drawn,) = label([drawn])
     made = _made_before(info)
     if shown.pasted:
         made = provenance.describe(config.direction, __version__, weights)

@@ -10,6 +10,7 @@ from facemask_video.config import (
     CompositeConfig,
     ConvertConfig,
     DetectConfig,
+    LabelConfig,
     OutputConfig,
     PreviewConfig,
     ReplayConfig,
@@ -156,6 +157,18 @@ def test_boxes_are_drawn_on_the_result_alone(clip: Path) -> None:
     drawn = (plain.after != boxed.after).any(axis=2)
     assert drawn[:, 40].any()
     assert not drawn[:, 100:].all()
+
+
+def test_the_label_stands_where_a_conversion_writes_it(clip: Path) -> None:
+    plain, labelled = (
+        preview(clip, config(1, output=LabelConfig(label=text)), networks_that_see())
+        for text in (None, "Made")
+    )
+
+    rows, columns = np.nonzero((plain.after != labelled.after).any(axis=2))
+    assert len(rows)
+    assert rows.min() > _HEIGHT_PX / 2
+    assert columns.max() < _WIDTH_PX / 2
 
 
 def test_which_faces_are_worked_on_is_heeded(clip: Path) -> None:
