@@ -21,12 +21,13 @@ from facemask_video.core.errors import ConfigError
 from facemask_video.core.geometry import Box
 from facemask_video.pipeline.convert import convert
 from facemask_video.pipeline.frames import convert_frames
+from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.picture import convert_picture
 from facemask_video.pipeline.report import ConversionReport
 from facemask_video.stills.read import read_stills
 from facemask_video.track import Sidecar
 from facemask_video.verify import verify
-from facemask_video.video import VideoReader
+from facemask_video.video import VideoReader, probe
 from tests.fakes import ScriptedDetector, detection_at, fake_networks
 from tests.stills.drawn import encoded, photograph
 from tests.synthetic import encode_clip, moving_square_frames
@@ -204,3 +205,15 @@ def test_what_cannot_be_written_is_refused_before_anything_is(
 
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == [source]
+
+
+@pytest.mark.parametrize(("transfer", "white"), [(1, 255), (16, 148), (18, 191)])
+def test_letters_in_high_dynamic_range_are_no_brighter_than_paper(
+    transfer: int, white: int, tmp_path: Path
+) -> None:
+    clip = _clip(tmp_path / "in.mp4", pix_fmt="yuv420p10le", transfer=transfer)
+
+    stage = label_stage(_config(tmp_path / "t.jsonl"), probe(clip))
+
+    assert stage is not None
+    assert stage.patch_for(_WIDTH_PX, _HEIGHT_PX).image.max() == white
