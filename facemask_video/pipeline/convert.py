@@ -71,6 +71,7 @@ def convert(
     *,
     on_progress: OnProgress | None = None,
     networks: Networks | None = None,
+    name: str | None = None,
 ) -> ConversionReport:
     """Translate every face of a video and change nothing else.
 
@@ -81,16 +82,17 @@ def convert(
         config: Everything else.
         on_progress: Called after each frame written.
         networks: Used in place of those that the configuration names.
+        name: What random styles go by; None for the source's.
 
     Raises:
         FacemaskVideoError: The conversion cannot be done; no file is left behind.
     """
     try:
-        return _convert(source, target, config, on_progress, networks)
+        return _convert(source, target, config, on_progress, networks, name)
     except StaleAnswers:
         # By now the work kept is gone.
         note = "the work of an earlier run is not used: its record does not fit the source"
-        return _convert(source, target, config, on_progress, networks, notes=(note,))
+        return _convert(source, target, config, on_progress, networks, name, notes=(note,))
 
 
 def _convert(
@@ -99,6 +101,7 @@ def _convert(
     config: ConvertConfig,
     on_progress: OnProgress | None,
     networks: Networks | None,
+    name: str | None,
     *,
     notes: tuple[str, ...] = (),
 ) -> ConversionReport:
@@ -120,7 +123,7 @@ def _convert(
             check_targets(source, target, config)
             label = label_stage(config, reader.info)
             tracks = open_tracks(reader, config)
-            networks = (networks or load_networks(config)).for_source(source.name)
+            networks = (networks or load_networks(config)).for_source(name or source.name)
             if tracks is None and networks.finder is None:
                 device = pick_device(networks.device["device"])
                 finder = load_finder(config.detect, reader.info, device)

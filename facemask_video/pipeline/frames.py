@@ -90,7 +90,9 @@ def _to_video(
     clip = part.path
     try:
         join_pictures(folder.files, clip, folder.rate, kind=folder.info.codec)
-        report = convert(clip, target, config, on_progress=on_progress, networks=networks)
+        report = convert(
+            clip, target, config, on_progress=on_progress, networks=networks, name=source.name
+        )
     finally:
         part.close()
     return dataclasses.replace(

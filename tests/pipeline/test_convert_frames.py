@@ -18,6 +18,7 @@ from facemask_video.config import (
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError, VideoReadError, VideoWriteError
 from facemask_video.pipeline.frames import convert_frames
+from facemask_video.pipeline.load_networks import Networks
 from facemask_video.pipeline.plan import make_plan
 from facemask_video.pipeline.report import ConversionReport
 from facemask_video.track.sidecar import Sidecar
@@ -98,6 +99,24 @@ def test_a_range_of_frames_is_read(tmp_path: Path) -> None:
     assert report.frames == 3
     assert sorted(p.name for p in target.iterdir()) == [f"shot2_{n}.jpg" for n in (11, 12, 13)]
     assert verify(source, target, tracks=tracks).ok
+
+
+@pytest.mark.parametrize("target", ["out", "out.mkv"])
+def test_random_styles_go_by_the_folders_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """The clip that a video is made by has the number of the process in its name."""
+    names: list[str] = []
+
+    def for_source(networks: Networks, name: str) -> Networks:
+        names.append(name)
+        return networks
+
+    monkeypatch.setattr(Networks, "for_source", for_source)
+
+    _convert(_frames(tmp_path / "in"), tmp_path / target)
+
+    assert names == ["in"]
 
 
 def test_a_folder_called_as_a_pattern_is_not_taken_for_one(tmp_path: Path) -> None:
