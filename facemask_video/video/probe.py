@@ -456,8 +456,9 @@ def probe_first_picture(
     """
     container, stream = open_main_video(path, video_index, max_pixels=max_pixels)
     with contextlib.closing(container):
-        picture = _first_picture(container, stream, path)
+        # Before a decoder's threads run, which may log: see there.
         dump = dump_header(container)
+        picture = _first_picture(container, stream, path)
         crop = Crop.parse(dump.side_data.get(stream.index, {}).get("Frame Cropping", ""))
         if crop is not None:
             picture = Cropper(crop)(picture)
