@@ -107,7 +107,7 @@ def _with_length(unit: bytes, length_bytes: int) -> bytes:
 
 
 def _exp_golomb(data: bytes) -> int:
-    """Read the first ue(v) of some bytes (H.264, 9.1).
+    """Read the first Exp-Golomb number of some bytes (H.264, 9.1).
 
     >>> _exp_golomb(bytes([0x80])), _exp_golomb(bytes([0x40])), _exp_golomb(bytes([0x28]))
     (0, 1, 4)
