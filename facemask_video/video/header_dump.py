@@ -35,18 +35,29 @@ class HeaderDump:
 def dump_header(container: InputContainer) -> HeaderDump:
     """Describe an open file."""
     with _LOCK:
-        level = av.logging.get_level()
         av.logging.set_level(av.logging.INFO)
         try:
             # Its stub does not know it.
             text: str = cast(Any, container).dumps_format()
         finally:
-            av.logging.set_level(level)
+            av.logging.set_level(None)
             # A decoder's thread of another file that had something to log meanwhile waits for the
             # interpreter. It must get it now: PyAV frees a decoder without letting go of the
             # interpreter, and that waits for the thread for ever.
             time.sleep(_LET_OTHERS_LOG_S)
     return parse_dump(text)
+
+
+def silence_decoders() -> None:
+    """Turn PyAV's logging off, as it is unless somebody turned it on.
+
+    Older torchvision does so when it is imported. A decoder's thread that has something to
+    log then waits for the interpreter, and PyAV frees a decoder without letting go of the
+    interpreter: both wait for ever.
+    """
+    with _LOCK:
+        if av.logging.get_level() is not None:
+            av.logging.set_level(None)
 
 
 def parse_dump(text: str) -> HeaderDump:

@@ -33,7 +33,7 @@ from facemask_video.video.colour import (
     TRANSFER_NAMES,
 )
 from facemask_video.video.container_crop import Crop, Cropper
-from facemask_video.video.header_dump import HeaderDump, dump_header
+from facemask_video.video.header_dump import HeaderDump, dump_header, silence_decoders
 from facemask_video.video.orientation import UPRIGHT, Orientation, display_matrix_of
 from facemask_video.video.plane_layout import nearest_layout
 
@@ -100,6 +100,7 @@ def open_source(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
         raise VideoReadError(f"{path}: cannot be read; check its permissions.")
     if path.stat().st_size == 0:
         raise VideoReadError(f"{path}: is empty; name a video file.")
+    silence_decoders()
     try:
         # Tags in another encoding than UTF-8 pass through byte for byte.
         container = av.open(

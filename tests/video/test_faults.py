@@ -445,3 +445,15 @@ def test_whenever_a_run_is_told_to_end_nothing_stays_behind(
         convert()
     assert sorted(tmp_path.iterdir()) == before
     assert (tmp_path / "out.mp4").read_bytes() == b"old"
+
+
+def test_a_file_is_opened_with_the_logging_of_decoders_off(tmp_path: Path) -> None:
+    clip = encode_clip(tmp_path / "a.mp4")
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with VideoReader(clip) as reader:
+            next(iter(reader))
+
+        assert av.logging.get_level() is None
+    finally:
+        av.logging.set_level(None)
