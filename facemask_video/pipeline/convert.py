@@ -9,7 +9,6 @@ from pathlib import Path
 
 from facemask_video import __version__, provenance
 from facemask_video.config import ConvertConfig
-from facemask_video.config.settings import as_plain
 from facemask_video.pipeline.answers import StaleAnswers
 from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
@@ -24,7 +23,7 @@ from facemask_video.pipeline.report import (
     OnProgress,
     Tally,
     describe_input,
-    peak_rss_mb,
+    finish_report,
 )
 from facemask_video.pipeline.resume import Resumption
 from facemask_video.pipeline.smart_copy import find_copyable, numbered
@@ -192,24 +191,14 @@ def _convert(
                 notes = (*notes, *resumption.notes)
 
     total_s = time.perf_counter() - started
-    report = ConversionReport(
+    return finish_report(
+        tally,
+        config,
+        networks,
         input=describe_input(reader.info),
         output=_describe_output(target, config, output.written),
-        frames=tally.frames,
-        faces=tally.faces,
-        tracks=len(tally.track_ids),
-        frames_with_faces=tally.frames_with_faces,
-        faces_changed=tally.faces_changed,
-        faces_left_alone=tally.left_alone(config),
-        faces_without_change=tally.faces_without_change,
-        frames_without_change=tally.frames_without_change,
-        tracks_refused=len(tally.refused_ids),
         corrupt_packets=reader.corrupt_packets,
-        seconds={"total": round(total_s, 4), **_in_order(stages.clock.seconds)},
-        peak_rss_mb=peak_rss_mb(),
-        device=networks.device,
-        weights=networks.weights,
-        options=as_plain(config),
+        seconds={"total": total_s, **_in_order(stages.clock.seconds)},
         notes=(
             *reader.notes,
             *output.notes,
@@ -219,9 +208,6 @@ def _convert(
         ),
         most_changed_s=tally.most_changed_s,
     )
-    if config.output.report is not None:
-        report.write(config.output.report)
-    return report
 
 
 def _own_notes(config: ConvertConfig) -> tuple[str, ...]:
@@ -233,7 +219,7 @@ def _own_notes(config: ConvertConfig) -> tuple[str, ...]:
 def _in_order(seconds: Mapping[str, float]) -> dict[str, float]:
     order = {name: place for place, name in enumerate(STAGES)}
     names = sorted(seconds, key=lambda name: order.get(name, len(order)))
-    return {name: round(seconds[name], 4) for name in names}
+    return {name: seconds[name] for name in names}
 
 
 def _describe_output(target: Path, config: ConvertConfig, written: Written) -> dict[str, object]:

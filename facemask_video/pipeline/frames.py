@@ -9,7 +9,6 @@ from pathlib import Path
 
 from facemask_video import __version__, provenance
 from facemask_video.config import ConvertConfig
-from facemask_video.config.settings import as_plain
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.faces import BlendedFrame
 from facemask_video.core.files import Part
@@ -26,7 +25,7 @@ from facemask_video.pipeline.report import (
     OnProgress,
     Tally,
     describe_input,
-    peak_rss_mb,
+    finish_report,
 )
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.track_source import replay_faces, track_faces
@@ -177,7 +176,10 @@ def _to_folder(
     copied = tally.faces_changed == 0 and written
     if labelled_alone and (config.output.no_face == "encode" or _is_drawn(config, tally)):
         copied = False
-    report = ConversionReport(
+    return finish_report(
+        tally,
+        config,
+        networks,
         input=describe_input(folder.info),
         output={
             "path": str(target) if written else None,
@@ -186,29 +188,9 @@ def _to_folder(
             "layout": config.output.layout,
             "bytes": sum(file.stat().st_size for file in target.iterdir()) if written else 0,
         },
-        frames=tally.frames,
-        faces=tally.faces,
-        tracks=len(tally.track_ids),
-        frames_with_faces=tally.frames_with_faces,
-        faces_changed=tally.faces_changed,
-        faces_left_alone=tally.left_alone(config),
-        faces_without_change=tally.faces_without_change,
-        frames_without_change=tally.frames_without_change,
-        tracks_refused=len(tally.refused_ids),
-        corrupt_packets=0,
-        seconds={
-            "total": round(time.perf_counter() - started, 4),
-            **{name: round(seconds, 4) for name, seconds in stages.clock.seconds.items()},
-        },
-        peak_rss_mb=peak_rss_mb(),
-        device=networks.device,
-        weights=networks.weights,
-        options=as_plain(config),
-        notes=tuple(dict.fromkeys((*folder.notes, *notes))),
+        seconds={"total": time.perf_counter() - started, **stages.clock.seconds},
+        notes=tuple(dict.fromkeys((*folder.notes, *networks.translator.notes, *notes))),
     )
-    if config.output.report is not None:
-        report.write(config.output.report)
-    return report
 
 
 def _write_frame(

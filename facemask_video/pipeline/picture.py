@@ -15,7 +15,6 @@ from facemask_video.classify.stage import ClassifyFaces
 from facemask_video.composite.face_parts import KeepToParts
 from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours
 from facemask_video.config import ConvertConfig, FollowConfig, ImageConfig
-from facemask_video.config.settings import as_plain
 from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.errors import ConfigError, TracksError, VideoWriteError
 from facemask_video.core.faces import BlendedFrame, TrackedFace, TrackedFrame, TrackId
@@ -37,7 +36,7 @@ from facemask_video.pipeline.report import (
     OnProgress,
     Tally,
     describe_input,
-    peak_rss_mb,
+    finish_report,
 )
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.tracks_file import (
@@ -140,7 +139,10 @@ def convert_picture(
     if config.output.debug_overlay and written == "encoded":
         notes.append("the debug overlay is drawn into the pictures, also outside the faces")
     notes += networks.translator.notes
-    report = ConversionReport(
+    return finish_report(
+        tally,
+        config,
+        networks,
         input=describe_input(info),
         output={
             "path": None if written == "nothing" else str(target),
@@ -149,29 +151,9 @@ def convert_picture(
             "layout": config.output.layout,
             "bytes": 0 if written == "nothing" else target.stat().st_size,
         },
-        frames=tally.frames,
-        faces=tally.faces,
-        tracks=len(tally.track_ids),
-        frames_with_faces=tally.frames_with_faces,
-        faces_changed=tally.faces_changed,
-        faces_left_alone=tally.left_alone(config),
-        faces_without_change=tally.faces_without_change,
-        frames_without_change=tally.frames_without_change,
-        tracks_refused=len(tally.refused_ids),
-        corrupt_packets=0,
-        seconds={
-            "total": round(total_s, 4),
-            **{name: round(seconds, 4) for name, seconds in stages.clock.seconds.items()},
-        },
-        peak_rss_mb=peak_rss_mb(),
-        device=networks.device,
-        weights=networks.weights,
-        options=as_plain(config),
+        seconds={"total": total_s, **stages.clock.seconds},
         notes=tuple(dict.fromkeys(notes)),
     )
-    if config.output.report is not None:
-        report.write(config.output.report)
-    return report
 
 
 def check_faces(config: FollowConfig | ImageConfig) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from facemask_video.config import ConvertConfig
+from facemask_video.config.settings import as_plain
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.core.faces import BlendedFrame, TrackedFace, TrackId
 from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import VideoInfo, time_s
 from facemask_video.core.wording import counted
+from facemask_video.pipeline.load_networks import Networks
 
 TRACKS_FILE = "tracks file"
 """Why faces are left alone that a tracks file says are not to be worked on."""
@@ -293,3 +295,57 @@ def describe_input(info: VideoInfo) -> dict[str, object]:
         "bytes": info.path.stat().st_size,
         "is_picture": info.is_picture,
     }
+
+
+def finish_report(
+    tally: Tally,
+    config: ConvertConfig,
+    networks: Networks,
+    *,
+    input: dict[str, Any],
+    output: dict[str, Any],
+    seconds: Mapping[str, float],
+    notes: tuple[str, ...],
+    corrupt_packets: int = 0,
+    most_changed_s: float | None = None,
+) -> ConversionReport:
+    """Make the report of a conversion that is done, and write it where one was asked for.
+
+    Args:
+        tally: Of its frames.
+        config: It ran with.
+        networks: It ran with.
+        input: See `ConversionReport`, as the rest.
+        output: Path, encoder and size.
+        seconds: In all, and of each stage; not rounded.
+        notes: What could not be kept.
+        corrupt_packets: Of the source.
+        most_changed_s: When the most faces were changed.
+
+    Raises:
+        VideoWriteError: It cannot be written.
+    """
+    report = ConversionReport(
+        input=input,
+        output=output,
+        frames=tally.frames,
+        faces=tally.faces,
+        tracks=len(tally.track_ids),
+        frames_with_faces=tally.frames_with_faces,
+        faces_changed=tally.faces_changed,
+        faces_left_alone=tally.left_alone(config),
+        faces_without_change=tally.faces_without_change,
+        frames_without_change=tally.frames_without_change,
+        tracks_refused=len(tally.refused_ids),
+        corrupt_packets=corrupt_packets,
+        seconds={name: round(value, 4) for name, value in seconds.items()},
+        peak_rss_mb=peak_rss_mb(),
+        device=networks.device,
+        weights=networks.weights,
+        options=as_plain(config),
+        notes=notes,
+        most_changed_s=most_changed_s,
+    )
+    if config.output.report is not None:
+        report.write(config.output.report)
+    return report

@@ -73,6 +73,17 @@ def test_frames_are_followed_and_written_under_their_names(suffix: str, tmp_path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out", "tracks.jsonl"]
 
 
+def test_what_the_generator_notes_is_in_the_report(tmp_path: Path) -> None:
+    networks = fake_networks(ScriptedDetector([detection_at(50, 42, 24)], 96))
+    networks.translator.notes = ("a batch was halved",)  # type: ignore[misc]
+
+    report = convert_frames(
+        _frames(tmp_path / "in"), tmp_path / "out", _config(), networks=networks
+    )
+
+    assert "a batch was halved" in report.notes
+
+
 def test_verify_names_the_frame_that_differs(tmp_path: Path) -> None:
     source, target = _frames(tmp_path / "in", ".png"), tmp_path / "out"
     tracks = tmp_path / "tracks.jsonl"
