@@ -29,11 +29,16 @@ class _Limits:
     onet_crops: int
 
 
-_LIMITS = {
+LIMITS = {
     "cpu": _Limits(150_000, 128, 16),
     # This bounds the memory: 2048 x 3 x 48 x 48 floats are 57 MB.
     "cuda": _Limits(60_000_000, 2048, 2048),
 }
+
+
+def limits_of(device: torch.device) -> _Limits:
+    """Return the limits on a device."""
+    return LIMITS["cpu" if device.type == "cpu" else "cuda"]
 
 
 class BatchedMtcnn:
@@ -46,7 +51,7 @@ class BatchedMtcnn:
 
     def __init__(self, device: torch.device, precision: torch.dtype = torch.float32) -> None:
         self._precision = precision
-        self._limits = _LIMITS["cpu" if device.type == "cpu" else "cuda"]
+        self._limits = limits_of(device)
         networks = load_networks(device)
         self._pnet, self._rnet, self._onet = (each.to(precision) for each in networks)
         if device.type == "cpu":

@@ -82,7 +82,7 @@ def test_same_faces_when_the_networks_take_little_at_once(
 ) -> None:
     options = {"device": CPU, "threshold": 0.7, "min_face_px": 20.0}
     usual = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
-    monkeypatch.setattr(batching, "_LIMITS", {"cpu": batching._Limits(5000, 3, 2)})
+    monkeypatch.setattr(batching, "LIMITS", {"cpu": batching._Limits(5000, 3, 2)})
     little = CascadeDetector(**options).detect(pictures)  # type: ignore[arg-type]
     for mine, other in zip(little, usual, strict=True):
         same_faces(mine, other)
