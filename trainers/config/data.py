@@ -102,6 +102,9 @@ class AugmentationConfig:
     pitch_deg: float = setting(
         0.0, low=0, high=35, help="How far heads are bowed or raised at most"
     )
+    profiles: float = setting(
+        0.0, low=0, high=1, help="Share of bare heads that are turned up to 40 degrees further"
+    )
     light: float = setting(0.0, low=0, high=1, help="Strength of uneven light on the face")
     cast: float = setting(
         0.0, low=0, high=0.9, help="Largest relative change of one colour against the others"

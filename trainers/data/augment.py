@@ -13,8 +13,12 @@ from trainers.config import AugmentationConfig
 from trainers.data.masks import FloatImage
 from trainers.data.noise import smooth_noise
 from trainers.data.pitch import pitch_head
+from trainers.data.yaw import turn_head
 
 Sample = TypeVar("Sample", np.uint8, np.float32)
+
+_FURTHEST_TURN_RAD = 0.7
+"""How far a head is turned further: a photograph of 20 degrees becomes one of 60."""
 
 _SMALL_FACE_PX = 40
 """What the smallest faces' crops are in a video, whatever the size they are enlarged to."""
@@ -29,13 +33,27 @@ def vary(
 ) -> tuple[FloatImage, NDArray[np.float32]]:
     """Jitter place and colour of a crop; returns float RGB in [0, 1] and landmarks in px.
 
-    A fourth channel is moved with the others and keeps its values.
+    A fourth channel is moved with the others and keeps its values. Crops that have one, of real
+    masks, are not turned: a mask stands off the face that the head model knows.
     """
+    if augmentation.profiles > 0 and rng.random() < augmentation.profiles and image.shape[2] == 3:
+        image, landmarks = _turned_further(image, landmarks, rng)
     moved, points = _move(image, landmarks, crop_size_px, augmentation, rng)
     whole = np.asarray(moved, np.float32) / np.float32(255)
     picture = _relight(whole[..., :3], augmentation, rng)
     varied = np.concatenate([picture, whole[..., 3:]], axis=2)
     return np.asarray(varied, np.float32), points.astype(np.float32)
+
+
+def _turned_further(
+    image: NDArray[np.uint8], landmarks: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Turn a head further to its side, and cut it again by its own landmarks."""
+    side = image.shape[0]
+    picture, points = turn_head(image, landmarks * side, rng.uniform(0, _FURTHEST_TURN_RAD))
+    to_crop = frame_to_crop(points.astype(np.float32), side)
+    points = points @ to_crop[:, :2].T + to_crop[:, 2]
+    return move(picture, to_crop, side), (points / side).astype(np.float32)
 
 
 def _move(

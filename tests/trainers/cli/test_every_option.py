@@ -51,6 +51,7 @@ SHOWN: dict[str, Any] = {
     "augmentation.degradation": 0.0,
     "augmentation.truncation": 1.0,
     "augmentation.pitch_deg": 20.0,
+    "augmentation.profiles": 1.0,
     "augmentation.light": 0.3,
     "augmentation.cast": 0.3,
 }

@@ -93,6 +93,38 @@ def test_a_bowed_head_is_cut_by_its_own_landmarks_which_go_along() -> None:
     assert min(noses) < 0.4 < 0.6 < max(noses)
 
 
+def test_a_head_turned_further_hides_its_far_side_and_its_landmarks_go_along() -> None:
+    crops = drawn_crops(1, size_px=128)
+    landmarks = crops.landmarks[0].copy()
+    landmarks[2, 0] += 0.05  # the nose of a head that is turned to the picture's right
+    picture = np.full((128, 128, 3), 60, np.uint8)
+    for x, y in np.floor(landmarks * 128).astype(int):
+        picture[y - 3 : y + 4, x - 3 : x + 4] = 255
+    profiles = replace(STILL, profiles=1.0)
+    offsets = []
+    for seed in range(8):
+        moved, points = vary(picture, landmarks, 128, profiles, np.random.default_rng(seed))
+        eyes = points[:2].mean(axis=0)
+        offsets.append((points[2, 0] - eyes[0]) / np.hypot(*(points[1] - points[0])))
+        # The near side's marks are seen where its landmarks say; the far ones may be hidden.
+        for x, y in points[[0, 3]]:
+            assert moved[int(y), int(x)].min() > 0.7
+        assert np.abs(frame_to_crop(points, 128) - np.eye(2, 3)).max() < 0.7
+    before = 0.05 / np.hypot(*(landmarks[1] - landmarks[0]))
+    assert min(offsets) >= before - 0.02
+    assert max(offsets) > before + 0.2
+
+
+def test_a_real_mask_with_its_segmentation_is_not_turned() -> None:
+    crops = drawn_crops(1, size_px=64)
+    labelled = np.dstack([crops.images[0], np.zeros((64, 64), np.uint8)])
+    rng = [np.random.default_rng(3) for _ in range(2)]
+    usual, _ = vary(labelled, crops.landmarks[0], 64, STILL, rng[0])
+    asked, _ = vary(labelled, crops.landmarks[0], 64, replace(STILL, profiles=1.0), rng[1])
+
+    assert np.abs(usual - asked).max() < 0.02
+
+
 def test_uneven_light_is_smooth_and_a_cast_is_even() -> None:
     crops, rng = drawn_crops(1, size_px=64), np.random.default_rng(1)
     grey = np.full((64, 64, 3), 120, np.uint8)
