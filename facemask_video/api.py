@@ -96,10 +96,12 @@ def convert_video(
     Nothing else is changed.
 
     Args:
-        source: Video or picture to read; with ``frames`` a folder of numbered pictures.
-        target: Video or picture to write; beside the source, with _masked or _unmasked in its name,
-            where None. It appears when it is complete, or not at all. Of a folder of pictures the
-            target is a folder, too, unless it is called as a video.
+        source: Video or picture to read; with ``frames`` a folder of numbered pictures. ``"-"`` is
+            standard input.
+        target: Video or picture to write, ``"-"`` for standard output; beside the source, with
+            _masked or _unmasked in its name, where None. A file appears when it is complete, or not
+            at all. Of a folder of pictures the target is a folder, too, unless it is called as a
+            video.
         config: Settings that the options are laid over: those of a TOML file or of a shipped one,
             by its name, or a configuration.
         networks: What `load_networks` returned, for the same direction; loaded anew where None.
@@ -120,20 +122,22 @@ def convert_video(
     (3, 3)
     """
     from facemask_video.pipeline.plan import make_plan
+    from facemask_video.video import standard_input_kept
 
     settings = _settings(ConvertConfig, config, options, "convert_video")
     if networks is not None:
         _check_networks(networks, settings, options, "convert_video")
-    plan = make_plan(Path(source), None if target is None else Path(target), settings)
-    # Loads torch, which takes seconds: not before the plan is known to be sound.
-    if plan.info.is_picture:
-        from facemask_video.pipeline.picture import convert_picture as convert
-    elif plan.info.container == "frames":
-        from facemask_video.pipeline.frames import convert_frames as convert
-    else:
-        from facemask_video.pipeline.convert import convert
+    with standard_input_kept():
+        plan = make_plan(Path(source), None if target is None else Path(target), settings)
+        # Loads torch, which takes seconds: not before the plan is known to be sound.
+        if plan.info.is_picture:
+            from facemask_video.pipeline.picture import convert_picture as convert
+        elif plan.info.container == "frames":
+            from facemask_video.pipeline.frames import convert_frames as convert
+        else:
+            from facemask_video.pipeline.convert import convert
 
-    return convert(Path(source), plan.target, settings, on_progress=progress, networks=networks)
+        return convert(Path(source), plan.target, settings, on_progress=progress, networks=networks)
 
 
 @_with_options_of(BatchConfig)
@@ -473,7 +477,7 @@ def inspect_video(file: str | Path) -> Inspection:
     """Describe a video or a picture and say whether its faces are known to be synthetic.
 
     Args:
-        file: Video or picture to read.
+        file: Video or picture to read; ``"-"`` is standard input.
 
     Raises:
         VideoReadError: It cannot be opened.
@@ -491,9 +495,10 @@ def inspect_video(file: str | Path) -> Inspection:
 
         info = probe_picture(path)
     else:
-        from facemask_video.video import probe
+        from facemask_video.video import probe, standard_input_kept
 
-        info = probe(path)
+        with standard_input_kept():
+            info = probe(path)
     return Inspection(info, provenance.read(info.metadata))
 
 

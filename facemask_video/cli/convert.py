@@ -10,9 +10,10 @@ import click
 from facemask_video.api import convert_video
 from facemask_video.cli.failures import terminated_like_interrupted
 from facemask_video.cli.inputs import refuse_second_input, source_and_target
-from facemask_video.cli.options import configured_command, video_path
+from facemask_video.cli.options import configured_command
 from facemask_video.cli.progress import say_notes, show_progress
 from facemask_video.config import ConvertConfig
+from facemask_video.core.standard_streams import is_standard, shown_target
 
 
 @configured_command(ConvertConfig, shipped="convert")
@@ -22,14 +23,12 @@ from facemask_video.config import ConvertConfig
     nargs=-1,
     required=True,
     type=click.Path(path_type=Path),
-    callback=video_path,
 )
 @click.option(
     "-o",
     "--output",
     metavar="OUT",
     type=click.Path(path_type=Path),
-    callback=video_path,
     help="The file to write, as OUT. A folder makes the call a batch.",
 )
 @click.option(
@@ -46,7 +45,7 @@ def convert(
     dry_run: bool,
     quiet: bool,
 ) -> None:
-    """Translate every face of the video or picture IN and write OUT.
+    """Translate every face of the video or picture IN and write OUT, - for a pipe.
 
     Without OUT the result lies beside IN, with _masked or _unmasked in its name. Everything outside
     the faces is kept: the pictures' samples as decoded, the times, and all audio, subtitle and data
@@ -60,6 +59,7 @@ def convert(
     facemask-video photo.jpg masked.jpg -d mask
     facemask-video frames/ masked/ -d mask --frames 25
     facemask-video long.mp4 out.mp4 -d mask --resume
+    ffmpeg -i in.mp4 -c copy -f matroska - | facemask-video - - -d mask | ffplay -
     facemask-video a.mp4 b.mp4 c.mp4 -o results/ -d mask
     """
     source, target = source_and_target(paths, output, of_frames=config.source.frames is not None)
@@ -69,8 +69,10 @@ def convert(
         refuse_second_input(source, target)
     if dry_run:
         from facemask_video.pipeline.plan import make_plan
+        from facemask_video.video import standard_input_kept
 
-        click.echo(make_plan(source, target, config).text())
+        with standard_input_kept():
+            click.echo(make_plan(source, target, config).text(), err=is_standard(target))
         return
     mode = config.output.progress
     with (
@@ -81,7 +83,10 @@ def convert(
         report = convert_video(source, target, config=config, progress=on_progress)
     if not quiet:
         say_notes(report.notes, as_json=mode == "json")
-        click.echo(f"{report.output['path'] or source}: {report.closing_line()}")
+        # Nothing but the video goes to standard output.
+        to_stderr = is_standard(target)
+        written = shown_target(Path(report.output["path"] or source))
+        click.echo(f"{written}: {report.closing_line()}", err=to_stderr)
 
 
 @contextmanager

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 import click
 
 from facemask_video.api import inspect_video
-from facemask_video.cli.options import configured_command, video_path
+from facemask_video.cli.options import configured_command
 from facemask_video.config.printed import PrintConfig
+from facemask_video.core.standard_streams import is_standard, shown_source
 
 if TYPE_CHECKING:
     from facemask_video.core.frame import StreamInfo, VideoInfo
 
 
 @configured_command(PrintConfig)
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path), callback=video_path)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 def inspect(config: PrintConfig, file: Path, **_quiet: bool) -> None:
-    """Show the streams of FILE and what it says about how it was made.
+    """Show the streams of FILE, - for standard input, and what it says about how it was made.
 
     \b
     facemask-video inspect out.mp4
@@ -50,8 +51,9 @@ def _rows(info: "VideoInfo") -> list[tuple[str, str]]:
     if info.is_picture:
         return _picture_rows(info)
     count = info.frame_count_from_header
+    size = "" if is_standard(info.path) else f", {info.path.stat().st_size:,} bytes"
     rows = [
-        ("file", f"{info.path} ({info.container}, {info.path.stat().st_size:,} bytes)"),
+        ("file", f"{shown_source(info.path)} ({info.container}{size})"),
         ("pictures", picture_text(info)),
         ("frames", "not in the header" if count is None else f"{count} by the header"),
         (

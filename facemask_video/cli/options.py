@@ -21,6 +21,7 @@ from facemask_video.config.settings import (
 )
 from facemask_video.config.shipped import Kind, find_config, shipped_configs
 from facemask_video.core.direction import Direction
+from facemask_video.core.standard_streams import STANDARD_STREAM
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -388,9 +389,14 @@ Named = TypeVar("Named", Path | None, tuple[Path, ...])
 
 
 def video_path(ctx: click.Context, param: click.Parameter, value: Named) -> Named:
-    """Refuse ``-``: a video is read and written by seeking, which a pipe cannot do."""
-    if Path("-") in (value if isinstance(value, tuple) else (value,)):
-        raise click.BadParameter("'-' is not supported; name a file.", ctx, param)
+    """Refuse ``-``: the command reads its files again, from any place, which no pipe can do."""
+    if STANDARD_STREAM in (value if isinstance(value, tuple) else (value,)):
+        raise click.BadParameter(
+            f"'-' is not supported by {ctx.command.name}, which reads a file more than once; name "
+            "a file (convert and inspect take standard input).",
+            ctx,
+            param,
+        )
     return value
 
 

@@ -231,6 +231,12 @@ class ResultConfig(LabelConfig):
 class OutputConfig(ResultConfig):
     """What is written, and what is said meanwhile."""
 
+    format: Literal["matroska", "mpegts", "y4m"] | None = setting(
+        None,
+        default_text="matroska",
+        help="Container of what is written to standard output (OUT is -); of a file its suffix "
+        "says so. y4m is pictures alone, not compressed, without times and sound",
+    )
     resume: bool = setting(
         False,
         help="Keep what is done in a hidden folder beside OUT; after an interruption the same "

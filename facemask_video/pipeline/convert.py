@@ -32,7 +32,14 @@ from facemask_video.pipeline.track_source import replay_faces, track_faces
 from facemask_video.pipeline.tracks_file import blended_faces, create_tracks, open_tracks
 from facemask_video.pipeline.work_folder import WorkFolder
 from facemask_video.translate.device import pick_device
-from facemask_video.video import Groups, NotCopied, SegmentStore, VideoReader, VideoWriter
+from facemask_video.video import (
+    Groups,
+    NotCopied,
+    SegmentStore,
+    VideoReader,
+    VideoWriter,
+    interrupt_standard_input,
+)
 
 STAGES = (
     "load",
@@ -173,6 +180,8 @@ def _convert(
             blended = stages.run("label", label(blended))
         finished = prefetch(blended, depth=_BLENDED_AHEAD, name="pictures")
         stages.enter_context(closing(finished))
+        # First of all when the run ends early: no stage can be closed that waits for input.
+        stages.callback(interrupt_standard_input)
 
         frames_total = expected_frames(reader.info, video)
         for result in finished:
@@ -196,7 +205,7 @@ def _convert(
         config,
         networks,
         input=describe_input(reader.info),
-        output=_describe_output(target, config, output.written),
+        output=_describe_output(target, config, output.written, writer),
         corrupt_packets=reader.corrupt_packets,
         seconds={"total": total_s, **_in_order(stages.clock.seconds)},
         notes=(
@@ -222,13 +231,15 @@ def _in_order(seconds: Mapping[str, float]) -> dict[str, float]:
     return {name: seconds[name] for name in names}
 
 
-def _describe_output(target: Path, config: ConvertConfig, written: Written) -> dict[str, object]:
+def _describe_output(
+    target: Path, config: ConvertConfig, written: Written, writer: VideoWriter
+) -> dict[str, object]:
     return {
         "path": None if written == "nothing" else str(target),
         "pictures": written,
         "encoder": config.video.encoder if written == "encoded" else None,
         "layout": config.output.layout,
-        "bytes": 0 if written == "nothing" else target.stat().st_size,
+        "bytes": 0 if written == "nothing" else writer.bytes_written,
     }
 
 
@@ -251,4 +262,5 @@ def _open_writer(
         columns=COLUMNS[config.output.layout],
         segments=segments,
         groups=groups,
+        stream_format=config.output.format,
     )

@@ -18,6 +18,7 @@ from facemask_video.config import ConvertConfig, VideoConfig
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.faces import BlendedFrame
 from facemask_video.core.frame import VideoInfo
+from facemask_video.core.standard_streams import is_standard
 from facemask_video.core.wording import counted
 from facemask_video.pipeline.labelling import is_label_alone
 from facemask_video.pipeline.output_layout import lay_out
@@ -74,7 +75,7 @@ class DeferredOutput:
         self._unchanged = unchanged
         self._label = label
         self._times = array("q")
-        self._why_encoded = why_not_copied(config, reader.info)
+        self._why_encoded = why_not_copied(config, reader.info, target)
         wanted = config.output.no_face
         self._deferred = wanted == "skip" or (wanted == "copy" and self._why_encoded is None)
         self._resumption = resumption
@@ -195,9 +196,11 @@ class DeferredOutput:
                 self._writer.write(lay_out(result, self._config.output.layout))
 
 
-def why_not_copied(config: ConvertConfig, info: VideoInfo) -> str | None:
+def why_not_copied(config: ConvertConfig, info: VideoInfo, target: Path) -> str | None:
     """Return why what was asked for takes encoding, a clause; None where packets may be copied."""
     video, asked = config.video, VideoConfig()
+    if is_standard(target):
+        return "standard output gets each frame as it is finished"
     if video.start_s is not None or video.end_s is not None:
         return "a range begins and ends at frames, packets only at key frames"
     if config.output.layout != "result":

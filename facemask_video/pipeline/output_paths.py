@@ -4,7 +4,9 @@ from pathlib import Path
 
 from facemask_video.config import ConvertConfig
 from facemask_video.core.direction import Direction
+from facemask_video.core.errors import ConfigError
 from facemask_video.core.pictures import WRITTEN_SUFFIXES
+from facemask_video.core.standard_streams import is_standard, shown_source, shown_target
 from facemask_video.video.target import MUXERS, check_outputs, muxer_of
 
 # Containers that cannot hold H.264, which the default encoder writes.
@@ -17,11 +19,16 @@ SUFFIX_OF = {Direction.MASK: "_masked", Direction.UNMASK: "_unmasked"}
 def default_target(source: Path, config: ConvertConfig) -> Path:
     """Return where the result goes when nobody says: beside the source, in its container.
 
+    Raises:
+        ConfigError: The source is standard input.
+
     Where that cannot be written, or cannot hold H.264, Matroska holds whatever a file carries.
 
     >>> default_target(Path("a/b.mov"), ConvertConfig(Direction.MASK)).as_posix()
     'a/b_masked.mov'
     """
+    if is_standard(source):
+        raise ConfigError("standard input: name the file to write, or - for standard output.")
     extension = source.suffix
     is_h264 = config.video.encoder == "libx264"
     if extension.lower() not in MUXERS or (is_h264 and extension.lower() in _NOT_FOR_H264):
@@ -37,6 +44,39 @@ def default_picture_target(source: Path, config: ConvertConfig) -> Path:
     """
     extension = source.suffix if source.suffix.lower() in WRITTEN_SUFFIXES else ".png"
     return source.with_name(f"{source.stem}{SUFFIX_OF[config.direction]}{extension}")
+
+
+def check_standard_streams(source: Path, target: Path, config: ConvertConfig) -> None:
+    """Refuse what cannot be done with standard input, or with standard output.
+
+    Raises:
+        ConfigError: Such a thing was asked for.
+    """
+    output = config.output
+    if output.format is not None and not is_standard(target):
+        raise ConfigError(
+            f"output.format: got {output.format}, which is for standard output, beside {target}; "
+            "a file's suffix names its container."
+        )
+    seeking = {
+        "--resume": output.resume,
+        "--smart-copy": config.video.smart_copy,
+    }
+    whole = {
+        "--tracks": config.replay.tracks is not None,
+        "--tracks-out": output.tracks_out is not None,
+    }
+    if is_standard(source):
+        asked = [name for name, given in {**seeking, **whole}.items() if given]
+    elif is_standard(target):
+        asked = [name for name, given in seeking.items() if given]
+    else:
+        return
+    if asked:
+        raise ConfigError(
+            f"{asked[0]} needs a file, as it reads it again, from any place; got "
+            f"{shown_source(source)} and {shown_target(target)}."
+        )
 
 
 def check_files(source: Path, target: Path, config: ConvertConfig) -> None:
@@ -64,5 +104,6 @@ def check_targets(source: Path, target: Path, config: ConvertConfig) -> None:
     Raises:
         VideoWriteError: There is such a file.
     """
+    check_standard_streams(source, target, config)
     check_files(source, target, config)
-    muxer_of(target)
+    muxer_of(target, config.output.format)

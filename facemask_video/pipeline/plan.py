@@ -7,10 +7,12 @@ from facemask_video.config import ConvertConfig, RangeConfig, to_json
 from facemask_video.core.errors import ConfigError, VideoWriteError
 from facemask_video.core.frame import VideoInfo
 from facemask_video.core.pictures import KIND_OF_SUFFIX, is_picture, kind_to_write
+from facemask_video.core.standard_streams import is_standard, shown_source, shown_target
 from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.output_paths import (
     SUFFIX_OF,
     check_files,
+    check_standard_streams,
     check_targets,
     default_picture_target,
     default_target,
@@ -36,12 +38,12 @@ class Plan:
         kind = KIND_OF_SUFFIX.get(self.target.suffix.lower())
         further = [p for p in (config.output.report, config.output.tracks_out) if p is not None]
         lines = [
-            f"Would read       {self.info.path}: {picture_text(self.info)}",
+            f"Would read       {shown_source(self.info.path)}: {picture_text(self.info)}",
             *([] if is_picture else [f"                 {_or_unknown(frames)} frames"]),
             *([f"                 faces from {tracks}"] if tracks is not None else []),
             f"Would translate  {config.direction}, with "
             f"{config.translate.weights or f'the shipped {quality} weights'}",
-            f"Would write      {self.target}: {config.output.layout}, "
+            f"Would write      {shown_target(self.target)}: {config.output.layout}, "
             f"{'as' if is_picture else 'by'} {kind if is_picture else config.video.encoder}",
             *(f"                 {path}" for path in further),
             "Settings:",
@@ -69,6 +71,7 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
         ConfigError: A value is not accepted, or pictures have no room for the label.
     """
     if is_picture(source):
+        _refuse_standard_output(target)
         # Knows formats that a video has no need of.
         from facemask_video.pipeline.picture_options import check_options
         from facemask_video.stills.probe import probe_picture
@@ -81,6 +84,7 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
     elif source.is_dir() and config.source.frames is not None:
         from facemask_video.pipeline.frame_options import check_frames
 
+        _refuse_standard_output(target)
         info = check_frames(source, target, config)
         target = target or source.with_name(f"{source.name}{SUFFIX_OF[config.direction]}")
         if target.suffix.lower() in MUXERS:
@@ -90,14 +94,21 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
     else:
         if config.source.frames is not None:
             raise ConfigError("source.frames: --frames is for a folder of numbered pictures.")
-        info = probe(source, max_pixels=config.video.max_pixels)
         target = target or default_target(source, config)
+        # What standard input holds can be told only by reading it.
+        check_standard_streams(source, target, config)
+        info = probe(source, max_pixels=config.video.max_pixels)
         check_targets(source, target, config)
     label_stage(config, info)
     if config.replay.tracks is not None:
         # Reads the header: another file is refused before anything is loaded.
         Sidecar(config.replay.tracks)
     return Plan(info, target, config)
+
+
+def _refuse_standard_output(target: Path | None) -> None:
+    if is_standard(target):
+        raise ConfigError("standard output gets videos only; name a file for pictures.")
 
 
 def picture_text(info: VideoInfo) -> str:

@@ -15,6 +15,7 @@ from facemask_video.core.errors import VideoWriteError
 from facemask_video.core.faces import BlendedFrame, TrackedFace, TrackId
 from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import VideoInfo, time_s
+from facemask_video.core.standard_streams import is_standard
 from facemask_video.core.wording import counted
 from facemask_video.pipeline.load_networks import Networks
 
@@ -292,7 +293,7 @@ def describe_input(info: VideoInfo) -> dict[str, object]:
         "duration_s": None if info.duration_s is None else float(info.duration_s),
         "rotation_deg": info.rotation_deg,
         "streams": [f"{stream.kind}:{stream.codec}" for stream in info.streams],
-        "bytes": info.path.stat().st_size,
+        "bytes": None if is_standard(info.path) else info.path.stat().st_size,
         "is_picture": info.is_picture,
     }
 

@@ -8,6 +8,7 @@ from facemask_video.video.panels import beside, grey_frame
 from facemask_video.video.probe import probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.segments import SegmentStore
+from facemask_video.video.standard_streams import interrupt_standard_input, standard_input_kept
 from facemask_video.video.writer import VideoWriter
 
 __all__ = [
@@ -22,5 +23,7 @@ __all__ = [
     "copy_video",
     "find_groups",
     "grey_frame",
+    "interrupt_standard_input",
     "probe",
+    "standard_input_kept",
 ]

@@ -16,8 +16,13 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from facemask_video.core.errors import VideoReadError
+from facemask_video.core.standard_streams import shown_source
 from facemask_video.video.continuous_clock import ContinuousClock
-from facemask_video.video.probe import clock_may_jump, describe_error, open_source
+from facemask_video.video.probe import (
+    clock_may_jump,
+    describe_error,
+    open_source,
+)
 
 # 0 lets FFmpeg take as many as there are processors.
 DECODER_THREADS = 0
@@ -55,7 +60,7 @@ class Decoder:
         stream.codec_context.thread_count = 1 if self.counts_packets else DECODER_THREADS
         self._container = container
         self._stream = stream
-        self._path = path
+        self._path, self._name = path, shown_source(path)
         self._clock = _clock_of(container, stream)
         self._places: list[int] = []
         self.packets = 0
@@ -120,7 +125,7 @@ class Decoder:
             return []
         except (av.error.FFmpegError, ValueError) as exc:
             raise VideoReadError(
-                f"{self._path}: decoding stopped after {self._delivered} frames "
+                f"{self._name}: decoding stopped after {self._delivered} frames "
                 f"({describe_error(exc)}); the rest cannot be read."
             ) from exc
         self.damaged += sum(picture.is_corrupt for picture in pictures)
@@ -141,7 +146,8 @@ class Decoder:
                 container, stream, _clock_of(container, stream)
             )
             if math.isfinite(delivered):
-                if clock_may_jump(container):
+                # What comes from a pipe has no place to go back to.
+                if clock_may_jump(container) or container.file is not None:
                     packets = _from_group_of(int(delivered), packets)
                 else:
                     with contextlib.suppress(av.error.FFmpegError):
@@ -169,12 +175,12 @@ class Decoder:
                 self._refused += 1
                 if failures >= _DEMUX_FAILURES_IN_A_ROW:
                     raise VideoReadError(
-                        f"{self._path}: unreadable after {self._delivered} frames "
+                        f"{self._name}: unreadable after {self._delivered} frames "
                         f"({describe_error(exc)}); repair it with a remultiplexing program."
                     ) from exc
             except (av.error.FFmpegError, OSError) as exc:
                 raise VideoReadError(
-                    f"{self._path}: reading failed after {self._delivered} frames "
+                    f"{self._name}: reading failed after {self._delivered} frames "
                     f"({describe_error(exc)}); check the disk."
                 ) from exc
 

@@ -18,7 +18,15 @@ from facemask_video.video.probe import describe_error, has_alpha
 
 _DEFAULT_ENCODER = "libx264"
 # For containers that cannot hold what it writes, by muxer.
-_OWN_ENCODERS = {"gif": "gif", "webm": "libvpx-vp9"}
+_OWN_ENCODERS = {"gif": "gif", "webm": "libvpx-vp9", "yuv4mpegpipe": "rawvideo"}
+# What Y4M knows; its samples are not compressed, so that nothing is lost in one of these.
+_Y4M_FORMATS = [
+    "gray",
+    *(f"gray{bits}le" for bits in (9, 10, 12, 16)),
+    "yuv411p",
+    *(f"yuv{sampling}p" for sampling in (420, 422, 444)),
+    *(f"yuv{sampling}p{bits}le" for sampling in (420, 422, 444) for bits in (9, 10, 12, 14, 16)),
+]
 # x264's "visually lossless or nearly so".
 DEFAULT_CRF = 18
 # Encoders without crf count quality as a quantiser: 3 of 1..31, with FFmpeg's 118 steps to one.
@@ -123,7 +131,13 @@ def plan_encoder(
 
 
 def encoder_for(
-    name: str, format_name: str, *, width_px: int, height_px: int, source_container: str
+    name: str,
+    format_name: str,
+    *,
+    width_px: int,
+    height_px: int,
+    source_container: str,
+    source_format: str,
 ) -> tuple[str, str | None, list[str]]:
     """Return the encoder for a container, its pixel format, and what is to be said of the choice.
 
@@ -136,11 +150,14 @@ def encoder_for(
         width_px: Stored width.
         height_px: Stored height.
         source_container: FFmpeg's name of the source's container.
+        source_format: Pixel format of the frames to come.
 
     Returns:
         FFmpeg's name of the encoder, of its pixel format or None to choose it, and notes.
     """
     own = _OWN_ENCODERS.get(format_name)
+    if format_name == "yuv4mpegpipe" and name == _DEFAULT_ENCODER:
+        return "rawvideo", nearest_format(source_format, _Y4M_FORMATS), []
     if name == _DEFAULT_ENCODER and own is not None:
         return own, None, [f"a .{format_name} file cannot hold H.264; it is encoded by {own}"]
     even = width_px % 2 == height_px % 2 == 0

@@ -9,6 +9,9 @@ from facemask_video.core.frame import Frame
 class OutputClock:
     """Turns frame times into ticks that rise, and remembers how far off they are.
 
+    Attributes:
+        gaps: Frames so far that follow the one before them by more than a tick.
+
     Args:
         time_base: Seconds a tick of the encoder.
     """
@@ -19,6 +22,7 @@ class OutputClock:
         self._last_tick: int | None = None
         self._largest_deviation_s = Fraction(0)
         self._delayed_frames = 0
+        self.gaps = 0
 
     def begin_at(self, time_s: Fraction) -> None:
         """Let the output begin at 0 with a time of the source's clock."""
@@ -36,6 +40,7 @@ class OutputClock:
         if self._last_tick is not None and tick <= self._last_tick:
             tick = self._last_tick + 1
             self._delayed_frames += 1
+        self.gaps += self._last_tick is not None and tick > self._last_tick + 1
         self._last_tick = tick
         stored_s = round(tick * self._time_base / stored_base) * stored_base
         self._largest_deviation_s = max(self._largest_deviation_s, abs(stored_s - exact_s))

@@ -22,6 +22,7 @@ from av.rational import AVRational
 from av.stream import Discard, Disposition, Stream
 
 from facemask_video.core.errors import VideoReadError, VideoWriteError
+from facemask_video.core.standard_streams import shown_source
 from facemask_video.core.wording import counted
 from facemask_video.video.continuous_clock import ContinuousClock
 from facemask_video.video.probe import (
@@ -124,7 +125,7 @@ class Passthrough:
             strict: Raise instead of noting a stream that cannot be held.
         """
         self.notes: list[str] = []
-        self._path = path
+        self._path, self._name = path, shown_source(path)
         self._video_index = video_index
         self._audio = audio
         self._strict = strict
@@ -177,7 +178,7 @@ class Passthrough:
                 continue
             if self._strict:
                 raise VideoWriteError(
-                    f"{self._path}: {text} cannot be kept: {reason}; choose another container "
+                    f"{self._name}: {text} cannot be kept: {reason}; choose another container "
                     "(.mkv holds most), or leave --strict-streams out."
                 )
             self.notes.append(f"{text} is left out: {reason}")
@@ -193,7 +194,7 @@ class Passthrough:
         kind = ", a cover picture," if cover else ""
         if self._strict:
             raise VideoWriteError(
-                f"{self._path}: {text}{kind} would be kept as it is, any faces in it too; take it "
+                f"{self._name}: {text}{kind} would be kept as it is, any faces in it too; take it "
                 "out of the source, or leave --strict-streams out."
             )
         self.notes.append(f"{text}{kind} is kept as it is: faces in it are not converted")
@@ -329,7 +330,7 @@ class Passthrough:
                 yield packet
         except (av.error.FFmpegError, OSError) as exc:
             raise VideoReadError(
-                f"{self._path}: an audio or subtitle stream cannot be read on "
+                f"{self._name}: an audio or subtitle stream cannot be read on "
                 f"({describe_error(exc)}); repair the file, or leave those streams out."
             ) from exc
 

@@ -25,6 +25,7 @@ from av.video.stream import VideoStream
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.frame import ChapterInfo, StreamInfo, VideoInfo
 from facemask_video.core.limits import MAX_PIXELS
+from facemask_video.core.standard_streams import is_standard, shown_source
 from facemask_video.video.chroma_siting import h264_siting
 from facemask_video.video.colour import (
     MATRIX_NAMES,
@@ -36,6 +37,7 @@ from facemask_video.video.container_crop import Crop, Cropper
 from facemask_video.video.header_dump import HeaderDump, dump_header, silence_decoders
 from facemask_video.video.orientation import UPRIGHT, Orientation, display_matrix_of
 from facemask_video.video.plane_layout import nearest_layout
+from facemask_video.video.standard_streams import InputReading, standard_input
 
 # Demuxers that read one file and nothing else. The audio ones are here so that an audio file is
 # called that, and not unreadable.
@@ -75,15 +77,17 @@ def local_url(path: Path) -> str:
 
 
 def open_source(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
-    """Open a local media file.
+    """Open a local media file, or standard input.
 
     Args:
-        path: The file.
+        path: The file; ``-`` is standard input.
         max_pixels: Most px of a picture that is decoded.
 
     Raises:
         VideoReadError: It is missing, no file, empty, or no media file of a kind that is read here.
     """
+    if is_standard(path):
+        return _open_standard_input(max_pixels)
     if not path.exists():
         address = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", str(path))
         if address is not None:
@@ -95,26 +99,54 @@ def open_source(path: Path, *, max_pixels: int = MAX_PIXELS) -> InputContainer:
     if path.is_dir():
         raise VideoReadError(f"{path}: is a directory; name a video file.")
     if not path.is_file():
-        raise VideoReadError(f"{path}: is not a regular file; name a video file.")
+        raise VideoReadError(
+            f"{path}: is not a regular file; name a video file, or - for standard input."
+        )
     if not os.access(path, os.R_OK):
         raise VideoReadError(f"{path}: cannot be read; check its permissions.")
     if path.stat().st_size == 0:
         raise VideoReadError(f"{path}: is empty; name a video file.")
-    silence_decoders()
     try:
-        # Tags in another encoding than UTF-8 pass through byte for byte.
-        container = av.open(
-            local_url(path),
-            mode="r",
-            container_options=dict(SAFE_OPTIONS),
-            options=_decoder_limit(max_pixels),
-            metadata_errors="surrogateescape",
-        )
+        container = _open_safely(local_url(path), max_pixels)
     except (av.error.FFmpegError, ValueError, OSError) as exc:
         why = _other_kind(path) or _why_not_opened(exc)
         raise VideoReadError(f"{path}: {why}") from exc
     return container
 
+
+def _open_safely(file: str | InputReading, max_pixels: int) -> InputContainer:
+    silence_decoders()
+    # Tags in another encoding than UTF-8 pass through byte for byte.
+    return av.open(
+        file,
+        mode="r",
+        container_options=dict(SAFE_OPTIONS),
+        options=_decoder_limit(max_pixels),
+        metadata_errors="surrogateescape",
+    )
+
+
+def _open_standard_input(max_pixels: int) -> InputContainer:
+    source = standard_input()
+    try:
+        # Where its pictures lie, an MP4 or MOV may say at its end alone; others are read as they
+        # come.
+        whole = source.read_at(4, 4) in _INDEXED_AT_END
+        file = local_url(source.complete()) if whole else InputReading(source)
+        return _open_safely(file, max_pixels)
+    except InterruptedError as exc:
+        raise VideoReadError("standard input: the run was stopped before it came.") from exc
+    except av.error.EOFError as exc:
+        raise VideoReadError("standard input: is empty, or ends within its header.") from exc
+    except (av.error.FFmpegError, ValueError, OSError) as exc:
+        raise VideoReadError(
+            f"standard input: cannot be read as a video ({describe_error(exc)}); pipe Matroska, "
+            "MPEG-TS or Y4M into it, as ffmpeg -f matroska - writes."
+        ) from exc
+
+
+# Types of the first box of an MP4 or MOV.
+_INDEXED_AT_END = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 # What is often found under a video's name, by how it begins.
 _OTHER_KINDS = {
@@ -179,6 +211,7 @@ def main_video(
     Raises:
         VideoReadError: The file has no video, or its codec is unknown here.
     """
+    name = shown_source(path)
     candidates = [
         stream
         for stream in container.streams.video
@@ -187,7 +220,7 @@ def main_video(
     if not candidates:
         kinds = sorted({stream.type for stream in container.streams})
         found = f"only {' and '.join(kinds)}" if kinds else "no stream at all"
-        raise VideoReadError(f"{path}: holds no video stream ({found}); name a video file.")
+        raise VideoReadError(f"{name}: holds no video stream ({found}); name a video file.")
     best = container.streams.best("video")
     if video_index is None and best is not None:
         video_index = best.index
@@ -196,7 +229,7 @@ def main_video(
         stream = candidates[0]
     if stream.codec_context is None:
         raise VideoReadError(
-            f"{path}: stream {stream.index} has a video codec that this build of FFmpeg cannot "
+            f"{name}: stream {stream.index} has a video codec that this build of FFmpeg cannot "
             "decode; convert it with a program that can."
         )
     context = stream.codec_context
@@ -204,7 +237,7 @@ def main_video(
         return stream
     if context.width * context.height > max_pixels:
         raise VideoReadError(
-            f"{path}: its header names pictures of {context.width}x{context.height}, more than "
+            f"{name}: its header names pictures of {context.width}x{context.height}, more than "
             f"{max_pixels} px (--max-pixels); check that it plays elsewhere."
         )
     # Before anything is allocated, where the size changes on the way or the header lies.
@@ -234,7 +267,7 @@ def clock_may_jump(container: InputContainer) -> bool:
 
 def is_indexed(container: InputContainer) -> bool:
     """Return whether a container says where its key pictures lie, so that seeking is sound."""
-    return not container.format.flags & _NO_INDEX
+    return container.file is None and not container.format.flags & _NO_INDEX
 
 
 def stream_time_base(stream: Stream) -> Fraction:
@@ -500,7 +533,7 @@ def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -
     Raises:
         VideoReadError: There is none.
     """
-    encrypted = False
+    encrypted, name = False, shown_source(path)
     try:
         for packet in container.demux(stream):
             encrypted |= packet.has_sidedata("encryption_info")
@@ -509,12 +542,12 @@ def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -
                     return picture
     except (av.error.FFmpegError, ValueError) as exc:
         if encrypted:
-            raise VideoReadError(f"{path}: {_ENCRYPTED}") from exc
+            raise VideoReadError(f"{name}: {_ENCRYPTED}") from exc
         raise VideoReadError(
-            f"{path}: cannot be decoded ({describe_error(exc)}); check that it plays elsewhere."
+            f"{name}: cannot be decoded ({describe_error(exc)}); check that it plays elsewhere."
         ) from exc
     if encrypted:
-        raise VideoReadError(f"{path}: {_ENCRYPTED}")
+        raise VideoReadError(f"{name}: {_ENCRYPTED}")
     raise VideoReadError(
-        f"{path}: holds no frames that can be decoded; check that it plays elsewhere."
+        f"{name}: holds no frames that can be decoded; check that it plays elsewhere."
     )

@@ -16,6 +16,7 @@ from av.video.frame import PictureType
 from facemask_video.config.video import OnChange
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.limits import MAX_PIXELS
+from facemask_video.core.standard_streams import shown_source
 from facemask_video.core.wording import counted
 from facemask_video.video.container_crop import Cropper
 from facemask_video.video.decoder import NUMBERED, Decoder
@@ -41,8 +42,8 @@ _SEEK_MARGINS_S = (Fraction(0), Fraction(2), Fraction(20))
 class VideoReader:
     """Iterate over the frames of a file's main video stream, in display order, each once.
 
-    A context manager. Times are the source's: a frame's ``pts`` in ticks of the stream's own time
-    base, whatever it starts at and however uneven.
+    A context manager, over a file or, as ``-``, standard input. Times are the source's: a frame's
+    ``pts`` in ticks of the stream's own time base, whatever it starts at and however uneven.
 
     A range is half-open, ``start_s <= t < end_s``, on the clock that a player shows: seconds after
     the file's own start. A frame without a pts takes its dts, or failing that follows its
@@ -87,7 +88,7 @@ class VideoReader:
             raise ValueError(f"start_s: got {start_s}, expected 0 or more.")
         if end_s is not None and end_s <= (start_s or 0):
             raise ValueError(f"end_s: got {end_s}, expected more than start_s={start_s or 0}.")
-        self.path = path
+        self.path, self._name = path, shown_source(path)
         self.start_s = start_s
         self.end_s = end_s
         self.on_change: OnChange = on_change
@@ -225,7 +226,7 @@ class VideoReader:
             self._frames += 1
         if self._frames == 0:
             raise VideoReadError(
-                f"{self.path}: no frame lies in the range asked for; the file lasts "
+                f"{self._name}: no frame lies in the range asked for; the file lasts "
                 f"{float(self.info.duration_s or 0):.3f} s."
             )
         self._note_faults(complete=first_tick is None and end_tick is None)
@@ -291,7 +292,7 @@ class VideoReader:
         if change is not None:
             if self.on_change == "error":
                 raise VideoReadError(
-                    f"{self.path}: the pictures change their {change} from frame {self._frames} "
+                    f"{self._name}: the pictures change their {change} from frame {self._frames} "
                     "on; split the file there, or leave --on-change error out."
                 )
             self._changed[change] = self._changed.get(change, 0) + 1

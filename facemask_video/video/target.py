@@ -7,6 +7,7 @@ from pathlib import Path
 
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.core.files import Part
+from facemask_video.core.standard_streams import is_standard
 from facemask_video.video.probe import describe_error
 
 MUXERS = {
@@ -28,7 +29,12 @@ _LATE_S = 10
 _MUXERS_OWN_PROVIDER = "FFmpeg"
 
 # Containers that number frames instead of timing them.
-FIXED_RATE = {"avi"}
+FIXED_RATE = {"avi", "yuv4mpegpipe"}
+UNTIMED = {"yuv4mpegpipe"}
+"""Containers that hold neither times nor numbers: a frame lasts as long as any other."""
+
+STREAM_MUXERS = {"matroska": "matroska", "mpegts": "mpegts", "y4m": "yuv4mpegpipe"}
+"""FFmpeg's name of each container that is written to standard output."""
 
 
 def begin_of_clock_s(
@@ -65,6 +71,9 @@ def container_options(
     """
     if format_name == "gif":
         return {"loop": "-1" if loops is None else str(loops)}
+    if format_name == "yuv4mpegpipe":
+        # More than 8 bits are an extension that all who read the format know.
+        return {"strict": "-1"}
     if format_name in ("matroska", "webm", "mpegts", "avi"):
         # Left to itself the muxer moves every stream so that audio priming and decoding times,
         # which lie before 0, begin at 0; these containers hold times before 0 well enough, and one
@@ -101,12 +110,18 @@ def header_tags(format_name: str, tags: dict[str, str]) -> dict[str, str]:
     return {**tags, "service_provider": comment.encode()[-255:].decode(errors="ignore")}
 
 
-def muxer_of(path: Path) -> str:
+def muxer_of(path: Path, stream_format: str | None = None) -> str:
     """Return FFmpeg's name of the container that a suffix stands for.
+
+    Args:
+        path: The file; ``-`` is standard output.
+        stream_format: One of `STREAM_MUXERS`, for standard output; Matroska where None.
 
     Raises:
         VideoWriteError: It stands for none that is written here.
     """
+    if is_standard(path):
+        return STREAM_MUXERS[stream_format or "matroska"]
     try:
         return MUXERS[path.suffix.lower()]
     except KeyError:
@@ -127,6 +142,7 @@ def check_outputs(paths: Sequence[Path], *, inputs: Sequence[Path], overwrite: b
     Raises:
         VideoWriteError: One of them is such a file, or two are the same.
     """
+    paths = [path for path in paths if not is_standard(path)]
     if len({path.resolve() for path in paths}) < len(paths):
         raise VideoWriteError(f"{paths[0]}: two outputs have the same path; give each its own.")
     for path in paths:

@@ -1,7 +1,7 @@
 """Write a video: frames encoded at their own times, everything else carried over.
 
 The output is written beside its target under a hidden name and renamed at the end, so that a
-target is either whole or not there.
+target is either whole or not there. Standard output gets each frame as it is finished.
 """
 
 import contextlib
@@ -28,6 +28,8 @@ from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.files import Part
 from facemask_video.core.frame import Frame
 from facemask_video.core.limits import MAX_PIXELS
+from facemask_video.core.standard_streams import is_standard, shown_target
+from facemask_video.core.wording import counted
 from facemask_video.video.avi import count_packets_of
 from facemask_video.video.chroma_siting import SITINGS
 from facemask_video.video.codecs import codec_of
@@ -43,8 +45,10 @@ from facemask_video.video.pixel_format import converted, range_and_matrix
 from facemask_video.video.probe import describe_error, fraction, probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.segments import SegmentedEncoder, SegmentStore
+from facemask_video.video.standard_streams import OutputWriting, standard_output
 from facemask_video.video.target import (
     FIXED_RATE,
+    UNTIMED,
     begin_of_clock_s,
     begins_at_zero,
     check_outputs,
@@ -60,6 +64,8 @@ logger = logging.getLogger(__name__)
 _FALLBACK_RATE = Fraction(25)
 # More frames than any encoder holds back.
 _DURATIONS_KEPT = 1000
+# Codecs that leave the pixel aspect to the container.
+_WITHOUT_ASPECT = ("vp8", "vp9", "av1")
 
 
 class VideoWriter:
@@ -88,11 +94,12 @@ class VideoWriter:
         columns: int = 1,
         segments: SegmentStore | None = None,
         groups: Groups | None = None,
+        stream_format: str | None = None,
     ) -> None:
         """Check everything that can be checked before the first frame.
 
         Args:
-            path: The target; its suffix names the container.
+            path: The target; its suffix names the container. ``-`` is standard output.
             reader: The open source, for its streams, tags and range.
             video: How to encode, and which streams to carry; its range is the reader's affair.
             overwrite: Replace the target if it exists.
@@ -101,6 +108,8 @@ class VideoWriter:
             segments: Keeps what is encoded until it is joined; those that are complete already are
                 taken as they are.
             groups: Of the source's packets, some of which become segments; see `copy_group`.
+            stream_format: Container on standard output, one of `STREAM_MUXERS`; Matroska where
+                None.
 
         Raises:
             VideoWriteError: The target or the encoder cannot be used so.
@@ -108,7 +117,8 @@ class VideoWriter:
         video = video or VideoConfig()
         self.path = path
         self._reader = reader
-        self._format = muxer_of(path)
+        self._name = shown_target(path)
+        self._format = muxer_of(path, stream_format)
         check_outputs([path], inputs=[reader.path], overwrite=overwrite)
         self._overwrite = overwrite
         self._strict_streams = video.strict_streams
@@ -123,6 +133,7 @@ class VideoWriter:
         self._frames = 0
         self._finished = False
         self._part: Part | None = None
+        self._stdout = standard_output() if is_standard(path) else None
         self._output: OutputContainer | None = None
         self._segments: SegmentStore | None = None
         self._segmented: SegmentedEncoder | None = None
@@ -138,9 +149,10 @@ class VideoWriter:
         try:
             self._held = self._passthrough.plan(self._format)
             self.notes.extend(self._passthrough.notes)
-            # What a killed run leaves of it then goes with the segments.
-            self._part = make_part(path if segments is None else segments.folder / path.name)
-            self._output = self._open_output(self._part.path)
+            if self._stdout is None:
+                # What a killed run leaves of it then goes with the segments.
+                self._part = make_part(path if segments is None else segments.folder / path.name)
+            self._output = self._open_output()
             self._stream = self._add_streams(self._output)
             self._segments = segments
             self._segmented = (
@@ -158,6 +170,7 @@ class VideoWriter:
             width_px=self._width_px,
             height_px=self._height_px,
             source_container=info.container,
+            source_format=self._reader.pixel_format,
         )
         plan = plan_encoder(
             replace(video, encoder=name, pixel_format=video.pixel_format or own_format),
@@ -173,9 +186,12 @@ class VideoWriter:
         hevc = self._format in ("mp4", "mov") and codec_of(name) == "hevc"
         return replace(plan, tag="hvc1" if hevc else None, notes=(*notes, *plan.notes))
 
-    def _open_output(self, part: Path) -> OutputContainer:
+    def _open_output(self) -> OutputContainer:
+        file: str | OutputWriting | None = self._stdout
+        if self._part is not None:
+            file = f"file:{self._part.path}"
         return av.open(
-            f"file:{part}",
+            file,
             mode="w",
             format=self._format,
             container_options=container_options(
@@ -277,11 +293,9 @@ class VideoWriter:
         """
         output = self._output
         assert output is not None, "finish after finish or discard"
-        assert self._part is not None, "a part for every output"
-        part = self._part.path
         try:
             if self._frames == 0:
-                raise VideoWriteError(f"{self.path}: no frame was written; nothing to finish.")
+                raise VideoWriteError(f"{self._name}: no frame was written; nothing to finish.")
             with self._reporting():
                 if self._segmented is None:
                     self._mux(self._stream.encode(None))
@@ -291,23 +305,36 @@ class VideoWriter:
                     output.mux_one(packet)
                 self.notes.extend(self._passthrough.late_notes())
                 output.close()
-                self._set_aspect(part)
-                if self._format == "avi":
-                    count_packets_of(part, self._passthrough.unequal_packets())
-                if self._format == "gif":
-                    finish_gif(
-                        part,
-                        comment=self.metadata.get("comment", ""),
-                        last_delay_cs=self._last_delay_cs,
-                    )
-            self.notes.extend(self._lost_metadata(part))
-            put_in_place(part, self.path, overwrite=self._overwrite)
+            if self._part is None:
+                self.notes.extend(self._lost_in_stream())
+            else:
+                self._finish_file(self._part.path)
             self._finished = True
             self.notes.extend(
                 self._clock.notes(self._format, self._plan.name, self._reader.info.time_base)
             )
         finally:
             self.discard()
+
+    def _finish_file(self, part: Path) -> None:
+        """Write into a file what its muxer could not, read it back, and put it in place."""
+        with self._reporting():
+            self._set_aspect(part)
+            if self._format == "avi":
+                count_packets_of(part, self._passthrough.unequal_packets())
+            if self._format == "gif":
+                finish_gif(
+                    part,
+                    comment=self.metadata.get("comment", ""),
+                    last_delay_cs=self._last_delay_cs,
+                )
+        self.notes.extend(self._lost_metadata(part))
+        put_in_place(part, self.path, overwrite=self._overwrite)
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes of the finished file, or those that went to standard output."""
+        return self.path.stat().st_size if self._stdout is None else self._stdout.bytes_written
 
     def _join_segments(self, segmented: SegmentedEncoder) -> None:
         assert self._segments is not None, "what is segmented lies in them"
@@ -356,6 +383,23 @@ class VideoWriter:
             )
         return lost
 
+    def _lost_in_stream(self) -> Iterator[str]:
+        """Say what cannot be held by a stream, which nobody can read back."""
+        aspect = self._reader.first_picture_tags.sample_aspect
+        unheld = self._format == "matroska" and codec_of(self._plan.name) in _WITHOUT_ASPECT
+        if unheld and aspect not in (None, 1):
+            yield f"the pixel aspect {aspect} cannot be written into a stream of this codec"
+        if self._format in UNTIMED and self._clock.gaps:
+            yield (
+                f"y4m holds no times: {counted(self._clock.gaps, 'frame')} follow at the nominal "
+                "rate, although due later; take --format matroska"
+            )
+        if self._format in UNTIMED:
+            yield (
+                "provenance: y4m holds no comment, so this stream does not say how it was made; "
+                "keep its report (--report)"
+            )
+
     def discard(self) -> None:
         """Close everything and delete an unfinished part; a second call does nothing."""
         self._passthrough.close()
@@ -363,6 +407,8 @@ class VideoWriter:
             self._segmented.close()
         output, self._output = self._output, None
         if output is not None and not self._finished:
+            if self._stdout is not None:
+                self._stdout.abandon()
             # The part is thrown away; that its end cannot be written is no news.
             with contextlib.suppress(av.error.FFmpegError, ValueError, OSError):
                 output.close()
@@ -383,7 +429,7 @@ class VideoWriter:
                     self._passthrough.add(output, source.index)
         except ValueError as exc:
             raise VideoWriteError(
-                f"{self.path}: a {self._format} file cannot hold video from encoder {plan.name}; "
+                f"{self._name}: a {self._format} file cannot hold video from encoder {plan.name}; "
                 "choose another --encoder or suffix (.mkv holds all)."
             ) from exc
         assert video is not None, "the source's main stream is among its streams"
@@ -451,7 +497,7 @@ class VideoWriter:
         size = (frame.picture.width, frame.picture.height)
         if size != (self._width_px, self._height_px):
             raise VideoWriteError(
-                f"{self.path}: frame {frame.index} is {size[0]}x{size[1]}, the video "
+                f"{self._name}: frame {frame.index} is {size[0]}x{size[1]}, the video "
                 f"{self._width_px}x{self._height_px}; split the source where its size changes."
             )
 
@@ -504,8 +550,12 @@ class VideoWriter:
         try:
             yield
         except (av.error.FFmpegError, OSError, ValueError) as exc:
+            if self._stdout is not None and isinstance(exc, BrokenPipeError):
+                raise VideoWriteError(
+                    f"standard output: nobody reads it any more, after {self._frames} frames."
+                ) from exc
             raise VideoWriteError(
-                f"{self.path}: writing failed after {self._frames} frames "
+                f"{self._name}: writing failed after {self._frames} frames "
                 f"({describe_error(exc)}); check free space and encoder options."
             ) from exc
 

@@ -384,11 +384,20 @@ def test_wrong_usage_exits_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_pipe_is_refused(run: Run, sample: Path) -> None:
-    result = run(sample, "-", "-d", "mask")
+def test_commands_that_read_a_file_twice_refuse_a_pipe(run: Run, sample: Path) -> None:
+    for words in (["track", "-", "faces.jsonl"], ["verify", sample, "-"], ["preview", "-"]):
+        result = run(*words)
 
-    assert result.exit_code == 2
-    assert "'-' is not supported" in result.stderr
+        assert result.exit_code == 2
+        assert f"'-' is not supported by {words[0]}" in result.stderr
+
+
+def test_nothing_but_the_video_goes_to_standard_output(run: Run, sample: Path) -> None:
+    result = run(sample, "-", "-d", "mask", "--dry-run")
+
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    assert "Would write      standard output" in result.stderr
 
 
 def test_verbose_shows_the_traceback_of_an_error(run: Run, tmp_path: Path) -> None:

@@ -25,14 +25,16 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")]
 PAGES += [*sorted((ROOT / "docs").glob("*.md")), ROOT / "facemask_video" / "weights" / "README.md"]
 PROGRAMS = {"facemask-video": video, "facemask-train": train}
+FOREIGN = ("pip", "uv", "python", "ffmpeg", "ffplay", "x265", "cat", "openssl")
 TOPS = ("facemask_video", "trainers", "tests", "scripts", "configs", "docs", "samples")
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def commands_of(text: str) -> Iterator[str]:
-    """Yield the commands of a page's indented blocks and of its inline code."""
-    yield from re.findall(r"(?m)^ {4}(\S.*)$", re.sub(r"(?s)```.*?```", "", text))
+    """Yield the commands of a page's indented blocks, pipes taken apart, and of its inline code."""
+    for line in re.findall(r"(?m)^ {4}(\S.*)$", re.sub(r"(?s)```.*?```", "", text)):
+        yield from re.split(r" \| ", line)
     yield from re.findall(r"`((?:facemask-(?:video|train)|scripts/[\w.]+|torchrun) [^`]+)`", text)
 
 
@@ -48,7 +50,7 @@ def test_every_command_of_a_page_can_be_parsed(page: Path) -> None:
         if name in PROGRAMS:
             parse(PROGRAMS[name], name, words[1:])
         else:
-            assert name in ("pip", "uv", "python") or (ROOT / name).is_file(), command
+            assert name in FOREIGN or (ROOT / name).is_file(), command
 
 
 def parse(program: click.Group, name: str, words: list[str]) -> None:
