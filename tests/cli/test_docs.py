@@ -56,7 +56,7 @@ def test_every_command_of_a_page_can_be_parsed(page: Path) -> None:
 def parse(program: click.Group, name: str, words: list[str]) -> None:
     """Read a command line as a shell's would be read, without doing anything."""
     with click.Context(program, info_name=name, **program.context_settings) as group:
-        if words[0] not in program.commands and not words[0].startswith("-"):
+        if words[0] not in program.commands and not re.match("-.", words[0]):
             words = ["convert", *words]
         _, command, rest = program.resolve_command(group, words)
         assert command is not None, words
