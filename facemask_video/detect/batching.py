@@ -6,6 +6,7 @@ asks for its memory anew each time. So each network runs on a bounded part at a 
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -47,12 +48,18 @@ class BatchedMtcnn:
     Args:
         device: Where the networks run.
         precision: Of the networks; results are in single precision.
+        weights: See `load_networks`.
     """
 
-    def __init__(self, device: torch.device, precision: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        device: torch.device,
+        precision: torch.dtype = torch.float32,
+        weights: Path | None = None,
+    ) -> None:
         self._precision = precision
         self._limits = limits_of(device)
-        networks = load_networks(device)
+        networks = load_networks(device, weights)
         self._pnet, self._rnet, self._onet = (each.to(precision) for each in networks)
         if device.type == "cpu":
             optimize_for_cpu(networks, precision)

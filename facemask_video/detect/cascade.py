@@ -11,6 +11,7 @@ Detections that leave it are in our convention.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -56,6 +57,7 @@ class CascadeDetector:
         stage_thresholds: Least scores in P-Net and R-Net, [0, 1].
         landmarks: Places the landmarks of `refine`; O-Net where None, for which the mouth under a
             mask is a guess.
+        weights: Of the networks, a file of `facemask-train detector`; None are the original ones.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class CascadeDetector:
         precision: torch.dtype = torch.float32,
         stage_thresholds: tuple[float, float] = STAGE_THRESHOLDS,
         landmarks: LandmarkNetwork | None = None,
+        weights: Path | None = None,
     ) -> None:
         if not all(0.0 <= value <= 1.0 for value in (threshold, *stage_thresholds)):
             raise ValueError(
@@ -78,7 +81,7 @@ class CascadeDetector:
         self._thresholds = (*stage_thresholds, threshold)
         self._min_face_px = min_face_px
         self._landmarks = landmarks
-        self._networks = BatchedMtcnn(device, precision)
+        self._networks = BatchedMtcnn(device, precision, weights)
 
     @torch.inference_mode()
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
@@ -137,6 +140,31 @@ class CascadeDetector:
         origin = torch.tensor([x0, y0], device=self._device)
         faces.corners, landmarks = faces.corners + origin.repeat(2), landmarks + origin
         return _detections(faces, landmarks, len(images))
+
+    @torch.inference_mode()
+    def proposals(
+        self, images: Sequence[ImageU8], sides_px: tuple[float, float] = (0, math.inf)
+    ) -> tuple[Candidates, Candidates]:
+        """Return the boxes that R-Net reads and those that O-Net reads, each with its score there.
+
+        Those are what the networks learn from.
+
+        Convention: corners as MTCNN has them, counted from 1.
+
+        Args:
+            images: As for `detect`.
+            sides_px: Of faces that are looked for, from and to.
+        """
+        integral = IntegralImages(images, self._device)
+        region = Box(0, 0, integral.width, integral.height)
+        for_rnet = integral.overlapping(self._run_pnet(integral, region, sides_px))
+        if not len(for_rnet):
+            return for_rnet, for_rnet
+        for_onet = integral.overlapping(self._run_rnet(for_rnet, integral))
+        if len(for_onet):
+            *_, for_onet.score = self._networks.onet(for_onet, integral)
+        _, for_rnet.score = self._networks.rnet(for_rnet, integral)
+        return for_rnet, for_onet
 
     def _cascade(
         self, images: Sequence[ImageU8], region: Box, sides_px: tuple[float, float]

@@ -5,6 +5,7 @@ not imported: they bring torchvision and with it torch's compiler, two seconds o
 each start.
 """
 
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
@@ -13,8 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from facemask_video.core.errors import WeightsError
+from facemask_video.core.network_file import read_network_file, write_network_file
+from facemask_video.core.shipped_weights import SHIPPED
 
 _Network = TypeVar("_Network", bound=nn.Module)
+
+FORMAT = "facemask-mtcnn/1"
 
 CELL_PX = 12
 """Field of view of P-Net: the smallest face it can be asked for."""
@@ -116,15 +121,60 @@ def _columns_first(features: Tensor) -> Tensor:
     return features.permute(0, 3, 2, 1).flatten(1)
 
 
-def load_networks(device: torch.device) -> tuple[PNet, RNet, ONet]:
+class Mtcnn(nn.Module):
+    """The three networks, as a weights file holds them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pnet, self.rnet, self.onet = PNet(), RNet(), ONet()
+
+
+def default_mask_weights() -> Path:
+    """Return the path of the shipped networks that were taught masks."""
+    return SHIPPED / "mtcnn-masks.safetensors"
+
+
+def load_networks(device: torch.device, weights: Path | None = None) -> tuple[PNet, RNet, ONet]:
     """Return P-Net, R-Net and O-Net with their weights, for inference only.
 
     They read RGB scaled to [-1, 1).
 
+    Args:
+        device: Where they run.
+        weights: File that `save_networks` wrote; None are facenet-pytorch's.
+
     Raises:
-        WeightsError: facenet-pytorch, or a file of it, is not there.
+        WeightsError: The file, or facenet-pytorch's, is not there or damaged.
     """
-    return _load(PNet, device), _load(RNet, device), _load(ONet, device)
+    if weights is None:
+        return _load(PNet, device), _load(RNet, device), _load(ONet, device)
+    file = read_network_file(weights, if_missing="install the package again")
+    file.require("format", FORMAT, "train it again with facemask-train detector")
+    networks = Mtcnn()
+    file.load_into(networks)
+    networks.eval().requires_grad_(False).to(device)
+    return networks.pnet, networks.rnet, networks.onet
+
+
+def save_networks(
+    path: Path,
+    pnet: nn.Module,
+    rnet: nn.Module,
+    onet: nn.Module,
+    *,
+    images_seen: int,
+    recipe: Mapping[str, str] | None = None,
+) -> None:
+    """Write the three networks in half precision; ``recipe`` joins their card.
+
+    Raises:
+        WeightsError: A value is not finite.
+    """
+    networks = Mtcnn()
+    for name, network in (("pnet", pnet), ("rnet", rnet), ("onet", onet)):
+        getattr(networks, name).load_state_dict(network.state_dict())
+    card = {"format": FORMAT, "images_seen": str(images_seen)}
+    write_network_file(path, networks, {**card, **(recipe or {})})
 
 
 def _load(kind: type[_Network], device: torch.device) -> _Network:

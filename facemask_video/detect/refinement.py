@@ -44,7 +44,7 @@ def refine_boxes(
     n_coarse, n_fine = len(_COARSE), len(_FINE)
     faces.score = (coarse.score * n_coarse + faces.score * n_fine) / (n_coarse + n_fine)
     if landmark_network is not None:
-        landmarks = _place_landmarks(faces, integral, landmark_network)
+        landmarks = place_landmarks(faces, integral, landmark_network)
     return faces, landmarks
 
 
@@ -77,10 +77,13 @@ def _average(
     return faces, (landmarks * weight).sum(dim=1).reshape(n_boxes, 5, 2)
 
 
-def _place_landmarks(
+def place_landmarks(
     faces: Candidates, integral: IntegralImages, network: LandmarkNetwork
 ) -> Tensor:
-    """Return the mean of a network's landmarks (n, 5, 2) over several crops about each face."""
+    """Return the mean of a network's landmarks (n, 5, 2) over several crops about each face.
+
+    Convention: as MTCNN has boxes, pixels counted from 1.
+    """
     squares = to_squares(faces.corners)
     side = (squares[:, 2:3] - squares[:, :1] + 1)[:, None]
     shift = torch.tensor(list(_LANDMARKS), device=squares.device)[None] * side

@@ -8,6 +8,7 @@ from facemask_video import __version__
 from facemask_video.cli.failures import ClearFailures
 from trainers.cli.average import average
 from trainers.cli.crops import crops
+from trainers.cli.detector import detector
 from trainers.cli.evaluate import evaluate
 from trainers.cli.evaluate_clips import evaluate_clips
 from trainers.cli.export import export
@@ -45,7 +46,7 @@ def main() -> None:
 
 for command in (
     *(crops, pseudo_labels, pairs, fit, styled_mask, export, average, import_pth, mask_classifier),
-    *(landmarks, translate, evaluate, evaluate_clips, study),
+    *(landmarks, detector, translate, evaluate, evaluate_clips, study),
 ):
     main.add_command(command)
 
