@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from facemask_video.batch.poster import frame_posters, picture_posters, video_posters
+from facemask_video.batch.split_file import FOLLOW_SHARE
 from facemask_video.batch.task import Outcome, Task, WorkerSettings, tracks_path
 from facemask_video.core.errors import FacemaskVideoError, VideoWriteError
 from facemask_video.pipeline.convert import convert
@@ -13,6 +14,7 @@ from facemask_video.pipeline.frames import convert_frames
 from facemask_video.pipeline.load_networks import Networks, load_networks
 from facemask_video.pipeline.picture import convert_picture
 from facemask_video.pipeline.report import ConversionReport
+from facemask_video.pipeline.split import follow, paint_range
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +72,29 @@ class Converter:
         )
         if self._networks is None:
             self._networks = load_networks(config)
+        if task.span is not None:
+            paint_range(
+                task.source,
+                task.target,
+                config,
+                task.span,
+                on_progress=_seldom(on_frames),
+                networks=self._networks,
+            )
+            return Outcome("done")
+        notes = task.notes
+        if task.may_split and self._config.run.split_longer_than_s is not None:
+            ranges, note = follow(
+                task.source,
+                task.target,
+                config,
+                longest_s=self._config.run.split_longer_than_s,
+                on_progress=_seldom(_as_a_share(on_frames)),
+                networks=self._networks,
+            )
+            if ranges:
+                return Outcome("split", ranges=ranges)
+            notes = notes if note is None else (*notes, note)
         report = _CONVERT[task.kind](
             task.source,
             task.target,
@@ -77,6 +102,7 @@ class Converter:
             on_progress=_seldom(on_frames),
             networks=self._networks,
         )
+        report = dataclasses.replace(report, notes=(*report.notes, *notes))
         if report.output["path"] is None:
             return Outcome("skipped", dataclasses.asdict(report), why=_NO_FACE)
         if task.kind == "picture":
@@ -93,6 +119,10 @@ def _moment_s(report: ConversionReport) -> float:
     if report.most_changed_s is not None:
         return report.most_changed_s
     return float(report.input.get("duration_s") or 0.0) / 2
+
+
+def _as_a_share(on_frames: OnFrames) -> OnFrames:
+    return lambda done, total: on_frames(round(FOLLOW_SHARE * done), total)
 
 
 def _seldom(on_frames: OnFrames) -> OnFrames:

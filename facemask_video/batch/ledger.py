@@ -303,6 +303,19 @@ class Ledger:
                 )
         return free
 
+    def hand_over(self, target: PurePath, pid: int) -> None:
+        """Note that another process goes on with a row of this run.
+
+        Args:
+            target: Names the row.
+            pid: Of the process.
+        """
+        with self._transaction() as database:
+            database.execute(
+                "UPDATE inputs SET pid = ? WHERE target = ? AND run = ? AND state = 'running'",
+                (pid, _stored(target), self.run),
+            )
+
     def beat(self, frames: Mapping[PurePath, tuple[int, int | None]]) -> None:
         """Renew the leases of this run, and note how far its conversions are.
 

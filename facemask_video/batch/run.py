@@ -19,16 +19,20 @@ from facemask_video.batch.hooks import Hooks
 from facemask_video.batch.identity import identify, options_digest, weights_digest
 from facemask_video.batch.ledger import Decision, Ledger, Row, file_state
 from facemask_video.batch.plan import BatchPlan, Job, passed_over
+from facemask_video.batch.split_file import Piece, SplitFile
 from facemask_video.batch.task import Died, Event, Finished, Outcome, Progress, Task, tracks_path
 from facemask_video.config import BatchConfig
 from facemask_video.core.errors import BatchError
 from facemask_video.core.files import part_path
 from facemask_video.core.wording import clock, counted, shown
+from facemask_video.pipeline.ranges import PaintRange
 from facemask_video.pipeline.work_folder import work_path
 
 _BEAT_EVERY_S = 5.0
 # How often workers' memory is looked at: a clip's grows within seconds to what it needs.
 _WEIGH_EVERY_S = 1.0
+# Ranges that there may be: as many workers as the machines have room for.
+_MANY = 10_000
 # How often rows that another run holds are looked at.
 _LOOK_EVERY_S = 2.0
 
@@ -180,6 +184,7 @@ class _Running:
     row: Row
     began: float
     frames: tuple[int, int | None] = (0, None)
+    piece: Piece | None = None
 
 
 @dataclass(slots=True)
@@ -191,19 +196,40 @@ class _State:
     sizes: dict[PurePath, int]
     replace: dict[PurePath, bool]
     running: dict[int, _Running] = field(default_factory=dict)
+    split: dict[PurePath, SplitFile] = field(default_factory=dict)
+    pieces: deque[Piece] = field(default_factory=deque)
     ended: set[PurePath] = field(default_factory=set)
     stopped: bool = False
 
     def is_over(self) -> bool:
-        return not self.running and (self.stopped or not (self.queue or self.elsewhere))
+        left = self.queue or self.elsewhere or self.pieces
+        return not self.running and (self.stopped or not left)
 
     def bytes_done(self) -> float:
         done = float(sum(self.sizes.get(target, 0) for target in self.ended))
-        for running in self.running.values():
-            frames, expected = running.frames
+        for target, (frames, expected) in self.frames().items():
             if expected:
-                done += self.sizes[running.job.target] * min(1.0, frames / expected)
+                done += self.sizes[target] * min(1.0, frames / expected)
         return done
+
+    def frames(self) -> dict[PurePath, tuple[int, int | None]]:
+        """Return how far each file is that is at work."""
+        found = {run.job.target: run.frames for run in self.running.values() if run.piece is None}
+        for target, split in self.split.items():
+            parts = [run for run in self.running.values() if run.job.target == target]
+            at_work = sum(run.frames[0] for run in parts if not _joins(run))
+            joined = next((run.frames[0] for run in parts if _joins(run)), None)
+            found[target] = (split.frames_done(at_work=at_work, joined=joined), split.frames)
+        return found
+
+    def held(self) -> dict[PurePath, Row]:
+        """Return the rows that this run works on."""
+        running = {run.job.target: run.row for run in self.running.values()}
+        return running | {target: split.row for target, split in self.split.items()}
+
+
+def _joins(running: _Running) -> bool:
+    return running.piece is not None and running.piece.span is None
 
 
 def run_batch(
@@ -220,7 +246,8 @@ def run_batch(
         plan: Inputs and results.
         config: Everything else.
         ledger: Of the plan's folder.
-        make_workers: Makes those who convert, for so many files that are to be done.
+        make_workers: Makes those who convert, for so many files that are to be done, or so many
+            ranges of files.
         on_event: Called for all that happens.
 
     Raises:
@@ -238,7 +265,8 @@ def run_batch(
         if decision == "refused" or row.state == "failed":
             batch.refuse(job, row.error or "")
     if not state.is_over():
-        workers = make_workers(len(state.queue) + len(state.elsewhere))
+        files = len(state.queue) + len(state.elsewhere)
+        workers = make_workers(files if config.run.split_longer_than_s is None else _MANY)
         try:
             batch.work(workers)
         finally:
@@ -247,9 +275,9 @@ def run_batch(
             with contextlib.suppress(BatchError):
                 for event in ends:
                     batch.handle(event)
-                for running in state.running.values():
-                    _remove_parts(running.row, ledger.folder)
-                    ledger.release(running.job.target)
+                for target, row in state.held().items():
+                    _remove_parts(row, ledger.folder)
+                    ledger.release(target)
     hooks.wait()
     rows = tuple(
         row if decision == "refused" else ledger.row(row.target) for row, decision in decided
@@ -447,29 +475,58 @@ class _Batch:
             state.elsewhere.remove(job)
 
     def _assign(self, workers: Workers) -> None:
-        state, idle = self._state, workers.idle()
-        while idle and state.queue and not state.stopped:
-            job = state.queue.popleft()
-            place = idle.pop(0)
-            # Before the first byte is written the ledger knows by which process.
-            if not self._ledger.claim(job.target, workers.pid(place)):
-                # Another run was faster.
-                state.elsewhere.append(job)
-                idle.insert(0, place)
-                continue
-            task = Task(
-                job.source.absolute(),
-                (self._ledger.folder / job.target).absolute(),
-                job.kind,
-                self._ledger.folder.absolute(),
-                state.replace[job.target],
-            )
-            if not workers.start(place, task):
-                self._ledger.release(job.target)
-                state.queue.appendleft(job)
-                continue
+        state = self._state
+        for place in workers.idle():
+            # Ranges of files that are begun come first.
+            if state.pieces and not state.stopped:
+                self._start_piece(workers, place)
+            while state.queue and place not in state.running and not state.stopped:
+                if self._start_file(workers, place):
+                    break
+
+    def _start_file(self, workers: Workers, place: int) -> bool:
+        """Give the next file to a place; returns False where another run was faster."""
+        state = self._state
+        job = state.queue.popleft()
+        # Before the first byte is written the ledger knows by which process.
+        if not self._ledger.claim(job.target, workers.pid(place)):
+            state.elsewhere.append(job)
+            return False
+        task = self._task(job)
+        # Alone a worker would only do everything twice.
+        splits = self._config.run.split_longer_than_s is not None and workers.places > 1
+        task = dataclasses.replace(task, may_split=splits and job.kind == "video")
+        if workers.start(place, task):
             state.running[place] = _Running(job, self._ledger.row(job.target), time.monotonic())
             self.say("started", job)
+        else:
+            self._ledger.release(job.target)
+            state.queue.appendleft(job)
+        return True
+
+    def _start_piece(self, workers: Workers, place: int) -> None:
+        """Give the next range, or the joining of all, to a place."""
+        state = self._state
+        piece = state.pieces.popleft()
+        split = state.split[piece.job.target]
+        self._ledger.hand_over(piece.job.target, workers.pid(place))
+        task = dataclasses.replace(self._task(piece.job), span=piece.span)
+        if piece.span is None:
+            task = dataclasses.replace(task, notes=tuple(split.notes))
+        if not workers.start(place, task):
+            state.pieces.appendleft(piece)
+            return
+        row = self._ledger.row(piece.job.target)
+        state.running[place] = _Running(piece.job, row, split.began, piece=piece)
+
+    def _task(self, job: Job) -> Task:
+        return Task(
+            job.source.absolute(),
+            (self._ledger.folder / job.target).absolute(),
+            job.kind,
+            self._ledger.folder.absolute(),
+            self._state.replace[job.target],
+        )
 
     def handle(self, event: Event) -> None:
         """Note what has happened."""
@@ -478,7 +535,7 @@ class _Batch:
             return
         if isinstance(event, Progress):
             running.frames = (event.done, event.total)
-            self.say("frames", running.job, frames=running.frames)
+            self.say("frames", running.job, frames=self._state.frames()[running.job.target])
         elif isinstance(event, Finished):
             del self._state.running[event.worker]
             self._conclude(running, event.outcome)
@@ -489,6 +546,13 @@ class _Batch:
 
     def _conclude(self, running: _Running, outcome: Outcome) -> None:
         job = running.job
+        if outcome.state == "split":
+            self._split(running, outcome.ranges)
+            return
+        if running.piece is not None and running.piece.span is not None:
+            self._end_range(running.piece, running.piece.span, outcome)
+            return
+        self._state.split.pop(job.target, None)
         if outcome.state == "done":
             assert outcome.report is not None, "of every conversion"
             self._ledger.finish(job.target, outcome.report, outcome.posters)
@@ -509,6 +573,28 @@ class _Batch:
             why = outcome.why + (f" (tried {tried} times)" if tried > 1 else "")
             self._ledger.give_up(job.target, why, may_be_ours=outcome.state == "broken")
             self._end(job, "failed", why=why)
+
+    def _split(self, running: _Running, ranges: Sequence[PaintRange]) -> None:
+        """Have a file's ranges painted."""
+        state, job = self._state, running.job
+        frames = sum(span.frames for span in ranges)
+        state.split[job.target] = SplitFile(running.row, running.began, frames, len(ranges))
+        state.pieces.extend(Piece(job, span) for span in ranges)
+
+    def _end_range(self, piece: Piece, span: PaintRange, outcome: Outcome) -> None:
+        """Note that a range has ended; what is not painted then is painted where all are joined."""
+        split = self._state.split[piece.job.target]
+        if outcome.state == "broken" and piece.tries < self._config.run.retries:
+            piece.tries += 1
+            self._state.pieces.appendleft(piece)
+            self.say("retry", piece.job, why=outcome.why)
+            return
+        if outcome.state != "done":
+            split.notes.append(f"a range was not painted beside the others: {outcome.why}")
+        split.painted += span.frames
+        split.left -= 1
+        if split.left == 0:
+            self._state.pieces.appendleft(Piece(piece.job, None))
 
     def _end(
         self,
@@ -538,14 +624,19 @@ class _Batch:
         timeout_s = self._config.run.timeout_s
         if timeout_s is None:
             return
-        for place, running in list(self._state.running.items()):
-            if time.monotonic() - running.began >= timeout_s:
-                workers.kill(place)
-                del self._state.running[place]
-                _remove_parts(running.row, self._ledger.folder)
-                why = f"{shown(running.job.source)}: took longer than --timeout, {timeout_s:g} s."
-                self._ledger.give_up(running.job.target, why, may_be_ours=True)
-                self._end(running.job, "failed", why=why)
+        state, now = self._state, time.monotonic()
+        late = [run.job for run in state.running.values() if now - run.began >= timeout_s]
+        for target, job in {job.target: job for job in late}.items():
+            for place, running in list(state.running.items()):
+                if running.job.target == target:
+                    workers.kill(place)
+                    del state.running[place]
+                    _remove_parts(running.row, self._ledger.folder)
+            state.split.pop(target, None)
+            state.pieces = deque(each for each in state.pieces if each.job.target != target)
+            why = f"{shown(job.source)}: took longer than --timeout, {timeout_s:g} s."
+            self._ledger.give_up(target, why, may_be_ours=True)
+            self._end(job, "failed", why=why)
 
     def _keep_memory(self, workers: Workers) -> None:
         now = time.monotonic()
@@ -561,6 +652,8 @@ class _Batch:
         if large[1]:
             why = f"{shown(running.job.source)}: takes more memory than there is; see --memory."
             self._conclude(running, Outcome("failed", why=why))
+        elif running.piece is not None:
+            self._state.pieces.appendleft(running.piece)
         else:
             # No fault of the file's, so it costs no attempt.
             self._ledger.release(running.job.target, attempted=False)
@@ -571,4 +664,4 @@ class _Batch:
     def _beat(self) -> None:
         if time.monotonic() - self._beaten >= _BEAT_EVERY_S:
             self._beaten = time.monotonic()
-            self._ledger.beat({run.job.target: run.frames for run in self._state.running.values()})
+            self._ledger.beat(self._state.frames())

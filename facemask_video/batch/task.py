@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from facemask_video.config import BatchConfig
 from facemask_video.core.kinds import Kind
+from facemask_video.pipeline.ranges import PaintRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,9 @@ class Task:
         kind: What the source is taken for.
         folder: Of the batch; must be there.
         replace: Whether a file under the result's name may be replaced.
+        may_split: Whether a long video may be cut into ranges instead of being converted.
+        span: The range of it that is to be painted; None for the whole.
+        notes: What is to be added to the report.
     """
 
     source: Path
@@ -25,6 +29,9 @@ class Task:
     kind: Kind
     folder: Path
     replace: bool
+    may_split: bool = False
+    span: PaintRange | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +40,19 @@ class Outcome:
 
     Attributes:
         state: ``done``, ``skipped``, ``failed`` by the file's or the disk's fault, or ``broken``:
-            failed by ours, so that it is worth another try.
+            failed by ours, so that it is worth another try; ``split``: ranges are to be painted
+            before anything else.
         report: Of the conversion, as plain data.
         posters: JPEGs of a frame of the source and of the result.
         why: What a user is told of a failure.
+        ranges: That the file was cut into.
     """
 
-    state: Literal["done", "skipped", "failed", "broken"]
+    state: Literal["done", "skipped", "failed", "broken", "split"]
     report: dict[str, Any] | None = None
     posters: tuple[bytes | None, bytes | None] = (None, None)
     why: str = ""
+    ranges: tuple[PaintRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

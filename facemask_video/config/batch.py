@@ -126,6 +126,17 @@ class BatchRunConfig(Checked):
         is_time=True,
         help="Give a file up after this time, in seconds or HH:MM:SS",
     )
+    split_longer_than_s: float | None = setting(
+        None,
+        low=0,
+        low_open=True,
+        flags=("--split-longer-than",),
+        metavar="TIME",
+        is_time=True,
+        help="Cut videos longer than this into ranges of about this length, in seconds or "
+        "HH:MM:SS, which several workers paint at once; the result is that of one worker. Cuts are "
+        "made where people who are in view have not been there for long",
+    )
     on_done: str | None = setting(
         None,
         metavar="CMD",

@@ -130,10 +130,8 @@ def _convert(
             label = label_stage(config, reader.info)
             tracks = open_tracks(reader, config)
             networks = (networks or load_networks(config)).for_source(name or source.name)
-            if tracks is None and networks.finder is None:
-                device = pick_device(networks.device["device"])
-                finder = load_finder(config.detect, reader.info, device)
-                networks = dataclasses.replace(networks, finder=finder)
+            if tracks is None:
+                networks = with_finder(networks, config, reader)
             groups, segments = None, None
             if config.video.smart_copy:
                 try:
@@ -153,7 +151,7 @@ def _convert(
                     create_tracks(config.output.tracks_out, reader, direction=config.direction)
                 )
             writer = stages.enter_context(
-                _open_writer(target, reader, config, networks, segments, groups)
+                open_writer(target, reader, config, networks, segments, groups)
             )
             unchanged = provenance.describe_unchanged(config.direction, __version__)
             output = DeferredOutput(
@@ -243,7 +241,15 @@ def _describe_output(
     }
 
 
-def _open_writer(
+def with_finder(networks: Networks, config: ConvertConfig, reader: VideoReader) -> Networks:
+    """Return networks with what finds the faces of a video, loaded where it is not there."""
+    if networks.finder is not None:
+        return networks
+    device = pick_device(networks.device["device"])
+    return dataclasses.replace(networks, finder=load_finder(config.detect, reader.info, device))
+
+
+def open_writer(
     target: Path,
     reader: VideoReader,
     config: ConvertConfig,
@@ -251,6 +257,19 @@ def _open_writer(
     segments: SegmentStore | None,
     groups: Groups | None,
 ) -> VideoWriter:
+    """Begin the output of a conversion.
+
+    Args:
+        target: The video to write.
+        reader: The source.
+        config: How it is written.
+        networks: What its provenance names.
+        segments: Where encoded pictures are kept until they are joined, if anywhere.
+        groups: Those of the source that may be copied, if any.
+
+    Raises:
+        VideoWriteError: It cannot be written so.
+    """
     return VideoWriter(
         target,
         reader,

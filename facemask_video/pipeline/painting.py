@@ -15,7 +15,7 @@ from facemask_video.composite.stage import (
 )
 from facemask_video.config import ConvertConfig
 from facemask_video.core.direction import Direction
-from facemask_video.core.faces import BlendedFrame, TrackedFrame
+from facemask_video.core.faces import BlendedFrame, CroppedFrame, TrackedFrame
 from facemask_video.pipeline.load_networks import Networks
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.resume import SEGMENT_FRAMES
@@ -45,7 +45,6 @@ def paint_faces(
         keeper: See `SteadyFaces`.
     """
     composite = config.composite
-    align = AlignFaces(crop_size_px=networks.translator.crop_size_px)
     translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
     match = MatchColours(mode=composite.color)
     steady = SteadyFaces(temporal=composite.temporal, keeper=keeper)
@@ -54,11 +53,7 @@ def paint_faces(
         grain=composite.grain == "auto",
         forget_every=SEGMENT_FRAMES,
     )
-    followed = stages.run("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
-    cropped = stages.run("align", align(followed))
-    if networks.classifier is not None:
-        classify = ClassifyFaces(networks.classifier, direction=config.direction)
-        cropped = stages.run("classify", classify(cropped))
+    cropped = judge_faces(tracked, config, networks, stages)
     translated = stages.run("translate", translate(cropped))
     matched = stages.run("match_colours", match(translated))
     if config.direction is Direction.UNMASK and composite.reference == "auto":
@@ -70,3 +65,26 @@ def paint_faces(
     if config.output.debug_overlay:
         blended = stages.run("draw", DrawFaces()(blended))
     return blended
+
+
+def judge_faces(
+    tracked: Iterator[TrackedFrame],
+    config: ConvertConfig,
+    networks: Networks,
+    stages: StageStack,
+) -> Iterator[CroppedFrame]:
+    """Take the crops of a clip's faces, and decide which of them are translated.
+
+    Args:
+        tracked: The frames, each with the faces that are to be worked on.
+        config: Says which direction they are translated in.
+        networks: What judges them, and how large its crops are.
+        stages: Takes the stages.
+    """
+    align = AlignFaces(crop_size_px=networks.translator.crop_size_px)
+    followed = stages.run("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
+    cropped = stages.run("align", align(followed))
+    if networks.classifier is None:
+        return cropped
+    classify = ClassifyFaces(networks.classifier, direction=config.direction)
+    return stages.run("classify", classify(cropped))

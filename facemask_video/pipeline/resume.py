@@ -28,7 +28,7 @@ from facemask_video.config import ConvertConfig
 from facemask_video.config.settings import as_plain
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.core.faces import BlendedFrame, PastedFace, TrackedFace, TranslatedCrop
-from facemask_video.core.files import atomic_write, sha256_file
+from facemask_video.core.files import sha256_file
 from facemask_video.core.frame import Frame, Patch
 from facemask_video.core.geometry import Box
 from facemask_video.core.wording import counted
@@ -40,6 +40,7 @@ from facemask_video.pipeline.answers import (
     kept_detector,
 )
 from facemask_video.pipeline.load_networks import Finder, Networks
+from facemask_video.pipeline.ranges import FRAMES, past_path, take_in, write_past
 from facemask_video.pipeline.work_folder import WorkFolder
 from facemask_video.video import Groups, SegmentStore
 
@@ -52,7 +53,7 @@ _LIBRARIES = ("torch", "torchvision", "av", "numpy", "opencv-python-headless", "
 _ENDS_BYTES = 2**20
 # Options that change what is said, or other files, but not the video.
 _WITHOUT_EFFECT = {"overwrite", "report", "tracks_out", "progress", "resume"}
-_FRAMES, _UNCHANGED = "frames.jsonl", "unchanged.txt"
+_UNCHANGED = "unchanged.txt"
 
 
 class Resumption:
@@ -71,6 +72,8 @@ class Resumption:
         config: ConvertConfig,
         networks: Networks,
         groups: Groups | None,
+        *,
+        to_the_end: bool = True,
     ) -> None:
         """Open or begin the work on an output.
 
@@ -80,6 +83,8 @@ class Resumption:
             config: What is asked for.
             networks: What is to be run.
             groups: Where segments end instead of after `SEGMENT_FRAMES`.
+            to_the_end: Whether all that is left is done in this run; else ranges that others
+                painted stay, where one is missing before them.
 
         Raises:
             VideoWriteError: It cannot be written, or another run works on it.
@@ -95,13 +100,19 @@ class Resumption:
                     f"the work of an earlier run is not used: {self._folder.begun_anew}"
                 )
             self.store = SegmentStore(folder, frames=None if groups else SEGMENT_FRAMES)
+            before = self.store.frames_done
+            ranges = 0
+            if groups is None:
+                ranges = take_in(folder, self.store, step=SEGMENT_FRAMES, to_the_end=to_the_end)
             self.frames_done = self.store.frames_done
             # Stages that paint forget, or have their past kept, every so many frames.
             self._painted_done = self.frames_done // SEGMENT_FRAMES * SEGMENT_FRAMES
             self._crops_done = self._open_frames()
             self._detector_journal = self._journal("detector.jsonl")
             self._classifier_journal = self._journal("classifier.jsonl")
-        except BaseException:
+        except BaseException as exc:
+            if not isinstance(exc, StaleAnswers) and self._folder.holds_work:
+                self._folder.keep()
             self._stack.close()
             raise
         self._past = self._past_path(self._painted_done)
@@ -109,20 +120,21 @@ class Resumption:
         self._painted = self._has_past
         # Kept by this run, or gone on from; filled in one thread and emptied in another.
         self._pasts = deque([self._painted_done] if self._has_past else [])
-        if self.frames_done:
-            self.notes.append(
-                f"went on after {counted(self.frames_done, 'frame')} of an earlier run"
-            )
+        if before:
+            self.notes.append(f"went on after {counted(before, 'frame')} of an earlier run")
+        if ranges:
+            frames = counted(self.frames_done - before, "frame")
+            self.notes.append(f"{frames} painted in {counted(ranges, 'range')} at once")
 
     def _journal(self, name: str) -> AnswerJournal:
         return self._stack.enter_context(AnswerJournal(self._folder.path / name))
 
     def _past_path(self, frames_done: int) -> Path:
-        return self._folder.path / f"past-{frames_done:09d}.npz"
+        return past_path(self._folder.path, frames_done)
 
     def _open_frames(self) -> int:
         """Open the record behind the frames in segments, and count the crops not needed again."""
-        path, crops, end = self._folder.path / _FRAMES, 0, 0
+        path, crops, end = self._folder.path / FRAMES, 0, 0
         path.touch()
         with path.open("rb") as file:
             for index in range(self.frames_done):
@@ -189,19 +201,12 @@ class Resumption:
         self._painted = self._painted or any(crop.alpha.any() for crop in crops)
         if not self._painted or frames_done <= self._painted_done or frames_done % SEGMENT_FRAMES:
             return
-        path = self._past_path(frames_done)
-        try:
-            with atomic_write(path) as part, part.open("wb") as file:
-                np.savez(file, **state())  # type: ignore[arg-type]
-            self._pasts.append(frames_done)
-        except OSError as exc:
-            raise VideoWriteError(
-                f"{path}: cannot be written ({exc.strerror}); check the space left."
-            ) from exc
+        write_past(self._past_path(frames_done), state())
+        self._pasts.append(frames_done)
 
     def recall(self, items: Iterable[BlendedFrame]) -> Iterator[BlendedFrame]:
         """Yield each frame; those in segments with what was pasted there then, without pixels."""
-        with (self._folder.path / _FRAMES).open("rb") as file:
+        with (self._folder.path / FRAMES).open("rb") as file:
             for item in items:
                 if item.source.index >= self.frames_done:
                     yield item
@@ -217,20 +222,22 @@ class Resumption:
         """
         if self.holds(result.source):
             return
-        crops = sum(
-            face.verdict is None or face.verdict.translate is not False for face in result.faces
-        )
-        pasted = [
-            [each.face.track_id.number, *_edges(each.patch.box), each.painted_share]
-            for each in result.pasted
-        ]
         try:
-            self._frames.write(json.dumps([crops, pasted], separators=(",", ":")).encode() + b"\n")
+            self._frames.write(frame_record(result))
         except OSError as exc:
             raise VideoWriteError(
                 f"{self._frames.name}: cannot be written ({exc.strerror}); check the space left."
             ) from exc
         self._tidy()
+
+    @property
+    def folder(self) -> Path:
+        """Where the work lies."""
+        return self._folder.path
+
+    def keep_folder(self) -> None:
+        """Leave the work there when the run ends."""
+        self._folder.keep()
 
     def holds(self, frame: Frame) -> bool:
         """Tell whether a frame is in a segment of an earlier run."""
@@ -253,11 +260,26 @@ class Resumption:
             self._past_path(self._pasts.popleft()).unlink(missing_ok=True)
 
 
+def frame_record(result: BlendedFrame) -> bytes:
+    """Return a line that says what was pasted into a frame."""
+    crops = sum(
+        face.verdict is None or face.verdict.translate is not False for face in result.faces
+    )
+    pasted = [
+        [each.face.track_id.number, *_edges(each.patch.box), each.painted_share]
+        for each in result.pasted
+    ]
+    return json.dumps([crops, pasted], separators=(",", ":")).encode() + b"\n"
+
+
 def identity(source: Path, config: ConvertConfig, networks: Networks) -> dict[str, Any]:
     """Return all that decides a conversion's pixels, as plain data."""
     options = as_plain(config)
     for name in _WITHOUT_EFFECT & options["output"].keys():
         del options["output"][name]
+    # Which of several GPUs it is makes no difference.
+    del options["translate"]["device"]
+    device, _, _ = networks.device["device"].partition(":")
     tracks = config.replay.tracks
     style = config.translate.style
     picture = None if style is None or not Path(style).is_file() else sha256_file(Path(style))
@@ -268,7 +290,7 @@ def identity(source: Path, config: ConvertConfig, networks: Networks) -> dict[st
         "tracks": None if tracks is None else sha256_file(tracks),
         "style": picture,
         "weights": networks.weights.get("sha256"),
-        "device": networks.device,
+        "device": {**networks.device, "device": device},
         "options": options,
         "segment_frames": SEGMENT_FRAMES,
     }

@@ -58,7 +58,12 @@ class WorkFolder:
                 f"{self.path}: cannot be written ({exc.strerror}); choose another directory."
             ) from exc
         for path in self.path.glob("*.part"):
-            path.unlink()
+            _remove(path)
+
+    @property
+    def holds_work(self) -> bool:
+        """Whether there is more than the record of what it is for."""
+        return any(path.name not in (_IDENTITY, _LOCK) for path in self.path.iterdir())
 
     def keep(self) -> None:
         """Leave the folder there when the run ends."""
@@ -78,15 +83,20 @@ class WorkFolder:
         self._lock.release()
 
     def _read(self) -> Any:
-        try:
-            return json.loads((self.path / _IDENTITY).read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None
+        return _read_identity(self.path)
 
     def _clear(self) -> None:
         for path in self.path.iterdir():
             if path.name != _LOCK:
-                path.unlink(missing_ok=True)
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        # Of a range of the clip.
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def work_path(target: Path) -> Path:
@@ -101,6 +111,18 @@ def work_path(target: Path) -> Path:
         cut = encoded[:180].decode(errors="ignore")
         name = f"{cut}-{hashlib.sha256(encoded).hexdigest()[:12]}"
     return target.with_name(f".{name}.work")
+
+
+def is_work_of(folder: Path, identity: dict[str, Any]) -> bool:
+    """Return whether what lies in a work folder is work towards a result."""
+    return bool(_read_identity(folder) == json.loads(json.dumps(identity)))
+
+
+def _read_identity(folder: Path) -> Any:
+    try:
+        return json.loads((folder / _IDENTITY).read_text("utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
 
 
 def difference(found: Any, wanted: Any, name: str = "") -> str:

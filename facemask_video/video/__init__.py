@@ -3,7 +3,7 @@
 from facemask_video.video.codecs import codec_of
 from facemask_video.video.copy import NotCopied, copy_video
 from facemask_video.video.groups import Groups, find_groups
-from facemask_video.video.native_frame import NativeFrame
+from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.panels import beside, grey_frame
 from facemask_video.video.probe import probe
 from facemask_video.video.reader import VideoReader
@@ -24,6 +24,7 @@ __all__ = [
     "find_groups",
     "grey_frame",
     "interrupt_standard_input",
+    "native",
     "probe",
     "standard_input_kept",
 ]

@@ -269,6 +269,12 @@ class NativeFrame:
             tools=self._tools,
         )
 
+    def at_index(self, index: int) -> "NativeFrame":
+        """Return the same frame with another position in its clip."""
+        frame = self.replacing(self._picture)
+        frame.index = index
+        return frame
+
     def _storage_box(self, box: Box) -> tuple[int, int, int, int]:
         stored = self._orientation.box_to_storage(box, self.width_px, self.height_px)
         edges = (stored.x0, stored.y0, stored.x1, stored.y1)

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from facemask_video.core.frame import Frame
-
 
 class OutputClock:
     """Turns frame times into ticks that rise, and remembers how far off they are.
@@ -28,14 +26,15 @@ class OutputClock:
         """Let the output begin at 0 with a time of the source's clock."""
         self._begin_s = time_s
 
-    def tick_of(self, frame: Frame, *, stored_base: Fraction) -> int:
+    def tick_of(self, pts: int, time_base: Fraction, *, stored_base: Fraction) -> int:
         """Return a frame's tick; later than due where the one before it would not be earlier.
 
         Args:
-            frame: Frames come in display order.
+            pts: The frame's time; frames come in display order.
+            time_base: Seconds a tick of it.
             stored_base: Seconds a tick of the container.
         """
-        exact_s = frame.pts * frame.time_base - self._begin_s
+        exact_s = pts * time_base - self._begin_s
         tick = round(exact_s / self._time_base)
         if self._last_tick is not None and tick <= self._last_tick:
             tick = self._last_tick + 1

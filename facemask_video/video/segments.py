@@ -90,6 +90,25 @@ class SegmentStore:
         self._part.replace(path)
         self._segments.append(_Segment(path, frames))
 
+    def take_from(self, folder: Path, *, number: int) -> None:
+        """Move the segments of another folder here, where they are not here already.
+
+        Args:
+            folder: Holds segments of the same video, counted from 0.
+            number: What the first of them is here.
+
+        Raises:
+            OSError: They cannot be moved.
+        """
+        for path in sorted(folder.iterdir()):
+            named = _NAME.fullmatch(path.name)
+            place = None if named is None else number + int(named[1])
+            if named is None or place != len(self._segments):
+                continue
+            target = self.folder / f"{place:06d}-{named[2]}.{named[3]}"
+            path.replace(target)
+            self._segments.append(_Segment(target, int(named[2])))
+
     def packets(self, groups: Groups | None = None) -> "Iterator[Packet[VideoStream]]":
         """Yield all packets, with decoding times that rise over the segments' borders.
 

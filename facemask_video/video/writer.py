@@ -6,7 +6,7 @@ target is either whole or not there. Standard output gets each frame as it is fi
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -130,6 +130,7 @@ class VideoWriter:
         self._durations: dict[int, int] = {}
         self._shortest = 0
         self._last_delay_cs: int | None = None
+        self._earlier: Sequence[int] = ()
         self._frames = 0
         self._finished = False
         self._part: Part | None = None
@@ -244,6 +245,14 @@ class VideoWriter:
         self._next_tick(native(frame))
         self._segmented.pass_over()
 
+    def go_on_after(self, times: Sequence[int]) -> None:
+        """Take the times of all frames before the first one, whose pictures are written elsewhere.
+
+        Args:
+            times: In ticks of the source.
+        """
+        self._earlier = times
+
     def copy_group(self, group: int, *, frames: int) -> None:
         """Take a group of the source's packets in place of encoded frames.
 
@@ -275,7 +284,10 @@ class VideoWriter:
             self._begin(frame)
         stored_base = fraction(self._stream.time_base) or self._plan.time_base
         self._frames += 1
-        tick = self._clock.tick_of(frame, stored_base=stored_base)
+        for pts in self._earlier:
+            self._clock.tick_of(pts, frame.time_base, stored_base=stored_base)
+        self._earlier = ()
+        tick = self._clock.tick_of(frame.pts, frame.time_base, stored_base=stored_base)
         duration = round(frame.picture.duration * frame.time_base / self._plan.time_base)
         self._last_delay_cs = round(frame.picture.duration * frame.time_base * 100) or None
         if duration > 0:

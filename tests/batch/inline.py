@@ -83,10 +83,11 @@ def run(
     do: Do = pretending,
     events: list[BatchEvent] | None = None,
     large: Sequence[tuple[int, bool]] = (),
+    places: int = 1,
 ) -> BatchReport:
     """Run a batch in this process."""
     plan = make_batch_plan(inputs, folder, config)
     with Ledger(folder) as ledger:
-        workers = InlineWorkers(do, large=deque(large))
+        workers = InlineWorkers(do, places, large=deque(large))
         heard = events if events is not None else []
         return run_batch(plan, config, ledger, lambda files: workers, on_event=heard.append)

@@ -6,12 +6,10 @@ and past matters to the result.
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -26,93 +24,18 @@ from facemask_video.config import (
 )
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import VideoWriteError
-from facemask_video.core.faces import Crop, Detection, TranslatedCrop
-from facemask_video.core.frame import ImageU8
-from facemask_video.core.geometry import Box
 from facemask_video.pipeline import resume
 from facemask_video.pipeline.convert import convert
-from facemask_video.pipeline.load_networks import Finder, Networks
+from facemask_video.pipeline.load_networks import Networks
 from facemask_video.pipeline.report import ConversionReport
 from facemask_video.pipeline.work_folder import work_path
 from facemask_video.video import VideoReader
 from facemask_video.video.compare import digest_streams
-from tests.fakes import detection_at
+from tests.pipeline.pixel_networks import BatchPainter, SquareFinder, pixel_networks
 from tests.synthetic import encode_clip, moving_square_frames
 
 _N_FRAMES = 32
 _SEGMENT = 8
-
-
-class SquareFinder:
-    """Finds the bright square; boxes and regions too. Counts the pictures it looked at."""
-
-    def __init__(self) -> None:
-        self.looked_at = 0
-
-    def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
-        self.looked_at += len(images)
-        return [self._find(image) for image in images]
-
-    def refine(
-        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
-    ) -> list[list[Detection]]:
-        self.looked_at += sum(bool(each) for each in boxes)
-        empty = detection_at(5, 5, 4, score=0.1)
-        return [
-            [(self._find(image) or [empty])[0] for _ in each]
-            for image, each in zip(images, boxes, strict=True)
-        ]
-
-    def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
-        self.looked_at += 1
-        return self._find(image)
-
-    def _find(self, image: ImageU8) -> list[Detection]:
-        rows, columns = np.nonzero((image[:, :, 0] > 180) & (image[:, :, 2] < 110))
-        if rows.size < 100:
-            return []
-        # The sum of all pixels in the fourth digit: another picture gives another face.
-        wobble = float(image.sum() % 97) / 97
-        seen = detection_at(columns.mean() + wobble, rows.mean(), 44.0 + wobble, score=0.97)
-        return [seen]
-
-
-class BatchPainter:
-    """Paints by the crop, and by how many and which others are in its batch."""
-
-    crop_size_px = 32
-    notes = ()
-
-    def __init__(self) -> None:
-        self.painted = 0
-
-    def translate(self, crops: Sequence[Crop]) -> list[TranslatedCrop]:
-        self.painted += len(crops)
-        shade = len(crops) * 7 + int(crops[0].image.mean()) if crops else 0
-        alpha = np.full((32, 32), 0.8, np.float32)
-        return [
-            TranslatedCrop(crop, (255 - crop.image // 2 - np.uint8(shade % 90)), alpha)
-            for crop in crops
-        ]
-
-
-class ShadeClassifier:
-    """Says how surely a face is masked by its light."""
-
-    crop_size_px = 32
-
-    def masked_scores(self, images: Sequence[ImageU8]) -> list[float]:
-        return [float(image.mean()) / 1000 for image in images]
-
-
-def _networks() -> Networks:
-    return Networks(
-        finder=Finder(SquareFinder(), 160),
-        translator=BatchPainter(),
-        classifier=ShadeClassifier(),
-        weights={"path": "fake", "sha256": "0" * 64},
-        device={"device": "cpu", "precision": "fp32"},
-    )
 
 
 def _asked(networks: Networks) -> tuple[int, int]:
@@ -183,7 +106,7 @@ def whole(source: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     folder = tmp_path_factory.mktemp("whole")
     config = _config(folder)
     config = dataclasses.replace(config, output=dataclasses.replace(config.output, resume=False))
-    return folder, convert(source, folder / "out.mkv", config, networks=_networks())
+    return folder, convert(source, folder / "out.mkv", config, networks=pixel_networks())
 
 
 @pytest.mark.parametrize("stops", [(31,), (1, 12, 13, 30)])
@@ -192,11 +115,11 @@ def test_what_was_interrupted_comes_out_as_if_it_had_not_been(
 ) -> None:
     out, config = tmp_path / "out.mkv", _config(tmp_path)
     for stop in stops:
-        _interrupted(source, out, config, stop, _networks())
+        _interrupted(source, out, config, stop, pixel_networks())
         assert not out.exists()
         assert work_path(out).is_dir()
 
-    report = convert(source, out, config, networks=_networks())
+    report = convert(source, out, config, networks=pixel_networks())
 
     assert _pictures(out) == _pictures(whole[0] / "out.mkv")
     # The pictures' packets alone differ, by more key frames.
@@ -212,10 +135,10 @@ def test_labels_come_out_as_if_nothing_had_been_interrupted(source: Path, tmp_pa
     for folder in (one, two):
         folder.mkdir()
     label = {"label": "Synthetic face", "label_on": "all"}
-    convert(source, one / "out.mkv", _config(one, **label), networks=_networks())
+    convert(source, one / "out.mkv", _config(one, **label), networks=pixel_networks())
 
-    _interrupted(source, two / "out.mkv", _config(two, **label), 20, _networks())
-    report = convert(source, two / "out.mkv", _config(two, **label), networks=_networks())
+    _interrupted(source, two / "out.mkv", _config(two, **label), 20, pixel_networks())
+    report = convert(source, two / "out.mkv", _config(two, **label), networks=pixel_networks())
 
     assert any("went on after 16 frames" in note for note in report.notes)
     assert _pictures(two / "out.mkv") == _pictures(one / "out.mkv")
@@ -225,7 +148,7 @@ def test_labels_come_out_as_if_nothing_had_been_interrupted(source: Path, tmp_pa
 
 def test_what_is_done_is_not_done_again(source: Path, tmp_path: Path) -> None:
     out, config = tmp_path / "out.mkv", _config(tmp_path)
-    once, first, second = _networks(), _networks(), _networks()
+    once, first, second = pixel_networks(), pixel_networks(), pixel_networks()
     convert(source, tmp_path / "once.mkv", config, networks=once)
     (tmp_path / "tracks.jsonl").unlink()
 
@@ -244,22 +167,22 @@ def test_an_answer_that_was_cut_off_is_asked_for_again(
     source: Path, whole: tuple[Path, ConversionReport], tmp_path: Path
 ) -> None:
     out, config = tmp_path / "out.mkv", _config(tmp_path)
-    _interrupted(source, out, config, 20, _networks())
+    _interrupted(source, out, config, 20, pixel_networks())
     journal = work_path(out) / "detector.jsonl"
     journal.write_bytes(journal.read_bytes()[:-9])
     (work_path(out) / "segment.part").write_bytes(b"half")
 
-    convert(source, out, config, networks=_networks())
+    convert(source, out, config, networks=pixel_networks())
 
     assert _pictures(out) == _pictures(whole[0] / "out.mkv")
 
 
 def test_another_option_or_input_begins_anew_and_is_said(source: Path, tmp_path: Path) -> None:
     out, config = tmp_path / "out.mkv", _config(tmp_path)
-    _interrupted(source, out, config, 20, _networks())
+    _interrupted(source, out, config, 20, pixel_networks())
     other = dataclasses.replace(config, composite=CompositeConfig(color="none", temporal=0.2))
 
-    report = convert(source, out, other, networks=_networks())
+    report = convert(source, out, other, networks=pixel_networks())
 
     said = [note for note in report.notes if "of an earlier run is not used" in note]
     assert said == [
@@ -271,13 +194,13 @@ def test_a_record_that_does_not_fit_begins_anew_and_is_said(
     source: Path, whole: tuple[Path, ConversionReport], tmp_path: Path
 ) -> None:
     out, config = tmp_path / "out.mkv", _config(tmp_path)
-    _interrupted(source, out, config, 20, _networks())
+    _interrupted(source, out, config, 20, pixel_networks())
     journal = work_path(out) / "detector.jsonl"
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     lines[3][0] += 1
     journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
-    report = convert(source, out, config, networks=_networks())
+    report = convert(source, out, config, networks=pixel_networks())
 
     assert any("its record does not fit the source" in note for note in report.notes)
     assert _pictures(out) == _pictures(whole[0] / "out.mkv")
@@ -287,11 +210,11 @@ def test_two_runs_do_not_share_the_work_on_one_output(source: Path, tmp_path: Pa
     out, config = tmp_path / "out.mkv", _config(tmp_path)
 
     def second(done: int, _total: int | None) -> NoReturn:
-        convert(source, out, config, networks=_networks())
+        convert(source, out, config, networks=pixel_networks())
         raise AssertionError(done)
 
     with pytest.raises(VideoWriteError, match="another run is working on it"):
-        convert(source, out, config, networks=_networks(), on_progress=second)
+        convert(source, out, config, networks=pixel_networks(), on_progress=second)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -300,9 +223,9 @@ def test_a_clip_without_a_face_is_still_copied(tmp_path: Path) -> None:
     plain = moving_square_frames(1, width_px=160, height_px=120, side_px=0) * 20
     source = encode_clip(tmp_path / "in.mp4", plain)
     config = dataclasses.replace(_config(tmp_path), video=VideoConfig())
-    _interrupted(source, tmp_path / "out.mp4", config, 15, _networks())
+    _interrupted(source, tmp_path / "out.mp4", config, 15, pixel_networks())
 
-    report = convert(source, tmp_path / "out.mp4", config, networks=_networks())
+    report = convert(source, tmp_path / "out.mp4", config, networks=pixel_networks())
 
     assert report.output["pictures"] == "copied"
     assert not work_path(tmp_path / "out.mp4").exists()
@@ -314,7 +237,7 @@ def test_ctrl_c_says_how_to_go_on(
     out = tmp_path / "out.mkv"
 
     def interrupted(*_: object, **__: object) -> NoReturn:
-        _interrupted(source, out, _config(tmp_path), 20, _networks())
+        _interrupted(source, out, _config(tmp_path), 20, pixel_networks())
         raise KeyboardInterrupt
 
     monkeypatch.setattr("facemask_video.cli.convert.convert_video", interrupted)

@@ -1,0 +1,163 @@
+"""What is known of a clip's frames before any is painted: enough to begin painting at any of them.
+
+A line a frame: its time, a checksum of its samples, and its faces with their verdicts, bit for bit
+(a tracks file is rounded, and for people).
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from facemask_video.core.errors import VideoReadError, VideoWriteError
+from facemask_video.core.faces import CroppedFrame, TrackedFace, TrackedFrame, TrackId, Verdict
+from facemask_video.core.files import part_path
+from facemask_video.core.geometry import Box
+from facemask_video.pipeline.answers import checksum
+from facemask_video.video import NativeFrame, native
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedFrame:
+    """A frame and its faces.
+
+    Attributes:
+        pts: Its time in ticks of the source.
+        checksum: Of its samples.
+        faces: Those that crops were taken of.
+    """
+
+    pts: int
+    checksum: int
+    faces: tuple[TrackedFace, ...]
+
+
+class FollowedWriter:
+    """Writes the record; it has its name when `finish` is called. A context manager.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._part = path, part_path(path)
+        try:
+            self._file = self._part.open("wb")
+        except OSError as exc:
+            raise _not_written(path, exc) from exc
+
+    def write(self, item: CroppedFrame) -> None:
+        """Write a frame's line.
+
+        Raises:
+            VideoWriteError: It cannot be written.
+        """
+        frame = native(item.frame)
+        faces = [_plain(crop.face) for crop in item.crops]
+        line = json.dumps([frame.pts, checksum(frame.samples()), faces], separators=(",", ":"))
+        try:
+            self._file.write(line.encode() + b"\n")
+        except OSError as exc:
+            raise _not_written(self._path, exc) from exc
+
+    def finish(self) -> None:
+        """Put the file in its place.
+
+        Raises:
+            VideoWriteError: It cannot be written.
+        """
+        try:
+            self._file.close()
+            self._part.replace(self._path)
+        except OSError as exc:
+            raise _not_written(self._path, exc) from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+
+def read_followed(path: Path) -> Iterator[FollowedFrame]:
+    """Yield the frames of a record in their order.
+
+    Raises:
+        VideoReadError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                pts, seen, faces = json.loads(line)
+                yield FollowedFrame(pts, seen, tuple(_face(each) for each in faces))
+    except (OSError, ValueError) as exc:
+        raise VideoReadError(f"{path}: cannot be read ({exc}); convert the clip anew.") from exc
+
+
+def replayed(
+    source: Path, frames: Iterable[NativeFrame], known: Iterable[FollowedFrame], first: int
+) -> Iterator[TrackedFrame]:
+    """Yield frames with their faces and their places in the clip, from one of them on.
+
+    Args:
+        source: The clip.
+        frames: Of it, from that one or a little before.
+        known: The record from that frame on.
+        first: Its place.
+
+    Raises:
+        VideoReadError: The clip does not read as it did when it was followed.
+    """
+    wanted, index = iter(known), first
+    expected = next(wanted, None)
+    for frame in frames:
+        if expected is None:
+            break
+        if index == first and frame.pts < expected.pts:
+            continue
+        if frame.pts != expected.pts or checksum(frame.samples()) != expected.checksum:
+            break
+        yield TrackedFrame(frame.at_index(index), expected.faces)
+        index, expected = index + 1, next(wanted, None)
+    if expected is not None:
+        raise VideoReadError(f"{source}: frame {index} reads otherwise when it is sought.")
+
+
+def _not_written(path: Path, exc: OSError) -> VideoWriteError:
+    return VideoWriteError(f"{path}: cannot be written ({exc.strerror}); check the space left.")
+
+
+def _plain(face: TrackedFace) -> list[Any]:
+    box, verdict = face.box, face.verdict
+    numbers = [box.x0, box.y0, box.x1, box.y1, face.score]
+    # JSON gives back what was written where that is a double, and else another number.
+    assert all(isinstance(each, float | int) for each in numbers), "no single precision"
+    return [
+        [face.track_id.person, face.track_id.part],
+        [float(each) for each in numbers],
+        face.landmarks.ravel().tolist(),
+        face.observed,
+        None if verdict is None else [verdict.domain, verdict.score, verdict.translate],
+    ]
+
+
+def _face(plain: list[Any]) -> TrackedFace:
+    (person, part), (*edges, score), landmarks, observed, verdict = plain
+    return TrackedFace(
+        TrackId(person, part),
+        Box(*edges),
+        np.array(landmarks, np.float32).reshape(5, 2),
+        score,
+        observed,
+        None if verdict is None else Verdict(*verdict),
+    )
