@@ -13,6 +13,7 @@ from facemask_video.core.faces import Crop, TranslatedCrop
 from facemask_video.core.pixels import to_alphas, to_images, to_network
 from facemask_video.core.wording import counted
 from facemask_video.translate.device import DTYPES
+from facemask_video.translate.ear_straps import hang_straps
 from facemask_video.translate.networks import Generator, StyledGenerator, fold_norms
 from facemask_video.translate.styles import StylePicker
 from facemask_video.translate.weights import WeightsCard, load_generator
@@ -163,10 +164,11 @@ class Translator:
             painted, alpha = self._network(batch)
         self._check(painted, alpha, first)
         images, alphas = to_images(painted), to_alphas(alpha)
-        return [
+        made = [
             TranslatedCrop(crop, image, opacity)
             for crop, image, opacity in zip(crops, images, alphas, strict=True)
         ]
+        return made if self._styles is None else [hang_straps(crop) for crop in made]
 
     def _check(self, painted: Tensor, alpha: Tensor, first: int) -> None:
         # As bytes they would be a black or a speckled face, or none at all.
