@@ -38,6 +38,7 @@ from facemask_video.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from facemask_video.batch.run import BatchReport, OnEvent
+    from facemask_video.content_credentials import Credentials
     from facemask_video.core.frame import ImageU8, VideoInfo
     from facemask_video.extract.finalize import SetReport
     from facemask_video.pipeline.load_networks import Networks
@@ -467,27 +468,33 @@ class Inspection:
     Attributes:
         info: Its streams, pictures and tags.
         provenance: How this program made it; None where the file does not say that it did.
+        credentials: What its Content Credentials (C2PA) say and whether they hold; None where there
+            are none, or c2pa-python is not installed.
     """
 
     info: "VideoInfo"
     provenance: "Provenance | None"
+    credentials: "Credentials | None" = None
 
 
-def inspect_video(file: str | Path) -> Inspection:
+def inspect_video(file: str | Path, *, trust: str | Path | None = None) -> Inspection:
     """Describe a video or a picture and say whether its faces are known to be synthetic.
 
     Args:
         file: Video or picture to read; ``"-"`` is standard input.
+        trust: PEM of the root certificates that signers of Content Credentials must lead to.
 
     Raises:
         VideoReadError: It cannot be opened.
+        ConfigError: ``trust`` cannot be used, or c2pa-python is not installed, which it needs.
 
     >>> about = inspect_video("in.mp4")
     >>> about.info.width_px, about.info.height_px, about.provenance
     (640, 360, None)
     """
-    from facemask_video import provenance
+    from facemask_video import content_credentials, provenance
     from facemask_video.core.pictures import is_picture
+    from facemask_video.core.standard_streams import is_standard
 
     path = Path(file)
     if is_picture(path):
@@ -499,7 +506,11 @@ def inspect_video(file: str | Path) -> Inspection:
 
         with standard_input_kept():
             info = probe(path)
-    return Inspection(info, provenance.read(info.metadata))
+    credentials = None
+    if not is_standard(path) and (trust is not None or content_credentials.is_available()):
+        roots = None if trust is None else Path(trust)
+        credentials = content_credentials.read_credentials(path, trusted=roots)
+    return Inspection(info, provenance.read(info.metadata), credentials)
 
 
 def _settings(

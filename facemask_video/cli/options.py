@@ -344,7 +344,9 @@ def setting_option(named: NamedSetting) -> Callable[[Function], Function]:
             flags = (f"{flags[0]}/--no-{flags[0].removeprefix('--')}",)
         else:
             arguments["show_default"] = False
-    if issubclass(named.kind, Mapping | tuple):
+    if about.paths is not None:
+        arguments |= {"nargs": about.paths}
+    elif issubclass(named.kind, Mapping | tuple):
         arguments |= {"multiple": True, "default": None, "show_default": False}
     if about.bare is not None:
         arguments |= {"is_flag": False, "flag_value": about.bare}
@@ -380,6 +382,8 @@ def _param_type(named: NamedSetting) -> Any:
         return DIRECTION
     if issubclass(named.kind, Mapping):
         return _PAIR
+    if about.paths is not None:
+        return click.Path()
     if issubclass(named.kind, Path):
         return click.Path(path_type=Path)
     return str

@@ -16,6 +16,18 @@ class PrintConfig(Checked):
 
 
 @dataclass(frozen=True, slots=True)
+class InspectConfig(PrintConfig):
+    """Whom to trust, and how what is found is printed."""
+
+    trust: Path | None = setting(
+        None,
+        metavar="ROOTS.pem",
+        default_text="nobody, and says so",
+        help="Root certificates that the signers of Content Credentials must lead to",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class VerifyConfig(RangeConfig):
     """What an output is compared in, and how that is printed."""
 

@@ -218,6 +218,16 @@ class ResultConfig(LabelConfig):
         "pictures and all, where range, layout, container and an encoder or pixel format asked "
         "for allow it; encoded like any other; or skipped, so that nothing is written",
     )
+    sign: tuple[str, ...] | None = setting(
+        None,
+        metavar="CERT KEY",
+        paths=2,
+        default_text="not signed",
+        help="Sign the result by a certificate and its key, PEM files: Content Credentials (C2PA) "
+        "say that faces are synthetic, by which program, version and weights and of which file; "
+        "inspect shows and checks them. In .mkv, .webm and .ts they lie beside it, as NAME.c2pa. "
+        "Needs c2pa-python (pip install 'facemask-video[c2pa]')",
+    )
     debug_overlay: bool = setting(
         False,
         help="Draw each face's box, number, score, landmarks and the classifier's verdict on the "

@@ -48,6 +48,7 @@ class Setting:
             line still takes it, and shows it nowhere.
         heading: Where ``--help`` shows a setting that lies in no section.
         bare: Of a text: what the option means without a value, and ``true`` in a file.
+        paths: Of a tuple: how many files it names, no more and no fewer.
     """
 
     help: str
@@ -64,6 +65,7 @@ class Setting:
     former_key: str | None = None
     heading: str = ""
     bare: str | None = None
+    paths: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +370,8 @@ def _coerce(named: NamedSetting, value: object, where: str, folder: Path) -> obj
             result = folder / Path(value).expanduser()
         elif issubclass(named.kind, Mapping) and isinstance(value, Mapping):
             result = {str(key): str(entry) for key, entry in value.items()}
+        elif named.setting.paths is not None and isinstance(value, list | tuple):
+            result = tuple(str(folder / Path(str(entry)).expanduser()) for entry in value)
         elif issubclass(named.kind, tuple) and isinstance(value, list | tuple):
             result = tuple(str(entry) for entry in value)
     except ValueError as exc:
@@ -404,6 +408,10 @@ def _check_value(named: NamedSetting, value: Any, where: str) -> None:
     if not right_type:
         raise ConfigError(
             f"{where}{named.name}: got {value!r}, expected {named.kind.__name__.lower()}."
+        )
+    if about.paths is not None and len(value) != about.paths:
+        raise ConfigError(
+            f"{where}{named.name}: got {len(value)} files, expected {about.paths}: {about.metavar}."
         )
     if about.choices and value not in about.choices:
         near = difflib.get_close_matches(str(value), about.choices, n=1)

@@ -26,6 +26,7 @@ from facemask_video.pipeline.report import (
     finish_report,
 )
 from facemask_video.pipeline.resume import Resumption
+from facemask_video.pipeline.signing import Signing, load_signer
 from facemask_video.pipeline.smart_copy import find_copyable, numbered
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.track_source import replay_faces, track_faces
@@ -127,6 +128,7 @@ def _convert(
                 )
             )
             check_targets(source, target, config)
+            signer = load_signer(config)
             label = label_stage(config, reader.info)
             tracks = open_tracks(reader, config)
             networks = (networks or load_networks(config)).for_source(name or source.name)
@@ -153,6 +155,9 @@ def _convert(
             writer = stages.enter_context(
                 open_writer(target, reader, config, networks, segments, groups)
             )
+            signing = None
+            if signer is not None:
+                signing = Signing(signer, source, target, config, networks)
             unchanged = provenance.describe_unchanged(config.direction, __version__)
             output = DeferredOutput(
                 target,
@@ -163,6 +168,7 @@ def _convert(
                 resumption=resumption,
                 groups=groups,
                 label=label,
+                signing=signing,
             )
 
         if tracks is not None:
@@ -192,6 +198,8 @@ def _convert(
                 on_progress(tally.frames, frames_total)
         with stages.clock.span("encode"):
             output.finish(changed=tally.faces_changed > 0)
+            if signing is not None:
+                notes = (*notes, *signing.finish())
             if sidecar is not None:
                 sidecar.finish()
             if resumption is not None:

@@ -36,6 +36,10 @@ def check_frames(source: Path, target: Path | None, config: ConvertConfig) -> Vi
         VideoReadError: The folder holds no frames.
     """
     rate = rate_of(config)
+    if config.output.sign is not None:
+        raise ConfigError(
+            "output.sign: --sign names one file as the source; leave it out with frames."
+        )
     if target is None or target.suffix.lower() not in MUXERS:
         for named in settings_of(ConvertConfig):
             section, _, key = named.name.partition(".")

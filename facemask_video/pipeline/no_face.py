@@ -15,6 +15,7 @@ from typing import Literal
 
 from facemask_video.composite.stage import LabelFrames
 from facemask_video.config import ConvertConfig, VideoConfig
+from facemask_video.content_credentials import Made
 from facemask_video.core.errors import VideoReadError
 from facemask_video.core.faces import BlendedFrame
 from facemask_video.core.frame import VideoInfo
@@ -24,8 +25,17 @@ from facemask_video.pipeline.labelling import is_label_alone
 from facemask_video.pipeline.output_layout import lay_out
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.resume import Resumption
+from facemask_video.pipeline.signing import Signing
 from facemask_video.pipeline.smart_copy import GroupWriter
-from facemask_video.video import Groups, NotCopied, VideoReader, VideoWriter, codec_of, copy_video
+from facemask_video.video import (
+    Groups,
+    NotCopied,
+    Seal,
+    VideoReader,
+    VideoWriter,
+    codec_of,
+    copy_video,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +60,7 @@ class DeferredOutput:
         resumption: Keeps what is done; None where nothing is to be kept.
         groups: Those of the source that may be copied one by one, where that was asked for.
         label: Labels frames, where that was asked for.
+        signing: Signs the output, where that was asked for.
 
     Attributes:
         written: What became of the pictures, once finished.
@@ -67,6 +78,7 @@ class DeferredOutput:
         resumption: Resumption | None = None,
         groups: Groups | None = None,
         label: LabelFrames | None = None,
+        signing: Signing | None = None,
     ) -> None:
         self.written: Written = "encoded"
         self.notes: list[str] = []
@@ -74,6 +86,7 @@ class DeferredOutput:
         self._reader, self._writer, self._config = reader, writer, config
         self._unchanged = unchanged
         self._label = label
+        self._signing = signing
         self._times = array("q")
         self._why_encoded = why_not_copied(config, reader.info, target)
         wanted = config.output.no_face
@@ -132,8 +145,11 @@ class DeferredOutput:
             self._grouped.finish()
             copied = counted(self._writer.frames_copied, "frame")
             self.notes.append(f"{copied} copied as packets, in groups without a translated face")
-        self._writer.finish()
+        self._writer.finish(seal=self._seal("edited" if changed else "transcoded"))
         self.notes += self._writer.notes
+
+    def _seal(self, made: Made) -> Seal | None:
+        return None if self._signing is None else self._signing.seal(made)
 
     def _copy(self) -> bool:
         """Copy the source; returns False where that is not possible and it is being encoded."""
@@ -147,6 +163,7 @@ class DeferredOutput:
                 strict=video.strict_streams,
                 overwrite=self._config.output.overwrite,
                 metadata=self._unchanged,
+                seal=self._seal("repackaged"),
             )
         except NotCopied as exc:
             self._why_encoded = str(exc)

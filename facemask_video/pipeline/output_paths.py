@@ -7,6 +7,7 @@ from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.pictures import WRITTEN_SUFFIXES
 from facemask_video.core.standard_streams import is_standard, shown_source, shown_target
+from facemask_video.pipeline.signing import credentials_beside
 from facemask_video.video.target import MUXERS, check_outputs, muxer_of
 
 # Containers that cannot hold H.264, which the default encoder writes.
@@ -61,6 +62,7 @@ def check_standard_streams(source: Path, target: Path, config: ConvertConfig) ->
     seeking = {
         "--resume": output.resume,
         "--smart-copy": config.video.smart_copy,
+        "--sign": config.output.sign is not None,
     }
     whole = {
         "--tracks": config.replay.tracks is not None,
@@ -90,7 +92,8 @@ def check_files(source: Path, target: Path, config: ConvertConfig) -> None:
     Raises:
         VideoWriteError: A file to write is read as well, exists, or has no directory.
     """
-    named = [target, config.output.report, config.output.tracks_out]
+    beside = credentials_beside(target, config)
+    named = [target, config.output.report, config.output.tracks_out, beside]
     check_outputs(
         [path for path in named if path is not None],
         inputs=[path for path in (source, config.replay.tracks) if path is not None],

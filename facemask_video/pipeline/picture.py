@@ -38,6 +38,7 @@ from facemask_video.pipeline.report import (
     describe_input,
     finish_report,
 )
+from facemask_video.pipeline.signing import Signing, load_signer
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.tracks_file import (
     Ranged,
@@ -54,6 +55,7 @@ from facemask_video.stills.write import encode_stills
 from facemask_video.track import SelectFaces
 from facemask_video.translate.device import pick_device
 from facemask_video.translate.stage import TranslateFaces
+from facemask_video.video import Seal
 from facemask_video.video.native_frame import native
 
 
@@ -88,6 +90,7 @@ def convert_picture(
             check_files(source, target, config)
             label = label_stage(config, info)
             kind = kind_to_write(target)
+            signer = load_signer(config)
             check_faces(config)
             whole = Ranged(source, info, None, None)
             tracks = open_tracks(whole, config)
@@ -117,6 +120,9 @@ def convert_picture(
                 on_progress(len(results), len(stills))
         notes = [note for still in stills for note in still.notes]
         with stages.clock.span("encode"):
+            signing = None
+            if signer is not None:
+                signing = Signing(signer, source, target, config, networks)
             changed = tally.faces_changed > 0
             drawn = config.output.layout != "result" or (
                 config.output.debug_overlay and tally.faces > 0
@@ -127,12 +133,17 @@ def convert_picture(
                 written, notes = "nothing", []
             elif same and config.output.no_face == "copy":
                 written, notes = "copied", []
-                _copy(source, target)
+                _copy(source, target, None if signing is None else signing.seal("repackaged"))
             else:
                 made = provenance.describe(
                     config.direction, __version__, str(networks.weights.get("sha256", ""))
                 )
-                notes += _write(target, stills, results, config, made if changed else None)
+                seal = None
+                if signing is not None:
+                    seal = signing.seal("edited" if changed else "transcoded")
+                notes += _write(target, stills, results, config, made if changed else None, seal)
+            if signing is not None:
+                notes += signing.finish()
             if sidecar is not None:
                 sidecar.finish()
     total_s = time.perf_counter() - started
@@ -295,6 +306,7 @@ def _write(
     results: list[BlendedFrame],
     config: ConvertConfig,
     made: Mapping[str, str] | None,
+    seal: Seal | None,
 ) -> list[str]:
     if config.output.debug_overlay:
         results = list(DrawFaces()(results))
@@ -303,6 +315,8 @@ def _write(
     try:
         with atomic_write(target) as part:
             part.write_bytes(encoded)
+            if seal is not None:
+                seal(part)
     except OSError as exc:
         raise VideoWriteError(
             f"{target}: cannot be written ({exc.strerror}); check rights and the space left."
@@ -310,10 +324,12 @@ def _write(
     return notes
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, seal: Seal | None) -> None:
     try:
         with atomic_write(target) as part:
             shutil.copyfile(source, part)
+            if seal is not None:
+                seal(part)
     except OSError as exc:
         raise VideoWriteError(
             f"{target}: cannot be written ({exc.strerror}); check rights and the space left."

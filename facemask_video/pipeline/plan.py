@@ -17,6 +17,7 @@ from facemask_video.pipeline.output_paths import (
     default_picture_target,
     default_target,
 )
+from facemask_video.pipeline.signing import load_signer
 from facemask_video.track import Sidecar
 from facemask_video.video import probe
 from facemask_video.video.target import MUXERS
@@ -100,6 +101,7 @@ def make_plan(source: Path, target: Path | None, config: ConvertConfig) -> Plan:
         info = probe(source, max_pixels=config.video.max_pixels)
         check_targets(source, target, config)
     label_stage(config, info)
+    load_signer(config)
     if config.replay.tracks is not None:
         # Reads the header: another file is refused before anything is loaded.
         Sidecar(config.replay.tracks)

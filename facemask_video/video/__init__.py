@@ -9,12 +9,14 @@ from facemask_video.video.probe import probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.segments import SegmentStore
 from facemask_video.video.standard_streams import interrupt_standard_input, standard_input_kept
+from facemask_video.video.target import Seal
 from facemask_video.video.writer import VideoWriter
 
 __all__ = [
     "Groups",
     "NativeFrame",
     "NotCopied",
+    "Seal",
     "SegmentStore",
     "VideoReader",
     "VideoWriter",

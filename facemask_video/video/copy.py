@@ -29,6 +29,7 @@ from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
 from facemask_video.video.probe import describe_error, open_source, probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.target import (
+    Seal,
     begin_of_clock_s,
     begins_at_zero,
     check_outputs,
@@ -61,6 +62,7 @@ def copy_video(
     strict: bool,
     overwrite: bool,
     metadata: Mapping[str, str],
+    seal: Seal | None = None,
 ) -> list[str]:
     """Write a source's packets into another file.
 
@@ -72,6 +74,7 @@ def copy_video(
         strict: Raise where a stream cannot be held.
         overwrite: Replace the target if it exists.
         metadata: Container tags added to the source's.
+        seal: Called with the complete file before it is renamed.
 
     Returns:
         What of the rest could not be kept, and why.
@@ -89,6 +92,8 @@ def copy_video(
             part, path, reader, audio=audio, strict=strict, metadata=metadata, shift_s=shift_s
         )
         written = _read_back(part, reader, times, shift_s)
+        if seal is not None:
+            seal(part)
         put_in_place(part, path, overwrite=overwrite)
     finally:
         growing.close()

@@ -1,7 +1,7 @@
 """The file that is written: its container, its checks, and its hidden part beside it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,6 +21,9 @@ MUXERS = {
     ".ts": "mpegts",
 }
 """FFmpeg's name of the container that each suffix stands for."""
+
+Seal = Callable[[Path], None]
+"""Does the last thing to a complete file before it gets its name, under its hidden one."""
 
 # Containers that a player shows from 0 on, whatever begins later.
 _BEGINS_AT_ZERO = {"mp4", "mov", "avi", "gif"}

@@ -49,6 +49,7 @@ from facemask_video.video.standard_streams import OutputWriting, standard_output
 from facemask_video.video.target import (
     FIXED_RATE,
     UNTIMED,
+    Seal,
     begin_of_clock_s,
     begins_at_zero,
     check_outputs,
@@ -297,8 +298,11 @@ class VideoWriter:
                 del self._durations[next(iter(self._durations))]
         return tick
 
-    def finish(self) -> None:
+    def finish(self, *, seal: Seal | None = None) -> None:
         """Write what is still buffered and the rest of the other streams, then rename.
+
+        Args:
+            seal: Called with the complete file before it is renamed; not for standard output.
 
         Raises:
             VideoWriteError: It cannot be completed; nothing is left behind.
@@ -320,7 +324,7 @@ class VideoWriter:
             if self._part is None:
                 self.notes.extend(self._lost_in_stream())
             else:
-                self._finish_file(self._part.path)
+                self._finish_file(self._part.path, seal)
             self._finished = True
             self.notes.extend(
                 self._clock.notes(self._format, self._plan.name, self._reader.info.time_base)
@@ -328,7 +332,7 @@ class VideoWriter:
         finally:
             self.discard()
 
-    def _finish_file(self, part: Path) -> None:
+    def _finish_file(self, part: Path, seal: Seal | None) -> None:
         """Write into a file what its muxer could not, read it back, and put it in place."""
         with self._reporting():
             self._set_aspect(part)
@@ -341,6 +345,8 @@ class VideoWriter:
                     last_delay_cs=self._last_delay_cs,
                 )
         self.notes.extend(self._lost_metadata(part))
+        if seal is not None:
+            seal(part)
         put_in_place(part, self.path, overwrite=self._overwrite)
 
     @property
