@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 from facemask_video.core.direction import Direction
@@ -350,7 +349,7 @@ def _trust(failures: set[str], successes: set[str]) -> str:
 
 
 @cache
-def _library() -> ModuleType:
+def _library() -> Any:  # its module, which has no types
     try:
         import c2pa
     except ImportError as exc:
@@ -361,7 +360,7 @@ def _library() -> ModuleType:
     return c2pa
 
 
-def _context(c2pa: ModuleType, roots: str | None = None) -> Any:
+def _context(c2pa: Any, roots: str | None = None) -> Any:
     settings: dict[str, Any] = _SETTINGS
     if roots is not None:
         settings = {**settings, "trust": {"user_anchors": roots}}

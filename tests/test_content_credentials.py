@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def make_identity(tmp_path_factory: pytest.TempPathFactory) -> Make:
         folder = tmp_path_factory.mktemp("identity")
         root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
 
-        def certificate(name: str, public: object, days: tuple[int, int]) -> object:
+        def certificate(name: str, public: object, days: tuple[int, int]) -> Any:
             return (
                 x509.CertificateBuilder()
                 .subject_name(named(name))
