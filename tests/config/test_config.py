@@ -141,7 +141,10 @@ def test_choices_are_those_that_the_rooms_accept() -> None:
 
 
 def test_a_batch_has_every_setting_of_a_conversion_that_is_not_one_files_own() -> None:
-    of_one_file = {"output.report", "output.tracks_out", "output.resume", "replay.tracks"}
+    of_one_file = {
+        *("output.report", "output.tracks_out", "output.resume", "output.format"),
+        "replay.tracks",
+    }
     batch = {named.name for named in settings_of(BatchConfig)}
 
     for named in settings_of(ConvertConfig):
