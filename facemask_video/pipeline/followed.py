@@ -6,6 +6,7 @@ A line a frame: its time, a checksum of its samples, and its faces with their ve
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -85,7 +86,9 @@ class FollowedWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        # Closing writes out what is buffered, which fails again where the disk is full.
+        with suppress(OSError):
+            self._file.close()
         self._part.unlink(missing_ok=True)
 
 

@@ -12,6 +12,7 @@ import os
 import re
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -234,7 +235,9 @@ class SegmentedEncoder:
     def close(self) -> None:
         """Close the file of a segment that is not complete."""
         if self._file is not None:
-            self._file.close()
+            # Closing writes out what is buffered, which fails again where the disk is full.
+            with suppress(OSError):
+                self._file.close()
 
     def _write(self, packets: "list[Packet[VideoStream]]") -> None:
         assert self._file is not None, "a segment is open"

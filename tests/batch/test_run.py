@@ -1,9 +1,12 @@
 import dataclasses
 import os
+import resource
 import sys
 import time
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from facemask_video.batch import ledger as ledgers
@@ -17,15 +20,39 @@ from facemask_video.config import (
     BatchOutputConfig,
     BatchRunConfig,
     SourceConfig,
+    VideoConfig,
 )
 from facemask_video.core.errors import BatchError
 from facemask_video.core.pictures import write_picture
 from tests.batch.inline import InlineWorkers, converting, dying, pretending, run
+from tests.fakes import fake_frames
 from tests.synthetic import encode_clip, moving_square_frames
 
 
 def how(config: BatchConfig, **options: object) -> BatchConfig:
     return dataclasses.replace(config, run=BatchRunConfig(**options))
+
+
+def encrypt(clip: Path, target: Path) -> None:
+    """Write a clip whose packets cannot be read without a key."""
+    key = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "0" * 32}
+    options = {**key, "encryption_kid": "1" * 32}
+    with av.open(str(clip)) as given, av.open(str(target), "w", options=options) as output:
+        video = output.add_stream_from_template(given.streams.video[0], opaque=True)
+        for packet in given.demux():
+            if packet.dts is not None:
+                packet.stream = video
+                output.mux(packet)
+
+
+def write_tone(path: Path) -> None:
+    """Write a file of sound alone."""
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("aac", rate=16000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.float32), "fltp", "mono")
+        frame.sample_rate = 16000
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode())
 
 
 def results(folder: Path) -> list[str]:
@@ -43,23 +70,50 @@ def test_clips_are_converted_and_what_is_broken_is_a_row_with_its_reason(
     encode_clip(source / "b.mkv")
     (source / "c.mp4").write_bytes(b"")
     (source / "d.mp4").write_bytes((source / "a.mp4").read_bytes()[:2000])
+    encrypt(source / "a.mp4", source / "e.mp4")
+    write_tone(source / "f.mp4")
 
     report = run([source], out, config, converting(config))
 
-    assert [row.state for row in report.rows] == ["done", "done", "failed", "failed"]
+    assert [row.state for row in report.rows] == ["done", "done", *["failed"] * 4]
     assert results(out) == ["a_masked.mp4", "b_masked.mkv"]
-    assert "is empty" in (report.rows[2].error or "")
-    assert (report.rows[3].error or "").startswith(f"{source / 'd.mp4'}: ")
+    reasons = ("is empty", "only data", "is encrypted", "only audio")
+    for row, reason in zip(report.rows[2:], reasons, strict=True):
+        assert (row.error or "").startswith(f"{row.source}: ")
+        assert reason in (row.error or "")
     done = report.rows[0].report
     assert done is not None
     assert (done["frames"], done["faces_changed"]) == (20, 20)
-    assert report.lines()[0].startswith("4 files: 2 done, 2 failed")
+    assert report.lines()[0].startswith("6 files: 2 done, 4 failed")
     with Ledger(out) as ledger:
         before, after = ledger.posters(report.rows[0].target)
     assert before is not None
     assert after is not None
     assert before[:2] == after[:2] == b"\xff\xd8"
     assert before != after
+
+
+def test_a_disk_that_is_full_half_way_fails_a_file_and_not_the_batch(
+    config: BatchConfig, tmp_path: Path
+) -> None:
+    """A limit on file size stands in for the full disk: writes fail the same way."""
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    noise = fake_frames(120, width_px=64, height_px=48)
+    encode_clip(source / "a.mkv", [frame.image for frame in noise])
+    encode_clip(source / "b.mkv")
+    lossless = dataclasses.replace(config, video=VideoConfig(encoder="ffv1"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        report = run([source], out, lossless, converting(lossless))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert [row.state for row in report.rows] == ["failed", "done"]
+    assert "check free space" in (report.rows[0].error or "")
+    assert results(out) == ["b_masked.mkv"]
+    assert run([source], out, lossless, converting(lossless)).done == 2
 
 
 def test_what_is_finished_is_not_done_again(
