@@ -252,7 +252,7 @@ class OutputConfig(ResultConfig):
         help="Keep what is done in a hidden folder beside OUT; after an interruption the same "
         "command goes on from there, to the same result. The folder grows to the size of the "
         "output and goes when that is complete; other options, weights or another input begin "
-        "anew",
+        "anew. Not for pictures",
     )
     overwrite: bool = setting(
         False, flags=("--overwrite", "-y"), help="Replace files that exist already"

@@ -41,6 +41,11 @@ def check_frames(source: Path, target: Path | None, config: ConvertConfig) -> Vi
             "output.sign: --sign names one file as the source; leave it out with frames."
         )
     if target is None or target.suffix.lower() not in MUXERS:
+        if config.output.resume:
+            raise ConfigError(
+                "output.resume: --resume goes on within a video; leave it out where frames are "
+                "written."
+            )
         for named in settings_of(ConvertConfig):
             section, _, key = named.name.partition(".")
             if section != "video" or named.name in _OF_READING:

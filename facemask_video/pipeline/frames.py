@@ -1,6 +1,7 @@
 """Convert a folder of numbered pictures, which is a clip."""
 
 import dataclasses
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -89,6 +90,9 @@ def _to_video(
     clip = part.path
     try:
         join_pictures(folder.files, clip, folder.rate, kind=folder.info.codec)
+        # What an earlier run kept goes by it, and fits as long as no picture is changed.
+        changed_ns = max(file.stat().st_mtime_ns for file in folder.files)
+        os.utime(clip, ns=(changed_ns, changed_ns))
         report = convert(
             clip, target, config, on_progress=on_progress, networks=networks, name=source.name
         )

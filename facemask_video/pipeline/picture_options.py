@@ -6,7 +6,13 @@ from facemask_video.core.errors import ConfigError
 
 # Options of sections that have a part in pictures, which all the same are of clips.
 _OF_CLIPS = frozenset(
-    {"detect.every", "detect.size_px", "composite.temporal", "composite.reference"}
+    {
+        "detect.every",
+        "detect.size_px",
+        "composite.temporal",
+        "composite.reference",
+        "output.resume",
+    }
 )
 _SECTIONS_OF_CLIPS = ("source.", "video.", "track.")
 _OF_BOTH = frozenset({"video.max_pixels"})

@@ -17,6 +17,7 @@ from facemask_video.config import (
 )
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError, VideoReadError, VideoWriteError
+from facemask_video.pipeline import resume
 from facemask_video.pipeline.frames import convert_frames
 from facemask_video.pipeline.load_networks import Networks
 from facemask_video.pipeline.plan import make_plan
@@ -155,6 +156,28 @@ def test_frames_become_a_video_of_their_rate(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.mkv"]
 
 
+def test_an_interrupted_video_of_frames_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume, "SEGMENT_FRAMES", 4)
+    source, out = _frames(tmp_path / "in"), tmp_path / "out.mkv"
+    networks = fake_networks(ScriptedDetector([detection_at(50, 42, 24)], 96))
+    config = _config(resume=True, video={"encoder": "ffv1"})
+
+    def interrupt(done: int, _total: int | None) -> None:
+        if done == 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        convert_frames(source, out, config, networks=networks, on_progress=interrupt)
+    report = convert_frames(source, out, config, networks=networks)
+
+    assert "went on after 8 frames of an earlier run" in report.notes
+    with VideoReader(out) as reader:
+        assert sum(1 for _ in reader) == _COUNT
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out.mkv"]
+
+
 def test_frames_without_a_face_are_copied(tmp_path: Path) -> None:
     source, target = _frames(tmp_path / "in"), tmp_path / "out"
 
@@ -212,5 +235,7 @@ def test_a_plan_names_what_has_no_part(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="--crf is for videos"):
         make_plan(source, None, _config(video={"crf": 20}))
+    with pytest.raises(ConfigError, match="--resume goes on within a video"):
+        make_plan(source, tmp_path / "out", _config(resume=True))
     with pytest.raises(ConfigError, match="--frames is for a folder"):
         make_plan(source / "shot2_9.mp4", None, _config())
