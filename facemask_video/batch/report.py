@@ -125,10 +125,11 @@ def _line(row: Row, before: bytes | None, after: bytes | None) -> _Line:
         frames=frames,
         faces=plain.get("faces"),
         tracks=plain.get("tracks"),
-        fps=frames / seconds if frames and seconds else None,
+        fps=frames / seconds if frames and seconds and row.kind != "picture" else None,
         taken=clock(taken_s),
         notes=tuple(plain.get("notes", ())),
-        error=row.error or "",
+        # The line above it names the file.
+        error=(row.error or "").removeprefix(f"{shown(row.source)}: "),
     )
 
 

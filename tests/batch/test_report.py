@@ -51,7 +51,8 @@ def test_the_report_shows_each_file_before_and_after_with_its_figures(
     assert page.tags.count("img") == 2
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.sources)
     assert "a_masked.mp4" in page.text
-    assert f"{folder / 'b.mp4'}: is not a video" in page.text
+    assert "is not a video" in page.text
+    assert page.text.count(str(folder / "b.mp4")) == 1
 
 
 def test_names_are_escaped_and_nothing_is_fetched(config: BatchConfig, tmp_path: Path) -> None:
