@@ -51,6 +51,7 @@ CREATE TABLE IF NOT EXISTS inputs (
     report TEXT, error TEXT
 );
 CREATE TABLE IF NOT EXISTS posters (target PRIMARY KEY NOT NULL, source BLOB, output BLOB);
+CREATE TABLE IF NOT EXISTS settings (target PRIMARY KEY NOT NULL, given TEXT NOT NULL);
 """
 
 
@@ -264,7 +265,9 @@ class Ledger:
             kept = {row.target for row in wanted}
             for target, row in known.items():
                 is_gone = row.state in ("planned", "failed") and not os.path.lexists(row.source)
-                if target not in kept and is_gone and not held[target]:
+                # What was entered one by one is told of until somebody takes it out.
+                is_kept = target in kept or _settings(database, target) is not None
+                if is_gone and not is_kept and not held[target]:
                     _forget(database, target)
         return decided
 
@@ -401,6 +404,40 @@ class Ledger:
                 (*output, _stored(target), self.run),
             )
 
+    def keep_settings(self, target: PurePath, given: Mapping[str, Any]) -> None:
+        """Keep under which options an input is to be converted, where each has its own.
+
+        Args:
+            target: Names the row.
+            given: JSON-ready data.
+        """
+        with self._transaction() as database:
+            database.execute(
+                "INSERT OR REPLACE INTO settings VALUES (?, ?)",
+                (_stored(target), json.dumps(given)),
+            )
+
+    def settings(self, target: PurePath) -> dict[str, Any] | None:
+        """Return what `keep_settings` kept; None where nothing was."""
+        with self._failing():
+            return _settings(self._database, target)
+
+    def forget(self, target: PurePath) -> bool:
+        """Take a row out of the ledger, unless a living run works on it; its result stays.
+
+        Args:
+            target: Names the row.
+
+        Returns:
+            Whether it is out.
+        """
+        with self._transaction() as database:
+            row = _row(database, target)
+            if row is not None and is_held(row, self.folder):
+                return False
+            _forget(database, target)
+        return True
+
     def row(self, target: PurePath) -> Row:
         """Return a row that is there."""
         with self._failing():
@@ -411,10 +448,7 @@ class Ledger:
     def posters(self, target: PurePath) -> tuple[bytes | None, bytes | None]:
         """Return the JPEGs of the input and of the result, where there are any."""
         with self._failing():
-            found = self._database.execute(
-                "SELECT source, output FROM posters WHERE target = ?", (_stored(target),)
-            ).fetchone()
-        return (found[0], found[1]) if found else (None, None)
+            return _posters(self._database, target)
 
     def _is_held(self, row: Row) -> bool:
         return row.run != self.run and is_held(row, self.folder)
@@ -497,6 +531,35 @@ def read_ledger(folder: Path) -> list[Row]:
     return rows
 
 
+def read_settings(folder: Path) -> dict[PurePath, dict[str, Any]]:
+    """Return what `Ledger.keep_settings` kept for the rows of a folder's ledger.
+
+    Raises:
+        BatchError: It cannot be read.
+    """
+    path = ledger_path(folder)
+    try:
+        with contextlib.closing(_connect(path)) as database:
+            found = database.execute("SELECT target, given FROM settings").fetchall()
+    except sqlite3.Error as exc:
+        raise BatchError(f"{shown(path)}: cannot be read ({exc}).") from exc
+    return {PurePath(os.fsdecode(row["target"])): json.loads(row["given"]) for row in found}
+
+
+def read_posters(folder: Path, target: PurePath) -> tuple[bytes | None, bytes | None]:
+    """Return the JPEGs of the input and of the result of a row, where there are any.
+
+    Raises:
+        BatchError: The ledger cannot be read.
+    """
+    path = ledger_path(folder)
+    try:
+        with contextlib.closing(_connect(path)) as database:
+            return _posters(database, target)
+    except sqlite3.Error as exc:
+        raise BatchError(f"{shown(path)}: cannot be read ({exc}).") from exc
+
+
 def is_held(row: Row, folder: Path) -> bool:
     """Return whether a living run works on a row.
 
@@ -550,8 +613,22 @@ def _row(database: sqlite3.Connection, target: PurePath) -> Row | None:
     return None if found is None else _of(found)
 
 
+def _posters(database: sqlite3.Connection, target: PurePath) -> tuple[bytes | None, bytes | None]:
+    found = database.execute(
+        "SELECT source, output FROM posters WHERE target = ?", (_stored(target),)
+    ).fetchone()
+    return (found[0], found[1]) if found else (None, None)
+
+
+def _settings(database: sqlite3.Connection, target: PurePath) -> dict[str, Any] | None:
+    found = database.execute(
+        "SELECT given FROM settings WHERE target = ?", (_stored(target),)
+    ).fetchone()
+    return None if found is None else dict(json.loads(found[0]))
+
+
 def _forget(database: sqlite3.Connection, target: PurePath) -> None:
-    for table in ("inputs", "posters"):
+    for table in ("inputs", "posters", "settings"):
         database.execute(f"DELETE FROM {table} WHERE target = ?", (_stored(target),))
 
 

@@ -19,6 +19,7 @@ from facemask_video.cli.inputs import is_batch
 from facemask_video.cli.inspect import inspect
 from facemask_video.cli.preview import preview
 from facemask_video.cli.track import track
+from facemask_video.cli.ui import ui
 from facemask_video.cli.verify import verify
 
 _OWN_OPTIONS = ("-h", "--help", "--version")
@@ -106,6 +107,7 @@ for command in (
     batch,
     track,
     preview,
+    ui,
     extract,
     curate,
     inspect,

@@ -18,6 +18,15 @@ _SECTIONS_OF_CLIPS = ("source.", "video.", "track.")
 _OF_BOTH = frozenset({"video.max_pixels"})
 
 
+def is_of_clips(name: str) -> bool:
+    """Return whether a setting of a conversion has no part in pictures.
+
+    >>> is_of_clips("track.smoothing"), is_of_clips("video.max_pixels")
+    (True, False)
+    """
+    return name not in _OF_BOTH and (name in _OF_CLIPS or name.startswith(_SECTIONS_OF_CLIPS))
+
+
 def check_options(config: ConvertConfig | TracksConfig) -> None:
     """Refuse options that were given and change nothing in a picture.
 
@@ -25,9 +34,7 @@ def check_options(config: ConvertConfig | TracksConfig) -> None:
         ConfigError: One was; it is named.
     """
     for named in settings_of(type(config)):
-        if named.name in _OF_BOTH:
-            continue
-        if named.name in _OF_CLIPS or named.name.startswith(_SECTIONS_OF_CLIPS):
+        if is_of_clips(named.name):
             section, key = named.name.split(".")
             if getattr(getattr(config, section), key) != named.default:
                 flag = (named.setting.flags or (f"--{key.replace('_', '-')}",))[0]

@@ -1,7 +1,6 @@
 """People's way through the page, in a real browser: by clicks, by keys, by touch."""
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.browser import chromium, press, wait_for
 from trainers.study.config import StudyConfig
 from trainers.study.page import study_page
 from trainers.study.score import read_answers, scores
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-
 N_PRACTICE, N_TRIALS = 2, 20
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -38,33 +35,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    browser = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    chromedriver = shutil.which("chromedriver")
-    if browser is None or chromedriver is None:
-        pytest.skip("no Chromium with its driver is installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=900,700"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    downloads = tmp_path_factory.mktemp("downloads")
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
-    service = webdriver.ChromeService(executable_path=chromedriver)
-    started = webdriver.Chrome(options=options, service=service)
-    started.downloads = downloads
-    yield started
-    started.quit()
-
-
-def wait_for(driver: Any, condition: str) -> None:
-    deadline = time.monotonic() + 20
-    while not driver.execute_script(f"return {condition}"):
-        assert time.monotonic() < deadline, condition
-        time.sleep(0.02)
-
-
-def press(driver: Any, key: str) -> None:
-    webdriver.ActionChains(driver, duration=0).send_keys(key).perform()
+    with chromium(tmp_path_factory.mktemp("downloads")) as started:
+        yield started
 
 
 def click(driver: Any, element: str) -> None:
