@@ -9,6 +9,7 @@ from facemask_video.detect.cascade import (
     LENIENT_THRESHOLD,
     CascadeDetector,
 )
+from facemask_video.detect.close_up import CloseUpDetector
 from facemask_video.detect.detector import RegionDetector
 from facemask_video.detect.landmarks import default_landmarks, load_landmarks
 from facemask_video.detect.rotation import RotatingDetector
@@ -34,11 +35,12 @@ def build_detector(
     Raises:
         WeightsError: The shipped landmark network is missing or damaged.
     """
-    detector = CascadeDetector(
+    cascade = CascadeDetector(
         device=device,
         threshold=min(threshold, LENIENT_THRESHOLD),
         stage_thresholds=LENIENT_STAGE_THRESHOLDS,
         min_face_px=min_face_px,
         landmarks=load_landmarks(default_landmarks(), device=device),
     )
+    detector = CloseUpDetector(cascade)
     return RotatingDetector(detector, quarter_turns) if quarter_turns else detector

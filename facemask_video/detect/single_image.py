@@ -1,6 +1,7 @@
 """Find the faces of a single picture, which may be cut close to them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from facemask_video.detect.size import detect_size_px, to_frame_px
 
 _BORDERS = (0.2, 0.5)
 # Of the longer side: pictures cropped close to the face are padded, as the detector wants some
-# surround, and more where it then finds nobody.
+# surround, and more where it then is sure of nobody.
 _MAIN_FACE_SIDE_PX = 640
 # Longer side at which the main face of a photograph is looked for.
 _SAME_FACE_OVERLAP = 0.4
@@ -100,12 +101,27 @@ def choose_faces(
 def _detect_padded(frame: Frame, detector: Detector, min_face_px: float) -> Sequence[Detection]:
     size_px = detect_size_px(frame.width_px, frame.height_px, min_face_px=min_face_px)
     shown, scale = frame.thumbnail(size_px)
+    seen: list[Detection] = []
     for share in _BORDERS:
         padded, border = _pad(shown, share)
-        found = detector.detect([padded])[0]
-        if found:
-            return to_frame_px((_moved(each, -border) for each in found), scale)
-    return ()
+        found = _refined(padded, detector.detect([padded])[0], detector)
+        seen += to_frame_px((_moved(each, -border) for each in found), scale)
+        if any(each.score >= _SURE_SCORE for each in seen):
+            break
+    return seen
+
+
+def _refined(
+    picture: ImageU8, found: Sequence[Detection], detector: Detector
+) -> Sequence[Detection]:
+    """Place and score detections as in a video: by the mean of several close looks."""
+    if not isinstance(detector, RegionDetector):
+        return found
+    refined = detector.refine([picture], [[each.box for each in found]])[0]
+    return [
+        replace(near if same_face(near, each) else each, score=(each.score + near.score) / 2)
+        for each, near in zip(found, refined, strict=True)
+    ]
 
 
 def _pad(picture: ImageU8, share: float) -> tuple[ImageU8, int]:
