@@ -68,6 +68,11 @@ class LocalWorkers:
         self._on_cpu = config.run.jobs or auto_jobs(files, self._memory)
         self.places = self._on_cpu if config.translate.device == "cpu" else 1
 
+    @property
+    def most_places(self) -> int:
+        """How many there may come to be: until the first worker is ready GPUs are not known."""
+        return max(self.places, self._on_cpu)
+
     def idle(self) -> list[int]:
         """Return the places that could take a task."""
         busy = {place for place, worker in self._workers.items() if worker.is_busy}

@@ -97,6 +97,11 @@ class RayWorkers:
         for place in range(self.places):
             self._fill(place)
 
+    @property
+    def most_places(self) -> int:
+        """How many there are."""
+        return self.places
+
     def idle(self) -> list[int]:
         """Return the places whose worker could take a task."""
         return [

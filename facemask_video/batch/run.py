@@ -40,7 +40,10 @@ _LOOK_EVERY_S = 2.0
 class Workers(Protocol):
     """Who converts: places that each take one task at a time."""
 
-    places: int
+    @property
+    def most_places(self) -> int:
+        """How many there may come to be, as far as that is known."""
+        ...
 
     def idle(self) -> list[int]:
         """Return the places that could take a task."""
@@ -494,7 +497,7 @@ class _Batch:
             return False
         task = self._task(job)
         # Alone a worker would only do everything twice.
-        splits = self._config.run.split_longer_than_s is not None and workers.places > 1
+        splits = self._config.run.split_longer_than_s is not None and workers.most_places > 1
         task = dataclasses.replace(task, may_split=splits and job.kind == "video")
         if workers.start(place, task):
             state.running[place] = _Running(job, self._ledger.row(job.target), time.monotonic())
@@ -552,11 +555,16 @@ class _Batch:
         if running.piece is not None and running.piece.span is not None:
             self._end_range(running.piece, running.piece.span, outcome)
             return
-        self._state.split.pop(job.target, None)
+        split = self._state.split.pop(job.target, None)
         if outcome.state == "done":
-            assert outcome.report is not None, "of every conversion"
-            self._ledger.finish(job.target, outcome.report, outcome.posters)
-            self._end(job, "done", frames=outcome.report["frames"])
+            report = outcome.report
+            assert report is not None, "of every conversion"
+            if split is not None:
+                # The report is of who joined the ranges, and knows of no other time.
+                total_s = time.monotonic() - split.began
+                report = {**report, "seconds": {**report["seconds"], "total": total_s}}
+            self._ledger.finish(job.target, report, outcome.posters)
+            self._end(job, "done", frames=report["frames"])
         elif outcome.state == "broken" and running.row.attempts <= self._config.run.retries:
             self._ledger.release(job.target)
             # The result may have got its name before its process died.

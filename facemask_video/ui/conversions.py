@@ -361,12 +361,8 @@ class _Stoppable:
         self._is_over = is_over
 
     @property
-    def places(self) -> int:
-        return self._workers.places
-
-    @places.setter
-    def places(self, value: int) -> None:
-        self._workers.places = value
+    def most_places(self) -> int:
+        return self._workers.most_places
 
     def idle(self) -> list[int]:
         return self._workers.idle()

@@ -27,6 +27,10 @@ class InlineWorkers:
     late: list[Event] = field(default_factory=list)
     large: deque[tuple[int, bool]] = field(default_factory=deque)
 
+    @property
+    def most_places(self) -> int:
+        return self.places
+
     def idle(self) -> list[int]:
         busy = {place for place, _ in self.tasks}
         return [place for place in range(self.places) if place not in busy]
@@ -68,7 +72,7 @@ def pretending(task: Task) -> Outcome:
     """Write a file that is no video, as if it were the result."""
     task.target.parent.mkdir(parents=True, exist_ok=True)
     task.target.write_bytes(b"result of " + task.source.read_bytes())
-    return Outcome("done", {"frames": 1})
+    return Outcome("done", {"frames": 1, "seconds": {"total": 1000.0}})
 
 
 def dying(task: Task) -> Event:

@@ -1,5 +1,6 @@
 """How the ranges of a long file are handed out."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -58,6 +59,9 @@ def test_ranges_are_painted_before_other_files_and_then_joined(
     ]
     assert [event.event for event in events].count("started") == 3
     assert report.rows[0].attempts == 1
+    of_split = report.rows[0].report
+    assert of_split is not None
+    assert of_split["seconds"]["total"] < 1000, "of all its ranges, not of their joining"
 
 
 def test_a_range_whose_worker_dies_is_tried_again_and_then_left_to_the_joining(
@@ -92,16 +96,24 @@ def test_a_timeout_ends_all_ranges_of_a_file(
     clips: Path, config: BatchConfig, tmp_path: Path
 ) -> None:
     did: list[Task] = []
-    nothing = Died(9, "of another place, which is no news")
+    cutting = _cutting(did, {})
+
+    def slow(task: Task) -> Event | Outcome:
+        if task.span is None:
+            return cutting(task)
+        did.append(task)
+        time.sleep(0.3)
+        return Died(9, "of another place, which is no news")
 
     report = run(
         [clips / "b.mp4"],
         tmp_path / "out",
-        how(config, split_longer_than_s=10, timeout_s=0.001),
-        _cutting(did, {_RANGES[0]: [nothing] * 9}),
+        how(config, split_longer_than_s=10, timeout_s=0.25),
+        slow,
         places=2,
     )
 
+    assert len(did) == 2, "the others are not begun"
     assert "took longer than --timeout" in (report.rows[0].error or "")
 
 
