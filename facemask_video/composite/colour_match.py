@@ -9,7 +9,7 @@ Each correction is bounded in shift and in gain, and fades out where the generat
 kept part has too few pixels, is flat, or does not resemble the source at all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -78,7 +78,7 @@ def match_colour(crop: TranslatedCrop, mode: str) -> TranslatedCrop:
     if trust == 0.0:
         return crop
     if mode == "xyz":
-        return TranslatedCrop(crop.source, _match_xyz(crop.image, kept, trust), crop.alpha)
+        return replace(crop, image=_match_xyz(crop.image, kept, trust))
     curve = _histogram_curve if mode == "histogram" else _mean_std_curve
     tables = np.empty((1, 256, 3), dtype=np.uint8)
     for channel in range(3):
@@ -87,7 +87,7 @@ def match_colour(crop: TranslatedCrop, mode: str) -> TranslatedCrop:
         shifts = _bounded(curve(histogram, target) - _LEVELS, _mean_std(histogram)[0])
         tables[0, :, channel] = np.clip(np.rint(_LEVELS + trust * shifts), 0, 255)
     image = np.asarray(cv2.LUT(crop.image, tables), dtype=np.uint8)
-    return TranslatedCrop(crop.source, image, crop.alpha)
+    return replace(crop, image=image)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,6 +28,9 @@ _RESAMPLING_SIGMA_PX = 0.7
 # a mask gets a halo; 0 costs a third of the gain, 4 a tenth.
 _HALO = 4.0
 
+# An edge keeps some of its enlarged width in close-ups: steps of the crop's px would show.
+_STEEPEST = 3.0
+
 # Under this alpha a generator has little reason to get its colours right.
 _TRUSTED_ALPHA = 0.1
 
@@ -65,7 +68,10 @@ def make_patch(
         return None
     crop_to_box = geometry.compose(crop_to_frame, geometry.translation(-box.x0, -box.y0))
     width_px, height_px = int(box.width_px), int(box.height_px)
-    placed = clean(warp(alpha, crop_to_box, width_px=width_px, height_px=height_px, border="zero"))
+    placed = warp(alpha, crop_to_box, width_px=width_px, height_px=height_px, border="zero")
+    if crop.is_opaque:
+        placed = _steepened(placed, geometry.scale_of(crop_to_frame))
+    placed = clean(placed)
     rows, columns = np.flatnonzero(placed.any(axis=1)), np.flatnonzero(placed.any(axis=0))
     if not rows.size:
         return None
@@ -90,6 +96,12 @@ def _footprint(alpha: AlphaF32, crop_to_frame: Affine, width_px: int, height_px:
     reached = geometry.bounding_box(geometry.apply(crop_to_frame, geometry.corners(opaque)))
     grown = Box(reached.x0 - 2, reached.y0 - 2, reached.x1 + 2, reached.y1 + 2)
     return geometry.round_out(geometry.clip(grown, width_px, height_px))
+
+
+def _steepened(alpha: AlphaF32, scale: float) -> AlphaF32:
+    """Give an edge that was enlarged the width in px that it had in the crop."""
+    slope = min(max(scale, 1.0), _STEEPEST)
+    return np.asarray(np.clip(0.5 + slope * (alpha - 0.5), 0, 1), np.float32)
 
 
 def _part_that_shows(alpha: AlphaF32, crop_to_frame: Affine) -> _Place:

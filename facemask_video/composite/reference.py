@@ -7,7 +7,7 @@ painted, in the masked one's light, as far as the heads are turned alike.
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import cv2
@@ -183,7 +183,7 @@ def _laid_over(crop: TranslatedCrop, reference: ImageU8, weight: float) -> Trans
     differing = _blurred_difference(lit, painted) * smoothstep((radius - 0.45) / 0.2)
     opacity = (weight * smoothstep((1.0 - radius) / 0.25) * (1.0 - differing))[:, :, None]
     image = np.clip(np.rint(painted + opacity * (lit - painted)), 0, 255).astype(np.uint8)
-    return TranslatedCrop(crop.source, image, crop.alpha)
+    return replace(crop, image=image)
 
 
 def _blurred_difference(one: _Float32, other: _Float32) -> _Float32:

@@ -6,7 +6,7 @@ flow. Where the person moves, the past would smear, so it is weighed pixel by pi
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -120,7 +120,7 @@ class Stabiliser:
             if past is not None and _follows(past, present):
                 image = _blend(past, present, image, self._memory)
             pasts[track_id] = present
-            steadied.append(TranslatedCrop(crop.source, image, present.alpha))
+            steadied.append(replace(crop, image=image, alpha=present.alpha))
         self._pasts = pasts
         return tuple(steadied)
 

@@ -137,11 +137,20 @@ class Crop:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TranslatedCrop:
-    """What a generator made of a crop: image (S, S, 3) and where it means to change it (S, S)."""
+    """What a generator made of a crop.
+
+    Attributes:
+        source: The crop.
+        image: Shape (S, S, 3).
+        alpha: Where it means to change the crop, (S, S).
+        is_opaque: Whether alpha is the outline of a thing that hides what is behind it, so that
+            what lies between 0 and 1 is an edge; not a face blended into a face.
+    """
 
     source: Crop
     image: ImageU8
     alpha: AlphaF32
+    is_opaque: bool = False
 
     def __post_init__(self) -> None:
         if self.image.shape != self.source.image.shape:

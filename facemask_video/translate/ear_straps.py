@@ -6,7 +6,7 @@ pose is, and is seen as long as skin lies under it: hair, a scarf and the backgr
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -47,9 +47,12 @@ _SKIN_SPREAD = (70.0, 8.0, 8.0)
 """In levels of Y, Cr and Cb: how far skin of one face goes from its median in shade and shine."""
 
 _FEWEST_SKIN_PX = 12
-_N_STEPS = 12
+_N_STEPS = 16
 _FINER = 2
 _SHADOW = 0.3
+_SOFTNESS_PX = 0.6
+"""Without it a strap that is two px wide shows as steps in a face that is larger in the frame."""
+
 _LEAST_SHOWN = 0.002
 """Half a level of a byte."""
 
@@ -95,7 +98,8 @@ def hang_straps(crop: TranslatedCrop) -> TranslatedCrop:
     for line in _lines(mask, pose):
         _draw(straps, line, mask, skin, width_px=_WIDTH * float(np.hypot(*pose.across)))
     opacity = cv2.resize(straps, mask.shape[::-1], interpolation=cv2.INTER_AREA)
-    return _blend(crop, opacity.astype(np.float32) / np.float32(255))
+    soft = cv2.GaussianBlur(opacity.astype(np.float32) / 255, (0, 0), _SOFTNESS_PX)
+    return _blend(crop, np.asarray(soft, np.float32))
 
 
 def _pose(landmarks: _Points) -> _Pose:
@@ -217,7 +221,7 @@ def _blend(crop: TranslatedCrop, straps: AlphaF32) -> TranslatedCrop:
     image[place] = np.where(shown, joined, image[place])
     whole = crop.alpha.copy()
     whole[place] = np.where(shown, alpha, crop.alpha[place][..., None])[..., 0]
-    return TranslatedCrop(crop.source, image, whole)
+    return replace(crop, image=image, alpha=whole)
 
 
 def _relative_light(crop: TranslatedCrop) -> NDArray[np.float32]:

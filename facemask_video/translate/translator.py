@@ -165,7 +165,7 @@ class Translator:
         self._check(painted, alpha, first)
         images, alphas = to_images(painted), to_alphas(alpha)
         made = [
-            TranslatedCrop(crop, image, opacity)
+            TranslatedCrop(crop, image, opacity, is_opaque=self._styles is not None)
             for crop, image, opacity in zip(crops, images, alphas, strict=True)
         ]
         return made if self._styles is None else [hang_straps(crop) for crop in made]

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -54,6 +56,25 @@ def plane_in_crop(frame_to_crop: Affine) -> NDArray[np.float64]:
     points = geometry.apply(geometry.invert(frame_to_crop), grid)
     red, green = (points * [0.75, 1.0]).reshape(SIZE_PX, SIZE_PX, 2).transpose(2, 0, 1)
     return np.stack([red, green, np.full_like(red, 90.0)], axis=2)
+
+
+@pytest.mark.parametrize("kind", MAPS)
+def test_the_edge_of_an_opaque_thing_stays_sharp_where_it_is_and_a_blended_one_stays_soft(
+    kind: str,
+) -> None:
+    frame_to_crop = MAPS[kind]
+    ramp = cv2.GaussianBlur(lower_half().astype(np.float32), (0, 0), 1.0)
+    crop = translated(picture(), ramp, frame_to_crop=frame_to_crop)
+    soft, sharp = over_frame(pasted(crop)), over_frame(pasted(replace(crop, is_opaque=True)))
+
+    def width_px(alpha: NDArray[np.float32]) -> int:
+        return int(np.count_nonzero((alpha > 0.02) & (alpha < 0.98)))
+
+    assert np.array_equal(soft > 0.5, sharp > 0.5)
+    if kind == "larger":
+        assert width_px(sharp) < 0.75 * width_px(soft)
+    else:
+        assert np.abs(soft - sharp).max() < 1e-4
 
 
 @pytest.mark.parametrize("faint", [0.0, 0.003])

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from facemask_video.align.crop import align_face
+from facemask_video.composite.reference import RecallFaces
 from facemask_video.composite.stage import (
     BlendFaces,
     DrawFaces,
@@ -57,6 +59,21 @@ class TestSteadyFaces(StageContract):
         out = list(SteadyFaces(temporal=0.0)(items))
 
         assert [result.crops for result in out] == [item.crops for item in items]
+
+
+def test_what_hides_the_face_behind_it_does_so_after_every_stage() -> None:
+    items = [translated(frame) for frame in fake_frames(3)]
+    opaque = [
+        replace(item, crops=tuple(replace(crop, is_opaque=True) for crop in item.crops))
+        for item in items
+    ]
+    for stage in (
+        MatchColours(mode="histogram"),
+        MatchColours(mode="xyz"),
+        SteadyFaces(temporal=0.5),
+        RecallFaces(),
+    ):
+        assert all(crop.is_opaque for item in stage(opaque) for crop in item.crops)
 
 
 class TestBlendFaces(StageContract):
