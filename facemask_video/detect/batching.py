@@ -23,17 +23,18 @@ _RNET_PX, _ONET_PX = 24, 48
 
 @dataclass(frozen=True, slots=True)
 class _Limits:
-    """Most pixels of P-Net, and most crops of the other two, in one pass."""
+    """Most pixels of P-Net, most crops of the other two, and most pixels of images, in one pass."""
 
     pnet_px: int
     rnet_crops: int
     onet_crops: int
+    image_px: int
 
 
 LIMITS = {
-    "cpu": _Limits(150_000, 128, 16),
-    # This bounds the memory: 2048 x 3 x 48 x 48 floats are 57 MB.
-    "cuda": _Limits(60_000_000, 2048, 2048),
+    "cpu": _Limits(150_000, 128, 16, 2_000_000),
+    # This bounds the memory: 2048 x 3 x 48 x 48 floats are 57 MB. An image takes 16 bytes a pixel.
+    "cuda": _Limits(60_000_000, 2048, 2048, 60_000_000),
 }
 
 
@@ -63,6 +64,10 @@ class BatchedMtcnn:
         self._pnet, self._rnet, self._onet = (each.to(precision) for each in networks)
         if device.type == "cpu":
             optimize_for_cpu(networks, precision)
+
+    def most_images(self, image_px: int) -> int:
+        """Return how many images of so many pixels are looked at together, at least 1."""
+        return max(1, self._limits.image_px // image_px)
 
     def pnet(
         self, integral: IntegralImages, size: tuple[int, int], rows: range, columns: range

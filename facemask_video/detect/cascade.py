@@ -112,13 +112,18 @@ class CascadeDetector:
 
     @torch.inference_mode()
     def refine(
-        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
+        self,
+        images: Sequence[ImageU8],
+        boxes: Sequence[Sequence[Box]],
+        *,
+        placed: bool = False,
     ) -> list[list[Detection]]:
         """Score boxes and place the faces near them; see `facemask_video.detect.refinement`.
 
         Args:
             images: As for `detect`.
             boxes: For each image, boxes near which a face may be, in px of that image.
+            placed: See `facemask_video.detect.refinement.refine_boxes`.
 
         Returns:
             For each image a detection a box, in order, whatever its score.
@@ -126,18 +131,39 @@ class CascadeDetector:
         all_boxes = [box for each in boxes for box in each]
         if not all_boxes:
             return [[] for _ in images]
+        parts, x0, y0 = crop_around(images, all_boxes)
+        n_images = self._networks.most_images(parts[0].shape[0] * parts[0].shape[1])
+        found: list[list[Detection]] = []
+        for start in range(0, len(images), n_images):
+            some = slice(start, start + n_images)
+            found += self._refine(parts[some], boxes[some], (x0, y0), placed=placed)
+        return found
+
+    def _refine(
+        self,
+        images: Sequence[ImageU8],
+        boxes: Sequence[Sequence[Box]],
+        origin_px: tuple[int, int],
+        *,
+        placed: bool,
+    ) -> list[list[Detection]]:
+        """Refine boxes on images that are cropped at an origin."""
+        corners = [[box.x0, box.y0, box.x1, box.y1] for each in boxes for box in each]
+        if not corners:
+            return [[] for _ in images]
         image_index = [index for index, each in enumerate(boxes) for _ in each]
-        images, x0, y0 = crop_around(images, all_boxes)
         integral = IntegralImages(images, self._device)
-        corners = torch.tensor([[box.x0, box.y0, box.x1, box.y1] for box in all_boxes])
-        corners -= torch.tensor([x0, y0, x0, y0])
+        origin = torch.tensor(origin_px)
+        in_crops = torch.tensor(corners) - origin.repeat(2)
         candidates = Candidates(
-            corners.to(self._device) + OFFSET_PX,
-            torch.zeros(len(all_boxes), device=self._device),
+            in_crops.to(self._device) + OFFSET_PX,
+            torch.zeros(len(corners), device=self._device),
             torch.tensor(image_index, device=self._device),
         )
-        faces, landmarks = refine_boxes(candidates, integral, self._networks, self._landmarks)
-        origin = torch.tensor([x0, y0], device=self._device)
+        faces, landmarks = refine_boxes(
+            candidates, integral, self._networks, self._landmarks, placed=placed
+        )
+        origin = origin.to(self._device)
         faces.corners, landmarks = faces.corners + origin.repeat(2), landmarks + origin
         return _detections(faces, landmarks, len(images))
 

@@ -1,5 +1,6 @@
 """Faces in single frames, and how those of neighbouring frames belong together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from facemask_video.core.faces import Detection
@@ -75,6 +76,7 @@ class ObservedFrame:
         starts_shot: Whether it is the first of a new shot.
         detector_ran: Whether the detector ran on all of it.
         observations: The faces found so far.
+        expected: Faces refined where they would be if they moved evenly; not yet observations.
     """
 
     frame: Frame
@@ -83,6 +85,7 @@ class ObservedFrame:
     starts_shot: bool
     detector_ran: bool = False
     observations: list[Observation] = field(default_factory=list)
+    expected: list[Detection] = field(default_factory=list)
 
 
 def match(face: Observation, others: list[Observation], *, n_frames: int = 1) -> Observation | None:
@@ -90,6 +93,12 @@ def match(face: Observation, others: list[Observation], *, n_frames: int = 1) ->
     box = face.predicted_box(n_frames)
     best = max(others, key=lambda other: iou(box, other.detection.box), default=None)
     return best if best is not None and iou(box, best.detection.box) > SAME_FACE_IOU else None
+
+
+def nearest(box: Box, faces: Sequence[Detection]) -> Detection | None:
+    """Return the detection that lies on the same face as a box, if any."""
+    best = max(faces, key=lambda face: iou(box, face.box), default=None)
+    return best if best is not None and iou(box, best.box) > SAME_FACE_IOU else None
 
 
 def displacement_px(first: Observation, then: Observation) -> tuple[float, float]:

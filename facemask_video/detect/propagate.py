@@ -13,12 +13,14 @@ import numpy as np
 from facemask_video.core.faces import Detection
 from facemask_video.core.geometry import Box, overlap_coefficient
 from facemask_video.detect.detector import RegionDetector
+from facemask_video.detect.interpolate import boxes_between
 from facemask_video.detect.observations import (
     LostFace,
     Observation,
     ObservedFrame,
     displacement_px,
     match,
+    nearest,
     same_face,
 )
 
@@ -41,6 +43,8 @@ _SAME_FACE_OVERLAP = 0.5
 # Overlap coefficient of two boxes on one face.
 _MAX_JUMP = 0.5
 # Farthest, in face widths, that a followed face is in a frame from where it was predicted.
+_MAX_OFF = 0.1
+# Farthest from where it was expected if it moved evenly; else it is looked for anew.
 _MAX_LOG_GROWTH = 0.15
 # Most that the log of its width changes in a frame.
 
@@ -78,6 +82,7 @@ class FacePropagator:
     def propagate(self, before: list[ObservedFrame], group: list[ObservedFrame]) -> None:
         """Carry faces through a group; may add faces to the group before it."""
         self.faces_came_or_went = False
+        self._expect(before[-1:] + group)
         for last, now in pairwise(before[-1:] + group):
             if now.starts_shot:
                 self._lost = []
@@ -91,6 +96,20 @@ class FacePropagator:
         for frame in window:
             for face in frame.observations:
                 face.is_new = False
+            frame.expected = []
+
+    def _expect(self, frames: list[ObservedFrame]) -> None:
+        """Refine together what lies between faces that are seen at two ends."""
+        for sure in (True, False):
+            boxes = boxes_between(frames, sure=sure)
+            some = [(frame, each) for frame, each in zip(frames, boxes, strict=True) if each]
+            refined = self._detector.refine(
+                [frame.image for frame, _ in some], [each for _, each in some], placed=sure
+            )
+            for (frame, asked), faces in zip(some, refined, strict=True):
+                frame.expected += [
+                    face for box, face in zip(asked, faces, strict=True) if _lies_on(face.box, box)
+                ]
 
     def _carry_forward(self, last: ObservedFrame, now: ObservedFrame) -> None:
         """Carry the faces of one frame into the next, where the detector missed them."""
@@ -175,23 +194,39 @@ class FacePropagator:
     ) -> list[Detection | None]:
         """Return where each of a neighbouring frame's faces is in this one, None where it is not.
 
-        It is looked for where it was predicted, then where it was: movement is not always steady.
+        It is looked for among those expected there, then where it was predicted, then where it was:
+        movement is not always steady.
         """
         found: list[Detection | None] = [None] * len(faces)
-        for predicted in (True, False):
+        for look in (self._expected, self._look_ahead, self._look_again):
             todo = [index for index, each in enumerate(found) if each is None]
             if not todo:
                 break
-            boxes = [
-                faces[index].predicted_box(n_frames) if predicted else faces[index].detection.box
-                for index in todo
-            ]
-            refined = self._detector.refine([frame.image], [boxes])[0]
+            refined = look([faces[index] for index in todo], frame, n_frames)
             for index, near in zip(todo, refined, strict=True):
+                if near is None:
+                    continue
                 taken = _overlaps_any(near.box, [each.box for each in found if each is not None])
                 if not taken and _is_continued(faces[index], near, frame):
                     found[index] = near
         return found
+
+    def _expected(
+        self, faces: list[Observation], frame: ObservedFrame, n_frames: int
+    ) -> list[Detection | None]:
+        """Return of the faces expected in a frame the one that lies where each is predicted."""
+        return [nearest(face.predicted_box(n_frames), frame.expected) for face in faces]
+
+    def _look_ahead(
+        self, faces: list[Observation], frame: ObservedFrame, n_frames: int
+    ) -> Sequence[Detection]:
+        boxes = [face.predicted_box(n_frames) for face in faces]
+        return self._detector.refine([frame.image], [boxes])[0]
+
+    def _look_again(
+        self, faces: list[Observation], frame: ObservedFrame, _: int
+    ) -> Sequence[Detection]:
+        return self._detector.refine([frame.image], [[face.detection.box for face in faces]])[0]
 
 
 def _is_continued(face: Observation, near: Detection, frame: ObservedFrame) -> bool:
@@ -206,6 +241,12 @@ def _is_continued(face: Observation, near: Detection, frame: ObservedFrame) -> b
     log_growth = abs(np.log(max(new.width_px, 1.0) / width_px))
     reach_px = _MAX_JUMP * width_px + float(np.hypot(*face.displacement_px))
     return bool(distance_px < reach_px and log_growth < _MAX_LOG_GROWTH)
+
+
+def _lies_on(found: Box, asked: Box) -> bool:
+    """Tell whether a face was so near where it was expected that it was seen in full there."""
+    (x0, y0), (x1, y1) = asked.center, found.center
+    return bool(np.hypot(x1 - x0, y1 - y0) < _MAX_OFF * max(asked.width_px, 1.0))
 
 
 def _overlaps_any(box: Box, others: Sequence[Box]) -> bool:

@@ -72,32 +72,40 @@ class DetectFaces:
         yield from map(_detected, before)
 
     def _groups(self, items: Iterable[Frame]) -> Iterator[list[ObservedFrame]]:
-        """Yield frames in groups of one size; another size begins a new shot."""
-        group: list[ObservedFrame] = []
+        """Yield frames in groups of one size; another size begins a new shot.
+
+        A group ends with a frame that the detector is to run on, as far as there is one, so that
+        faces are known at both ends of what lies between.
+        """
+        held: list[ObservedFrame] = []
         shots, shape = ShotBoundaryDetector(), None
         for frame in items:
             image, scale = frame.thumbnail(self._max_side_px)
             resized = shape is not None and image.shape != shape
             if resized:
                 shots = ShotBoundaryDetector()
-                if group:
-                    yield group
-                    group = []
+                yield from self._parts(held)
+                held = []
             shape = image.shape
             starts_shot = shots.begins_shot(image) or resized
-            group.append(ObservedFrame(frame, image, scale, starts_shot))
-            if len(group) == self._batch_frames:
-                yield group
-                group = []
-        if group:
-            yield group
+            held.append(ObservedFrame(frame, image, scale, starts_shot))
+            if len(held) == self._batch_frames:
+                n_frames = self._mark_due(held)
+                yield held[:n_frames]
+                held = held[n_frames:]
+        yield from self._parts(held)
+
+    def _parts(self, held: list[ObservedFrame]) -> Iterator[list[ObservedFrame]]:
+        """Yield what is left of frames after which none of their size follows."""
+        while held:
+            n_frames = self._mark_due(held)
+            yield held[:n_frames]
+            held = held[n_frames:]
 
     def _detect(self, before: list[ObservedFrame], group: list[ObservedFrame]) -> None:
         """Find the faces of a group; may add faces to the group before it."""
-        due = self._due(group)
+        due = [frame for frame in group if frame.detector_ran]
         found = self._detector.detect([frame.image for frame in due])
-        for frame in due:
-            frame.detector_ran = True
         if self._propagator is not None:
             self._propagator.add(due, found)
             self._propagator.propagate(before, group)
@@ -105,16 +113,25 @@ class DetectFaces:
         for frame, faces in zip(due, found, strict=True):
             frame.observations = [Observation(face) for face in faces]
 
-    def _due(self, group: list[ObservedFrame]) -> list[ObservedFrame]:
-        """Return the frames of a group that the detector runs on in any case."""
-        every = self._detect_every or self._chosen_interval(group)
-        due = []
-        for frame in group:
+    def _mark_due(self, frames: list[ObservedFrame]) -> int:
+        """Mark the frames that the detector runs on in any case.
+
+        Returns:
+            How many frames there are up to the last of those; all where there is none.
+        """
+        every = self._detect_every or self._chosen_interval(frames)
+        last = None
+        for index, frame in enumerate(frames):
             self._since_detection += 1
             if frame.starts_shot or self._since_detection >= every:
-                due.append(frame)
+                frame.detector_ran = True
                 self._since_detection = 0
-        return due
+                last = index
+        if last is None:
+            return len(frames)
+        # Those after it are counted again, in their own group.
+        self._since_detection = 0
+        return last + 1
 
     def _chosen_interval(self, group: list[ObservedFrame]) -> int:
         length_s = time_s(group[-1].frame) - time_s(group[0].frame)

@@ -146,10 +146,17 @@ class KeptRegionDetector(KeptDetector):
         super().__init__(detector, journal)
 
     def refine(
-        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
+        self,
+        images: Sequence[ImageU8],
+        boxes: Sequence[Sequence[Box]],
+        *,
+        placed: bool = False,
     ) -> list[list[Detection]]:
         """Score boxes and place their faces; see `RegionDetector`."""
-        return self._kept(checksum(images, boxes), lambda: self._detector.refine(images, boxes))
+        return self._kept(
+            checksum(images, boxes, placed),
+            lambda: self._detector.refine(images, boxes, placed=placed),
+        )
 
     def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
         """Find faces of about a size in a region; see `RegionDetector`."""

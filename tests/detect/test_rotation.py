@@ -86,7 +86,11 @@ class TwoNear:
         return [[Detection(box, points, 0.95) for box in boxes] for _ in images]
 
     def refine(
-        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
+        self,
+        images: Sequence[ImageU8],
+        boxes: Sequence[Sequence[Box]],
+        *,
+        placed: bool = False,
     ) -> list[list[Detection]]:
         raise NotImplementedError
 

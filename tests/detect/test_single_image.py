@@ -25,7 +25,11 @@ class _RefiningDetector:
         return [[self._face(self.full)] for _ in images]
 
     def refine(
-        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
+        self,
+        images: Sequence[ImageU8],
+        boxes: Sequence[Sequence[Box]],
+        *,
+        placed: bool = False,
     ) -> list[list[Detection]]:
         assert list(boxes) == [[self.full]]
         return [[self._face(self.refined)] for _ in images]

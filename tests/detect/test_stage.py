@@ -1,5 +1,6 @@
 """When the stage runs the detector, how it follows faces, and what it holds."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
@@ -27,11 +28,13 @@ class SeesSquares:
     Attributes:
         detected: Index of each image that `detect` was given, read from its corner pixel.
         searched: Likewise of `detect_in_region`.
+        refined: Number of images that each call of `refine` was given.
     """
 
     def __init__(self) -> None:
         self.detected: list[int] = []
         self.searched: list[int] = []
+        self.refined: list[int] = []
 
     def detect(self, images: Sequence[ImageU8]) -> list[list[Detection]]:
         self.detected += [int(image[0, 0, 0]) for image in images]
@@ -40,8 +43,13 @@ class SeesSquares:
         ]
 
     def refine(
-        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
+        self,
+        images: Sequence[ImageU8],
+        boxes: Sequence[Sequence[Box]],
+        *,
+        placed: bool = False,
     ) -> list[list[Detection]]:
+        self.refined += [len(images)] if any(boxes) else []
         return [
             [
                 (self._seen(image, place, 0.98) or [detection_at(*place.center, 20, score=0.1)])[0]
@@ -125,6 +133,29 @@ def test_a_moving_face_is_followed_between_detections() -> None:
     for (x, y), item in zip(centres, out, strict=True):
         (face,) = item.detections
         assert iou(face.box, detection_at(x, y, 20).box) > 0.8
+
+
+@pytest.mark.parametrize("speed_px", [0.0, 2.0])
+def test_faces_that_move_evenly_are_refined_for_all_frames_of_a_group_at_once(
+    speed_px: float,
+) -> None:
+    detector = SeesSquares()
+    centres = [(20.0 + speed_px * index, 60.0) for index in range(60)]
+    out = list(DetectFaces(detector, max_side_px=WIDTH, detect_every=0)(frames(centres)))
+    assert all(len(item.detections) == 1 for item in out)
+    # In each of the groups those found in full, and those between; the last few frames, after which
+    # nobody looked in full, one by one.
+    last = max(item.frame.index for item in out if item.detector_ran)
+    assert len(detector.refined) <= 2 * 6 + (59 - last)
+
+
+def test_a_face_that_turns_back_between_detections_is_followed_all_the_same() -> None:
+    # At both ends it is in the same place, between them its width away.
+    centres = [(40.0 + 10 * (1 - math.cos(math.pi * index / 6)), 60.0) for index in range(60)]
+    out = run(centres)
+    for (x, y), item in zip(centres, out, strict=True):
+        (face,) = item.detections
+        assert iou(face.box, detection_at(x, y, 20).box) > 0.6
 
 
 @pytest.mark.parametrize("there", [range(14, 60), range(19)])

@@ -25,7 +25,11 @@ class SquareFinder:
         return [self._find(image) for image in images]
 
     def refine(
-        self, images: Sequence[ImageU8], boxes: Sequence[Sequence[Box]]
+        self,
+        images: Sequence[ImageU8],
+        boxes: Sequence[Sequence[Box]],
+        *,
+        placed: bool = False,
     ) -> list[list[Detection]]:
         self.looked_at += sum(bool(each) for each in boxes)
         empty = detection_at(5, 5, 4, score=0.1)
