@@ -2,7 +2,7 @@
 
 A generator paints without noise, and no finer than its crop: beside a camera's grain or pores its
 paint looks like plastic, and in a blurred recording it is too crisp. What the kept skin has is
-measured in each frame, and the paint is given what it lacks.
+measured every few frames, and the paint is given what it lacks.
 
 Grain is taken for white noise that was blurred, as demosaicking, scaling and compression leave it:
 the variances of two bands of a difference-of-Gaussians pyramid give its strength and its blur (the
@@ -77,8 +77,12 @@ _HALO = 3.0
 _TRACES = 2.0
 """Variance in squared levels at which sharpening takes half effect."""
 
-_FOLLOW = 0.2
-"""Weight of a frame in the running means of what is measured: five frames."""
+_MEASURE_EVERY = 4
+"""Frames from one measurement of a person's skin and paint to the next: light and focus change
+slowly. How far grain stays is measured between such a frame and the next."""
+
+_FOLLOW = 0.5
+"""Weight of a measurement in the running means of what is measured: six frames."""
 
 _LARGEST_MEMORY = 0.95
 _BAND_PX = (0.7, 1.4)
@@ -115,23 +119,34 @@ class _Past:
 
     Attributes:
         frame_index: Of that frame.
+        age: Frames since the first that is remembered.
         center: Of the crop in the frame, px.
         lack: The running mean.
-        skin: The fine detail of the luma where skin was measured, and where that lies.
-        skin_box: See ``skin``.
+        skin: The skin of that frame, where it was measured.
         grain: What was added to the patch (h, w, 3), and where that lies.
         grain_box: See ``grain``.
         memory: Running mean of how far the grain of the skin stays from frame to frame, in [0, 1].
+        moves: Whether it goes along with the face.
     """
 
     frame_index: int
+    age: int
     center: tuple[float, float]
     lack: _Lack
-    skin: _Float32
-    skin_box: Box
+    skin: "_Skin | None"
     grain: _Float32
     grain_box: Box
-    memory: float
+    memory: float = 0.0
+    moves: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Skin:
+    """The fine detail of the luma of a kept part, which of it is plain skin, and where it lies."""
+
+    detail: _Float32
+    where: _Bools
+    box: Box
 
 
 class GrainMatcher:
@@ -169,43 +184,47 @@ class GrainMatcher:
         crop_to_frame = geometry.invert(crop.source.frame_to_crop)
         side_px = crop.source.size_px * geometry.scale_of(crop_to_frame)
         cell_px = max(3, round(side_px / _CELLS))
-        kept = _read_kept(crop, crop_to_frame, frame, cell_px)
-        paint = _to_ycc(patch.image)
-        solid = _in_cells(np.asarray(patch.alpha > 0.9, np.float32), cell_px) > 0.99
-        if kept is None or solid.sum() < _MIN_CELLS:
-            return patch
         fine_px = max(1.0, geometry.scale_of(crop_to_frame))
-        gain = _lacking_detail(kept, paint, solid, fine_px, cell_px)
-        if past is not None:
-            gain = past.lack.gain + _FOLLOW * (gain - past.lack.gain)
-        paint[..., 0] = _with_detail(paint[..., 0], gain, fine_px)
-        skin = _bands(kept.image)
-        wanted = _quiet_variance(skin, kept.skin, cell_px)
-        variance = np.maximum(wanted - _quiet_variance(_bands(paint), [solid], cell_px), 0)
-        if past is not None:
-            variance = past.lack.variance + np.float32(_FOLLOW) * (variance - past.lack.variance)
-        largest = _LARGEST_GRAIN[0] if len(kept.skin) > 1 else _LARGEST_ALONE
-        lack = _Lack(variance, gain, largest)
+        age = 0 if past is None else past.age + 1
+        kept = None
+        if age % _MEASURE_EVERY < 2:
+            kept = _read_kept(crop, crop_to_frame, frame, cell_px)
+            if kept is None:
+                return patch
+        paint = _to_ycc(patch.image)
+        if past is not None and (kept is None or age % _MEASURE_EVERY):
+            lack = past.lack
+            paint[..., 0] = _with_detail(paint[..., 0], lack.gain, fine_px)
+        else:
+            assert kept is not None, "a face that is new is measured"
+            solid = _in_cells(np.asarray(patch.alpha > 0.9, np.float32), cell_px) > 0.99
+            if solid.sum() < _MIN_CELLS:
+                return patch
+            gain = _lacking_detail(kept, paint, solid, fine_px, cell_px)
+            if past is not None:
+                gain = past.lack.gain + _FOLLOW * (gain - past.lack.gain)
+            paint[..., 0] = _with_detail(paint[..., 0], gain, fine_px)
+            lack = _Lack(_lacking_variance(kept, paint, solid, cell_px, past), gain, kept.largest)
         center = geometry.apply(crop_to_frame, np.array([[crop.source.size_px / 2] * 2]))[0]
         now = _Past(
             frame.index,
+            age,
             (float(center[0]), float(center[1])),
             lack,
-            (skin[0] + skin[1])[..., 0],
-            kept.box,
+            None if kept is None else kept.plain_skin(),
             _fresh_grain(lack, side_px / _PX_PER_BLUR_PX, patch, (track_id.number, frame.index)),
             patch.box,
-            0.0,
         )
         if past is not None:
-            _carry_over(past, now, kept.where)
+            _carry_over(past, now)
         self._pasts[track_id] = now
         # Clipped light has no grain.
         light = paint[..., 0]
-        room = smoothstep(light / 24) * smoothstep((255 - light) / 24)
+        room = smoothstep(np.minimum(light, 255 - light) / 24)
         paint += now.grain * room[..., None]
         image = cv2.cvtColor(paint, cv2.COLOR_YCrCb2RGB)
-        return Patch(patch.box, np.clip(np.rint(image), 0, 255).astype(np.uint8), patch.alpha)
+        # Rounded and clipped as it becomes bytes.
+        return Patch(patch.box, np.asarray(cv2.add(image, 0, dtype=cv2.CV_8U)), patch.alpha)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,6 +244,16 @@ class _Kept:
     skin: list[_Bools]
     edges: _Bools
     box: Box
+
+    @property
+    def largest(self) -> float:
+        """Most grain that is believed, in levels."""
+        return _LARGEST_GRAIN[0] if len(self.skin) > 1 else _LARGEST_ALONE
+
+    def plain_skin(self) -> _Skin:
+        """Return what tells how far grain stays."""
+        light = np.ascontiguousarray(self.image[..., 0])
+        return _Skin(light - _blurred(light, _BAND_PX[-1]), self.where, self.box)
 
 
 def _read_kept(
@@ -292,6 +321,18 @@ def _in_cells(values: _Float32, cell_px: int) -> _Float32:
 def _bands(image: _Float32) -> list[_Float32]:
     levels = [image, *(_blurred(image, sigma_px) for sigma_px in _BAND_PX)]
     return [fine - coarse for fine, coarse in pairwise(levels)]
+
+
+def _lacking_variance(
+    kept: _Kept, paint: _Float32, solid: _Bools, cell_px: int, past: _Past | None
+) -> _Float32:
+    """Return by how much the grain of skin exceeds that of paint, (2, 3), as a running mean."""
+    wanted = _quiet_variance(_bands(kept.image), kept.skin, cell_px)
+    given = _quiet_variance(_bands(paint), [solid], cell_px)
+    variance = np.maximum(wanted - given, 0)
+    if past is None:
+        return variance
+    return past.lack.variance + np.float32(_FOLLOW) * (variance - past.lack.variance)
 
 
 def _quiet_variance(bands: Sequence[_Float32], parts: list[_Bools], cell_px: int) -> _Float32:
@@ -414,14 +455,18 @@ def _fresh_grain(
     return noise
 
 
-def _carry_over(past: _Past, present: _Past, skin: _Bools) -> None:
+def _carry_over(past: _Past, present: _Past) -> None:
     """Let grain stay where it was as far as that of the skin did, in place."""
-    moved = np.rint(np.subtract(present.center, past.center)).astype(int)
-    candidates = {(0, 0), (int(moved[0]), int(moved[1]))}
-    correlations = {shift: _correlation(past, present, skin, shift) for shift in candidates}
-    shift, correlation = max(correlations.items(), key=lambda item: item[1])
-    memory = past.memory + _FOLLOW * (max(0.0, correlation) - past.memory)
-    present.memory = min(memory, _LARGEST_MEMORY)
+    across, down = np.rint(np.subtract(present.center, past.center)).astype(int)
+    moved = (int(across), int(down))
+    present.memory, present.moves = past.memory, past.moves
+    if past.skin is not None and present.skin is not None:
+        still = _correlation(past.skin, present.skin, (0, 0))
+        along = still if moved == (0, 0) else _correlation(past.skin, present.skin, moved)
+        present.moves = along > still
+        memory = past.memory + _FOLLOW * (max(0.0, still, along) - past.memory)
+        present.memory = min(memory, _LARGEST_MEMORY)
+    shift = moved if present.moves else (0, 0)
     here, there = _overlap(present.grain_box, past.grain_box, shift)
     if here is None or there is None:
         return
@@ -429,12 +474,12 @@ def _carry_over(past: _Past, present: _Past, skin: _Bools) -> None:
     present.grain[here] = present.memory * past.grain[there] + fresh * present.grain[here]
 
 
-def _correlation(past: _Past, present: _Past, skin: _Bools, shift: tuple[int, int]) -> float:
-    here, there = _overlap(present.skin_box, past.skin_box, shift)
+def _correlation(past: _Skin, present: _Skin, shift: tuple[int, int]) -> float:
+    here, there = _overlap(present.box, past.box, shift)
     if here is None or there is None:
         return 0.0
-    where = skin[here]
-    now, before = present.skin[here][where], past.skin[there][where]
+    where = present.where[here]
+    now, before = present.detail[here][where], past.detail[there][where]
     strength = float(np.sqrt((now @ now) * (before @ before)))
     return 0.0 if strength < 1e-6 else float(now @ before) / strength
 

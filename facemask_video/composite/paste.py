@@ -4,7 +4,6 @@ import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from facemask_video.composite.alpha import clean, coverage_window, smoothstep
 from facemask_video.core import geometry
@@ -115,25 +114,27 @@ def _part_that_shows(alpha: AlphaF32, crop_to_frame: Affine) -> _Place:
     return slice(y0, y1), slice(x0, x1)
 
 
-def _with_trusted_colours(crop: TranslatedCrop, place: _Place) -> NDArray[np.float32]:
+def _with_trusted_colours(crop: TranslatedCrop, place: _Place) -> ImageU8:
     """Fall back to the source's colours where alpha is nearly 0.
 
     A generator is free to draw anything where its alpha hides it. Resampling mixes neighbours, and
     would carry such colours into the edge of what shows.
     """
-    trust = smoothstep(crop.alpha[place] / _TRUSTED_ALPHA)[:, :, None]
-    source = crop.source.image[place].astype(np.float32)
-    return source + trust * (crop.image[place].astype(np.float32) - source)
+    trust = smoothstep(crop.alpha[place] / _TRUSTED_ALPHA)
+    source = np.ascontiguousarray(crop.source.image[place])
+    change = cv2.subtract(np.ascontiguousarray(crop.image[place]), source, dtype=cv2.CV_32F)
+    cv2.multiply(change, cv2.merge([trust] * 3), dst=change)
+    return np.asarray(cv2.add(source, change, dtype=cv2.CV_8U), np.uint8)
 
 
-def _sharpened(image: NDArray[np.float32], sharpness: float) -> ImageU8:
+def _sharpened(image: ImageU8, sharpness: float) -> ImageU8:
     """Return an image under an unsharp mask that stays within the range of its neighbours."""
-    if sharpness > 0:
-        blurred = cv2.GaussianBlur(image, (0, 0), _RESAMPLING_SIGMA_PX)
-        near = np.ones((3, 3), dtype=np.uint8)
-        image = np.clip(
-            image + sharpness * (image - blurred),
-            cv2.erode(image, near) - _HALO,
-            cv2.dilate(image, near) + _HALO,
-        )
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    if sharpness == 0:
+        return image
+    levels = image.astype(np.float32)
+    blurred = cv2.GaussianBlur(levels, (0, 0), _RESAMPLING_SIGMA_PX)
+    sharp = cv2.addWeighted(levels, 1 + sharpness, blurred, -sharpness, 0, dtype=cv2.CV_8U)
+    near = np.ones((3, 3), dtype=np.uint8)
+    halo = (_HALO,) * 4
+    sharp = cv2.max(sharp, cv2.subtract(cv2.erode(image, near), halo))
+    return np.asarray(cv2.min(sharp, cv2.add(cv2.dilate(image, near), halo)), np.uint8)

@@ -113,6 +113,18 @@ def test_grain_stays_as_far_as_that_of_the_skin_does(
     assert least < np.corrcoef(last.ravel(), one_before.ravel())[0, 1] < most
 
 
+def test_grain_follows_the_skin_though_not_every_frame_is_measured() -> None:
+    matcher = GrainMatcher()
+    strengths = [1.5] * 6 + [4.0] * 18
+    grains = [
+        grain_of(matched(noisy(grey(), strength, i), grey(), index=i, matcher=matcher)).std()
+        for i, strength in enumerate(strengths)
+    ]
+
+    assert grains[5] == pytest.approx(1.5, rel=0.25)
+    assert grains[-1] == pytest.approx(4.0, rel=0.25)
+
+
 def test_a_person_who_was_away_begins_anew() -> None:
     source, matcher = noisy(grey(), 4), GrainMatcher()
     for index in range(10):
