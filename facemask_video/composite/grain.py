@@ -224,7 +224,8 @@ class GrainMatcher:
         paint += now.grain * room[..., None]
         image = cv2.cvtColor(paint, cv2.COLOR_YCrCb2RGB)
         # Rounded and clipped as it becomes bytes.
-        return Patch(patch.box, np.asarray(cv2.add(image, 0, dtype=cv2.CV_8U)), patch.alpha)
+        image = cv2.add(image, 0, dtype=cv2.CV_8U)  # type: ignore[call-overload]
+        return Patch(patch.box, np.asarray(image, np.uint8), patch.alpha)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -329,10 +330,11 @@ def _lacking_variance(
     """Return by how much the grain of skin exceeds that of paint, (2, 3), as a running mean."""
     wanted = _quiet_variance(_bands(kept.image), kept.skin, cell_px)
     given = _quiet_variance(_bands(paint), [solid], cell_px)
-    variance = np.maximum(wanted - given, 0)
+    variance = np.asarray(np.maximum(wanted - given, 0), np.float32)
     if past is None:
         return variance
-    return past.lack.variance + np.float32(_FOLLOW) * (variance - past.lack.variance)
+    mean = past.lack.variance + np.float32(_FOLLOW) * (variance - past.lack.variance)
+    return np.asarray(mean, np.float32)
 
 
 def _quiet_variance(bands: Sequence[_Float32], parts: list[_Bools], cell_px: int) -> _Float32:

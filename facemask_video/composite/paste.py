@@ -134,7 +134,7 @@ def _sharpened(image: ImageU8, sharpness: float) -> ImageU8:
     levels = image.astype(np.float32)
     blurred = cv2.GaussianBlur(levels, (0, 0), _RESAMPLING_SIGMA_PX)
     sharp = cv2.addWeighted(levels, 1 + sharpness, blurred, -sharpness, 0, dtype=cv2.CV_8U)
-    near = np.ones((3, 3), dtype=np.uint8)
-    halo = (_HALO,) * 4
-    sharp = cv2.max(sharp, cv2.subtract(cv2.erode(image, near), halo))
-    return np.asarray(cv2.min(sharp, cv2.add(cv2.dilate(image, near), halo)), np.uint8)
+    near, halo = np.ones((3, 3), dtype=np.uint8), (_HALO,) * 4
+    low = cv2.subtract(cv2.erode(image, near), halo)  # type: ignore[call-overload]
+    high = cv2.add(cv2.dilate(image, near), halo)  # type: ignore[call-overload]
+    return np.asarray(cv2.min(cv2.max(sharp, low), high), np.uint8)

@@ -78,17 +78,19 @@ def assign(cost: NDArray[np.float64]) -> list[tuple[int, int]]:
     Returns:
         (row, column) pairs, each row and column at most once, never one of infinite cost.
     """
-    if cost.size == 0:
-        return []
-    # Not before there is a face: its import takes a quarter of a second.
+    possible = np.isfinite(cost)
+    if not (possible.sum(axis=0) > 1).any() and not (possible.sum(axis=1) > 1).any():
+        # Nothing to choose.
+        return [(int(row), int(column)) for row, column in zip(*possible.nonzero(), strict=True)]
+    # Not before it is needed: its import takes a quarter of a second.
     from scipy.optimize import linear_sum_assignment
 
-    finite = np.where(np.isfinite(cost), cost, _IMPOSSIBLE)
+    finite = np.where(possible, cost, _IMPOSSIBLE)
     rows, columns = linear_sum_assignment(finite)
     return [
         (int(row), int(column))
         for row, column in zip(rows, columns, strict=True)
-        if np.isfinite(cost[row, column])
+        if possible[row, column]
     ]
 
 

@@ -1,9 +1,17 @@
 """The filter of a face's pose: Kalman forward, Rauch-Tung-Striebel backward.
 
-The only file that imports filterpy, and not before there is a face: it brings scipy's statistics.
+The only file that imports filterpy, and not before there is a face.
 """
 
 import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,13 +105,12 @@ class PoseFilter:
     def __init__(self, first: PosedFace, time_s: float, *, kf_noise: float) -> None:
         if not kf_noise > 0:
             raise ValueError(f"kf_noise: got {kf_noise}, expected a number above 0.")
-        from filterpy.kalman import KalmanFilter
-
+        kalman_filter, _ = _load_filterpy()
         self._density = kf_noise / NOISE_TIME_S**5
         self._size_px = math.exp(first.pose[2])
         self._outlier_before = False
         self._mean_nis = 0.0
-        self._filter = KalmanFilter(dim_x=12, dim_z=4)
+        self._filter = kalman_filter(dim_x=12, dim_z=4)
         self._filter.H = np.kron(np.eye(4), [[1.0, 0.0, 0.0]])
         state = np.zeros(12)
         state[0::3] = first.pose
@@ -136,15 +143,14 @@ class PoseFilter:
 
         A time that does not grow (damaged timestamps) counts as one millisecond.
         """
-        from filterpy.common import Q_continuous_white_noise
-
+        _, continuous_white_noise = _load_filterpy()
         previous = self._before = self.newest
         step_s = max(time_s - previous.time_s, 1e-3)
         # A calm head is smoothed long; where predictions keep failing, noise must be stronger.
         density = self._density * max(1.0, (self._mean_nis / _USUAL_NIS) ** 3)
         spectral_density = density * (_NOISE_SCALE * self._scale()) ** 2
         transition = np.kron(np.eye(4), singer_transition(step_s))
-        noise = np.kron(np.diag(spectral_density), Q_continuous_white_noise(3, step_s))
+        noise = np.kron(np.diag(spectral_density), continuous_white_noise(3, step_s))
         before = self._filter.P
         self._filter.predict(F=transition, Q=noise)
         previous.gain = before @ transition.T @ np.linalg.inv(self._filter.P)
@@ -235,3 +241,52 @@ def rts_smooth(first: int, steps: list[FilterStep]) -> tuple[Pose, Shape]:
             )
     state = steps[first].posterior + correction
     return np.asarray(state[0::3]), steps[first].shape_posterior + shape_correction
+
+
+@lru_cache(maxsize=1)
+def _load_filterpy() -> tuple[Callable[..., Any], Callable[..., NDArray[np.float64]]]:
+    """Return filterpy's Kalman filter and its process noise.
+
+    filterpy imports all it has at once, with scipy's statistics, which takes more than half a
+    second of processor time at the first face. What is used here needs none of that.
+    """
+    # Nobody asks for likelihoods.
+    with _hollow_packages(
+        {"filterpy": {}, "filterpy.kalman": {}, "filterpy.stats": {"logpdf": None}}
+    ):
+        from filterpy.common import Q_continuous_white_noise
+        from filterpy.kalman.kalman_filter import KalmanFilter
+    return KalmanFilter, Q_continuous_white_noise
+
+
+@contextmanager
+def _hollow_packages(contents: Mapping[str, Mapping[str, object]]) -> Iterator[None]:
+    """Let modules of packages be imported without what the packages import themselves.
+
+    Whoever imports the packages later gets them whole.
+
+    Args:
+        contents: All that there is in each package besides its modules, the outermost first.
+    """
+    root = next(iter(contents))
+    spec = find_spec(root)
+    if spec is None or any(_is_of(name, root) for name in sys.modules):
+        # Not there, which the import says; or there as a whole already.
+        yield
+        return
+    for name, attributes in contents.items():
+        package = ModuleType(name)
+        inner = name.split(".")[1:]
+        folders = spec.submodule_search_locations or ()
+        package.__path__ = [str(Path(folder, *inner)) for folder in folders]
+        vars(package).update(attributes)
+        sys.modules[name] = package
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if _is_of(name, root)]:
+            del sys.modules[name]
+
+
+def _is_of(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")

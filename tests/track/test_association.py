@@ -35,6 +35,14 @@ def test_reach_grows_with_the_time_unseen_up_to_a_limit(
     assert bool(np.isfinite(cost_matrix([pose(0)], [pose(x)], [unseen_s])[0, 0])) == reached
 
 
+def test_where_there_is_nothing_to_choose_all_that_is_possible_is_paired() -> None:
+    one_each = np.full((3, 4), INF)
+    one_each[0, 2], one_each[2, 0] = 0.3, 7.0
+    assert sorted(assign(one_each)) == [(0, 2), (2, 0)]
+    assert assign(np.full((2, 3), INF)) == []
+    assert assign(np.zeros((0, 3))) == []
+
+
 def test_the_least_total_is_chosen_and_never_an_impossible_pair() -> None:
     assert assign(np.array([[0.1, 0.2], [0.2, 0.9]])) == [(0, 1), (1, 0)]
     assert assign(np.array([[0.1, INF], [0.2, INF]])) == [(0, 0)]

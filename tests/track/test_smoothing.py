@@ -1,16 +1,33 @@
 """Held against drawn paths: how far from the truth, how steady, how late."""
 
+import sys
+
 import numpy as np
 import pytest
+from filterpy.common import Q_continuous_white_noise
 from filterpy.kalman import KalmanFilter
 
 from facemask_video.core.faces import TrackId
+from facemask_video.track import kalman
 from facemask_video.track.kalman import PoseFilter, rts_smooth, singer_transition
 from facemask_video.track.pose import join_pose, split_pose
 from tests.track.drawn import Motion, Place, centre, detection, times, track
 
 # A seventh of a per cent more than a refined detection's own noise on still faces.
 NOISE = 0.006
+
+
+def test_the_filter_is_loaded_without_the_rest_of_its_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "filterpy"]:
+        monkeypatch.delitem(sys.modules, name)
+
+    own_filter, noise = kalman._load_filterpy.__wrapped__()
+
+    assert not [name for name in sys.modules if name.partition(".")[0] == "filterpy"]
+    assert own_filter.__name__ == KalmanFilter.__name__
+    np.testing.assert_array_equal(noise(3, 0.1), Q_continuous_white_noise(3, 0.1))
 
 
 def wandering(t: float) -> Place:
