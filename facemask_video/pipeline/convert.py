@@ -3,13 +3,15 @@
 import dataclasses
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
 from facemask_video import __version__, provenance
 from facemask_video.config import ConvertConfig
+from facemask_video.core.faces import BlendedFrame
 from facemask_video.pipeline.answers import StaleAnswers
+from facemask_video.pipeline.followed import read_followed, replayed, untouched
 from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.no_face import DeferredOutput, Written
@@ -29,7 +31,7 @@ from facemask_video.pipeline.resume import Resumption
 from facemask_video.pipeline.signing import Signing, load_signer
 from facemask_video.pipeline.smart_copy import find_copyable, numbered
 from facemask_video.pipeline.timing import StageStack
-from facemask_video.pipeline.track_source import replay_faces, track_faces
+from facemask_video.pipeline.track_source import decoded, replay_faces, track_faces
 from facemask_video.pipeline.tracks_file import blended_faces, create_tracks, open_tracks
 from facemask_video.pipeline.work_folder import WorkFolder
 from facemask_video.translate.device import pick_device
@@ -171,13 +173,20 @@ def _convert(
                 signing=signing,
             )
 
-        if tracks is not None:
-            partial = not tracks.is_range(video.start_s, video.end_s)
-            tracked = replay_faces(reader, config, stages, tracks, partial=partial)
+        blended: Iterator[BlendedFrame]
+        if resumption is not None and resumption.followed is not None:
+            # All is painted, by others, and where everybody is was written down for them.
+            known = read_followed(resumption.followed)
+            painted = replayed(source, decoded(reader, stages), known, 0)
+            blended = stages.run("track", untouched(painted))
         else:
-            assert networks.finder is not None, "loaded where there are no tracks"
-            tracked = track_faces(reader, config, stages, networks.finder)
-        blended = paint_faces(tracked, config, networks, stages, keeper=resumption)
+            if tracks is not None:
+                partial = not tracks.is_range(video.start_s, video.end_s)
+                tracked = replay_faces(reader, config, stages, tracks, partial=partial)
+            else:
+                assert networks.finder is not None, "loaded where there are no tracks"
+                tracked = track_faces(reader, config, stages, networks.finder)
+            blended = paint_faces(tracked, config, networks, stages, keeper=resumption)
         if resumption is not None:
             blended = stages.run("blend", resumption.recall(blended))
         if label is not None:

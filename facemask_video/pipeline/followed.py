@@ -15,11 +15,22 @@ from typing import Any, Self
 import numpy as np
 
 from facemask_video.core.errors import VideoReadError, VideoWriteError
-from facemask_video.core.faces import CroppedFrame, TrackedFace, TrackedFrame, TrackId, Verdict
+from facemask_video.core.faces import (
+    BlendedFrame,
+    CroppedFrame,
+    TrackedFace,
+    TrackedFrame,
+    TrackId,
+    Verdict,
+)
 from facemask_video.core.files import part_path
+from facemask_video.core.frame import Frame
 from facemask_video.core.geometry import Box
 from facemask_video.pipeline.answers import checksum
-from facemask_video.video import NativeFrame, native
+from facemask_video.video import native
+
+FOLLOWED = "followed.jsonl"
+"""Name of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +119,7 @@ def read_followed(path: Path) -> Iterator[FollowedFrame]:
 
 
 def replayed(
-    source: Path, frames: Iterable[NativeFrame], known: Iterable[FollowedFrame], first: int
+    source: Path, frames: Iterable[Frame], known: Iterable[FollowedFrame], first: int
 ) -> Iterator[TrackedFrame]:
     """Yield frames with their faces and their places in the clip, from one of them on.
 
@@ -128,12 +139,19 @@ def replayed(
             break
         if index == first and frame.pts < expected.pts:
             continue
-        if frame.pts != expected.pts or checksum(frame.samples()) != expected.checksum:
+        own = native(frame)
+        if own.pts != expected.pts or checksum(own.samples()) != expected.checksum:
             break
-        yield TrackedFrame(frame.at_index(index), expected.faces)
+        yield TrackedFrame(own.at_index(index), expected.faces)
         index, expected = index + 1, next(wanted, None)
     if expected is not None:
         raise VideoReadError(f"{source}: frame {index} reads otherwise when it is sought.")
+
+
+def untouched(items: Iterable[TrackedFrame]) -> Iterator[BlendedFrame]:
+    """Yield frames as if nothing were pasted into them."""
+    for item in items:
+        yield BlendedFrame(item.frame, item.frame, (), item.faces)
 
 
 def _not_written(path: Path, exc: OSError) -> VideoWriteError:

@@ -39,6 +39,7 @@ from facemask_video.pipeline.answers import (
     StaleAnswers,
     kept_detector,
 )
+from facemask_video.pipeline.followed import FOLLOWED
 from facemask_video.pipeline.load_networks import Finder, Networks
 from facemask_video.pipeline.ranges import FRAMES, past_path, take_in, write_past
 from facemask_video.pipeline.work_folder import WorkFolder
@@ -234,6 +235,15 @@ class Resumption:
     def folder(self) -> Path:
         """Where the work lies."""
         return self._folder.path
+
+    @property
+    def followed(self) -> Path | None:
+        """The record of a clip all of whose frames are in segments; None where there is none."""
+        path = self._folder.path / FOLLOWED
+        if not self.frames_done or not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return path if sum(1 for _ in file) == self.frames_done else None
 
     def keep_folder(self) -> None:
         """Leave the work there when the run ends."""

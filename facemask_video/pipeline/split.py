@@ -15,7 +15,7 @@ from facemask_video.core.errors import VideoWriteError
 from facemask_video.pipeline import resume
 from facemask_video.pipeline.answers import StaleAnswers
 from facemask_video.pipeline.convert import open_writer, with_finder
-from facemask_video.pipeline.followed import FollowedWriter, read_followed, replayed
+from facemask_video.pipeline.followed import FOLLOWED, FollowedWriter, read_followed, replayed
 from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_networks
 from facemask_video.pipeline.output_layout import lay_out
@@ -38,8 +38,6 @@ from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.track_source import track_faces
 from facemask_video.pipeline.work_folder import is_work_of, work_path
 from facemask_video.video import SegmentStore, VideoReader
-
-_FOLLOWED = "followed.jsonl"
 
 # Frames decoded ahead.
 _DECODED_AHEAD = 4
@@ -90,7 +88,7 @@ def follow(
         if first % step:
             # What ends within a segment is complete.
             return (), None
-        path = work.folder / _FOLLOWED
+        path = work.folder / FOLLOWED
         if not path.is_file():
             try:
                 _follow(reader, config, work.wrap(networks), stages, path, frames, on_progress)
@@ -143,7 +141,7 @@ def paint_range(
         work = stages.enter_context(RangeFolder(folder, span))
         store = SegmentStore(work.path, frames=step)
         writer = stages.enter_context(open_writer(target, reader, config, networks, store, None))
-        times = [frame.pts for frame in read_followed(folder / _FOLLOWED)]
+        times = [frame.pts for frame in read_followed(folder / FOLLOWED)]
         writer.go_on_after(times[: span.first])
         label = label_stage(config, reader.info)
         again = stages.enter_context(
@@ -157,7 +155,7 @@ def paint_range(
         frames = stages.run(
             "wait", prefetch(stages.run("decode", again), depth=_DECODED_AHEAD, name="decode")
         )
-        known = islice(read_followed(folder / _FOLLOWED), span.begin, None)
+        known = islice(read_followed(folder / FOLLOWED), span.begin, None)
         tracked = stages.run("track", replayed(source, frames, known, span.begin))
         keeper = RangePast(work.path, span, step=step)
         blended = paint_faces(tracked, config, networks, stages, keeper=keeper)

@@ -42,7 +42,7 @@ def track_faces(
         finder.detector, max_side_px=finder.size_px, detect_every=config.detect.every
     )
     track = TrackFaces(config.track, config.detect)
-    detected = stages.run("detect", detect(_decoded(reader, stages)))
+    detected = stages.run("detect", detect(decoded(reader, stages)))
     tracked = stages.run("track", track(detected))
     return stages.run("track", SelectFaces(config.select)(tracked))
 
@@ -65,10 +65,11 @@ def replay_faces(
         partial: Whether the tracks may go on beyond the frames; see `ReplayTracks`.
     """
     replay = ReplayTracks(tracks, partial=partial)
-    tracked = stages.run("track", replay(_decoded(reader, stages)))
+    tracked = stages.run("track", replay(decoded(reader, stages)))
     return stages.run("track", SelectFaces(config.select)(tracked))
 
 
-def _decoded(reader: Iterable[Frame], stages: StageStack) -> Iterator[Frame]:
-    decoded = stages.run("decode", reader)
-    return stages.run("wait", prefetch(decoded, depth=_DECODED_AHEAD, name="decode"))
+def decoded(reader: Iterable[Frame], stages: StageStack) -> Iterator[Frame]:
+    """Yield the frames, decoded a few ahead."""
+    frames = stages.run("decode", reader)
+    return stages.run("wait", prefetch(frames, depth=_DECODED_AHEAD, name="decode"))
