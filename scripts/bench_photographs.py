@@ -42,6 +42,7 @@ from facemask_video.core.faces import Detection, TrackedFace
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box, iou
 from facemask_video.core.pictures import read_picture
+from facemask_video.detect.build import DETECTORS
 from facemask_video.detect.single_image import find_in_picture
 from facemask_video.detect.size import detect_size_px
 from facemask_video.detect.stage import DetectFaces
@@ -72,10 +73,12 @@ def main() -> None:
     parser.add_argument(
         "--min-face", type=float, default=DetectConfig().min_face_px, help="as of a conversion"
     )
+    parser.add_argument("--detector", choices=DETECTORS, default=DetectConfig().detector)
     parser.add_argument("--list", type=Path, metavar="CSV", help="write what became of each")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    config = ConvertConfig(Direction.UNMASK, detect=DetectConfig(min_face_px=asked.min_face))
+    detect = DetectConfig(min_face_px=asked.min_face, detector=asked.detector)
+    config = ConvertConfig(Direction.UNMASK, detect=detect)
     looker = Looker(config, asked.way)
     lines: list[tuple[str, str, float, int]] = []
     for domain, direction in DIRECTIONS.items():

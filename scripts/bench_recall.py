@@ -37,7 +37,7 @@ from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import Detection, TrackedFace
 from facemask_video.core.frame import Frame, ImageU8
 from facemask_video.core.geometry import Box, iou
-from facemask_video.detect.build import build_detector
+from facemask_video.detect.build import DETECTORS, build_detector
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.detector import Detector, RegionDetector
 from facemask_video.detect.rotation import QUARTER_TURNS
@@ -71,16 +71,21 @@ def main() -> None:
     parser.add_argument(
         "--turned", choices=QUARTER_TURNS, default="off", help="as of a conversion (off)"
     )
+    parser.add_argument(
+        "--detector", choices=DETECTORS, default=DetectConfig().detector, help="likewise"
+    )
     arguments = parser.parse_args()
     if arguments.pictures:
-        finders = Finders.of(CANVAS_PX, CANVAS_PX, turned=arguments.turned)
+        finders = Finders.of(
+            CANVAS_PX, CANVAS_PX, turned=arguments.turned, detector=arguments.detector
+        )
         report = photographs(
             finders, arguments.pictures, arguments.sample, arguments.face, arguments.roll
         )
         print(json.dumps(report))
     total: dict[str, float] = defaultdict(float)
     for clip in listed(arguments.clips):
-        seen = Seen(clip, arguments.turned)
+        seen = Seen(clip, arguments.turned, arguments.detector)
         row = seen.counts(
             named(arguments.false, clip), wrong_every=named(arguments.false_every, clip)
         )
@@ -134,13 +139,17 @@ class Finders:
         *,
         min_face_px: float = MIN_FACE_PX,
         turned: str = "off",
+        detector: str = DetectConfig().detector,
     ) -> "Finders":
         """Load them as a conversion would."""
         size_px = detect_size_px(width_px, height_px, min_face_px=min_face_px)
         smallest = max(12.0, min_face_px * min(1.0, size_px / max(width_px, height_px)))
         plain = CascadeDetector(device=CPU, threshold=0.7, min_face_px=smallest)
         looking = build_detector(
-            device=CPU, min_face_px=smallest, quarter_turns=QUARTER_TURNS[turned]
+            device=CPU,
+            min_face_px=smallest,
+            quarter_turns=QUARTER_TURNS[turned],
+            detector=detector,
         )
         return cls(size_px, plain, looking)
 
@@ -166,6 +175,7 @@ class Seen:
 
     clip: Path
     turned: str = "off"
+    detector: str = DetectConfig().detector
     mtcnn: list[tuple[Detection, ...]] = field(default_factory=list)
     every: list[tuple[TrackedFace, ...]] = field(default_factory=list)
     auto: list[tuple[TrackedFace, ...]] = field(default_factory=list)
@@ -174,7 +184,9 @@ class Seen:
         """Look."""
         with VideoReader(self.clip) as reader:
             info = reader.info
-            finders = Finders.of(info.width_px, info.height_px, turned=self.turned)
+            finders = Finders.of(
+                info.width_px, info.height_px, turned=self.turned, detector=self.detector
+            )
             self.mtcnn = finders.singles(reader, finders.plain)
         for every in (1, 0):
             with VideoReader(self.clip) as reader:

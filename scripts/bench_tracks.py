@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from facemask_video.config import DetectConfig, TrackConfig
 from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.faces import TrackedFrame
-from facemask_video.detect.build import build_detector
+from facemask_video.detect.build import DETECTORS, build_detector
 from facemask_video.detect.size import detect_size_px
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.track import TrackFaces
@@ -50,9 +50,10 @@ def main() -> None:
     parser.add_argument(
         "--acceleration", type=float, default=1.0, help="face widths a second squared (1)"
     )
+    parser.add_argument("--detector", choices=DETECTORS, default=DetectConfig().detector)
     arguments = parser.parse_args()
     (still,) = read(arguments.clip, n_frames=1)
-    scene = Scene(still, noise=arguments.noise)
+    scene = Scene(still, noise=arguments.noise, detector=arguments.detector)
     report = {
         rate: measure(scene, times(rate, arguments.seconds), arguments.acceleration)
         for rate in RATES
@@ -63,13 +64,15 @@ def main() -> None:
 class Scene:
     """A picture with one face, seen by a camera that moves."""
 
-    def __init__(self, still: ArrayFrame, *, noise: float) -> None:
+    def __init__(self, still: ArrayFrame, *, noise: float, detector: str) -> None:
         """Find the face, and where the detector has its eyes on the average."""
         self._picture, self._noise = still.image, noise
         self._rng = np.random.default_rng(7)
         self.size_px = detect_size_px(WIDTH_PX, HEIGHT_PX, min_face_px=MIN_FACE_PX)
         self.detector = build_detector(
-            device=torch.device("cpu"), min_face_px=MIN_FACE_PX * self.size_px / WIDTH_PX
+            device=torch.device("cpu"),
+            min_face_px=MIN_FACE_PX * self.size_px / WIDTH_PX,
+            detector=detector,
         )
         (face,) = self.detector.detect([self._picture])[0]
         self._face = np.array(face.box.center)

@@ -13,6 +13,12 @@ from facemask_video.core.errors import ConfigError
 class DetectConfig(Checked):
     """How faces are found."""
 
+    detector: Literal["mtcnn", "mtcnn-masks"] = setting(
+        "mtcnn",
+        flags=("--detector",),
+        help="Which networks look for faces: MTCNN's own, or the same taught faces under masks, "
+        "which find more masked, cut and dark faces, and more patterns that look like one",
+    )
     size_px: int = setting(
         0,
         low=0,

@@ -35,6 +35,9 @@ def load_networks(config: ExtractConfig) -> Networks:
         return load_finder(config.detect, info, device)
 
     detector = build_detector(
-        device=device, threshold=config.detect.threshold, min_face_px=SMALLEST_FACE_PX
+        device=device,
+        threshold=config.detect.threshold,
+        min_face_px=SMALLEST_FACE_PX,
+        detector=config.detect.detector,
     )
     return Networks(finder, detector, NetworkAssessor(device, crop_size_px=config.crop.size_px))

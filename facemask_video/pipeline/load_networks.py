@@ -119,6 +119,7 @@ def load_finder(config: DetectConfig, info: VideoInfo, device: torch.device) -> 
         threshold=config.threshold,
         min_face_px=max(CELL_PX, config.min_face_px * scale),
         quarter_turns=QUARTER_TURNS[config.turned],
+        detector=config.detector,
     )
     return Finder(detector, size_px)
 

@@ -192,6 +192,7 @@ def picture_detector(config: FollowConfig | ImageConfig, device: torch.device) -
         threshold=config.detect.threshold,
         min_face_px=SMALLEST_FACE_PX,
         quarter_turns=QUARTER_TURNS[config.detect.turned],
+        detector=config.detect.detector,
     )
 
 
