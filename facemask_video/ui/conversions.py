@@ -79,15 +79,24 @@ class _Ended(Exception):
 @dataclass(slots=True)
 class _Current:
     target: PurePath
-    began: float
     frames: tuple[int | None, int | None] = (None, None)
     cancelled: bool = False
+    first: tuple[float, int] | None = None
+    last: tuple[float, int] | None = None
+
+    def hear(self, done: int | None, total: int | None) -> None:
+        self.frames = (done, total)
+        if done:
+            self.last = (time.monotonic(), done)
+            # From the first frames on: what is loaded before them is loaded once.
+            self.first = self.first or self.last
 
     def eta_s(self) -> float | None:
-        done, total = self.frames
-        if not done or not total:
+        total = self.frames[1]
+        if self.first is None or self.last is None or total is None:
             return None
-        return max(0.0, (time.monotonic() - self.began) * (total / done - 1))
+        (began, before), (now, done) = self.first, self.last
+        return max(0.0, (now - began) / (done - before) * (total - done)) if done > before else None
 
 
 MakeWorkers = Callable[[BatchConfig, Ledger], Workers]
@@ -292,7 +301,7 @@ class Conversions:
                 if row is None:
                     self._changed.wait(_LOOK_EVERY_S)
                     continue
-                self._current = _Current(row.target, time.monotonic())
+                self._current = _Current(row.target)
             try:
                 self._convert(row, self._current)
                 trouble = None
@@ -335,7 +344,7 @@ class Conversions:
 
             def on_event(event: BatchEvent) -> None:
                 if event.event == "frames":
-                    current.frames = (event.frames, event.frames_total)
+                    current.hear(event.frames, event.frames_total)
 
             try:
                 run_batch(

@@ -12,7 +12,7 @@ from facemask_video.batch.identity import identify
 from facemask_video.config import TracksConfig
 from facemask_video.core.errors import FacemaskVideoError, VideoReadError
 from facemask_video.ui.viewer import FindPeople
-from facemask_video.ui.viewer_process import ViewerProcess
+from facemask_video.ui.viewer_process import FORKED, ViewerProcess
 
 _MOST_KEPT = 8
 
@@ -77,7 +77,7 @@ class People:
             while len(self._looked) > _MOST_KEPT:
                 old, _ = self._looked.popitem(last=False)
                 self._path(old).unlink(missing_ok=True)
-            viewer = self._viewer = ViewerProcess()
+            viewer = self._viewer = ViewerProcess(FORKED)
             self._thread = threading.Thread(
                 target=self._find,
                 args=(viewer, looked, FindPeople(source, config, self._path(key))),

@@ -4,15 +4,23 @@ import multiprocessing
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import (
+    ForkServerContext,
+    ForkServerProcess,
+    SpawnContext,
+    SpawnProcess,
+)
 from typing import Any
 
 from facemask_video.core.errors import VideoReadError
 from facemask_video.ui.viewer import Answer, Progress, Request, look
 
-# A new interpreter answers what a file is before the libraries of networks are loaded; a fork
-# of one that holds them would have to wait for them first.
-_CONTEXT = multiprocessing.get_context("spawn")
+FRESH: SpawnContext = multiprocessing.get_context("spawn")
+"""A new interpreter: answers what a file is before the libraries of networks are loaded."""
+
+FORKED: ForkServerContext = multiprocessing.get_context("forkserver")
+"""A fork of the process from which a batch's workers come, which holds the libraries."""
+
 _GRACE_S = 5.0
 
 
@@ -22,9 +30,15 @@ class ViewerProcess:
     Requests wait for one another. All methods may be called from any thread.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, context: SpawnContext | ForkServerContext = FRESH) -> None:
+        """Start nothing yet.
+
+        Args:
+            context: How the process is started.
+        """
+        self._context = context
         self._busy = threading.Lock()
-        self._process: SpawnProcess | None = None
+        self._process: SpawnProcess | ForkServerProcess | None = None
         self._connection: Connection | None = None
         self._closed = False
 
@@ -74,8 +88,8 @@ class ViewerProcess:
             raise VideoReadError("the page was closed meanwhile.")
         if self._process is None or self._connection is None or not self._process.is_alive():
             self._forget()
-            ours, theirs = _CONTEXT.Pipe()
-            self._process = _CONTEXT.Process(target=look, args=(theirs,), daemon=True)
+            ours, theirs = self._context.Pipe()
+            self._process = self._context.Process(target=look, args=(theirs,), daemon=True)
             self._process.start()
             theirs.close()
             self._connection = ours

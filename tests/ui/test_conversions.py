@@ -15,7 +15,7 @@ from facemask_video.config import BatchConfig
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.files import part_path
 from facemask_video.pipeline.work_folder import work_path
-from facemask_video.ui.conversions import Conversions
+from facemask_video.ui.conversions import Conversions, _Current
 from tests.batch.inline import InlineWorkers, pretending
 
 MASK = {"direction": "mask", "quality": "fast"}
@@ -217,3 +217,18 @@ def test_an_outcome_that_fails_is_told_and_can_be_tried_again(
     queue.wait(a="failed")
     queue.conversions.again(PurePath("a_masked.mp4"))
     queue.wait(a="done")
+
+
+def test_the_time_left_is_by_the_frames_and_not_by_what_was_loaded_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    current, now = _Current(PurePath("a.mp4")), [100.0]
+    monkeypatch.setattr("facemask_video.ui.conversions.time.monotonic", lambda: now[0])
+    assert current.eta_s() is None
+    current.hear(10, 110)
+    assert current.eta_s() is None
+    now[0] = 102.0
+    current.hear(30, 110)
+    assert current.eta_s() == pytest.approx(8.0)
+    current.hear(40, None)
+    assert current.eta_s() is None

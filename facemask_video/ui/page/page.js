@@ -415,7 +415,7 @@ function showPeople(people) {
       const facts = [person.domain, source.is_picture ? null : counted(person.frames, "frame")].filter(Boolean).join(", ");
       return made("li", {}, made("label", {},
         person.picture ? made("img", { src: person.picture, alt: "", width: 72, height: 72 }) : null,
-        made("span", {}, box, ` ${person.track}`), made("small", { className: "muted", textContent: facts })));
+        made("span", {}, box, ` track ${person.track}`), made("small", { className: "muted", textContent: facts })));
     }));
     // With the clip known as a whole the preview shows what the conversion will.
     showPreview();
