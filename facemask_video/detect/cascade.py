@@ -115,15 +115,12 @@ class CascadeDetector:
         self,
         images: Sequence[ImageU8],
         boxes: Sequence[Sequence[Box]],
-        *,
-        placed: bool = False,
     ) -> list[list[Detection]]:
         """Score boxes and place the faces near them; see `facemask_video.detect.refinement`.
 
         Args:
             images: As for `detect`.
             boxes: For each image, boxes near which a face may be, in px of that image.
-            placed: See `facemask_video.detect.refinement.refine_boxes`.
 
         Returns:
             For each image a detection a box, in order, whatever its score.
@@ -136,7 +133,7 @@ class CascadeDetector:
         found: list[list[Detection]] = []
         for start in range(0, len(images), n_images):
             some = slice(start, start + n_images)
-            found += self._refine(parts[some], boxes[some], (x0, y0), placed=placed)
+            found += self._refine(parts[some], boxes[some], (x0, y0))
         return found
 
     def _refine(
@@ -144,8 +141,6 @@ class CascadeDetector:
         images: Sequence[ImageU8],
         boxes: Sequence[Sequence[Box]],
         origin_px: tuple[int, int],
-        *,
-        placed: bool,
     ) -> list[list[Detection]]:
         """Refine boxes on images that are cropped at an origin."""
         corners = [[box.x0, box.y0, box.x1, box.y1] for each in boxes for box in each]
@@ -160,9 +155,7 @@ class CascadeDetector:
             torch.zeros(len(corners), device=self._device),
             torch.tensor(image_index, device=self._device),
         )
-        faces, landmarks = refine_boxes(
-            candidates, integral, self._networks, self._landmarks, placed=placed
-        )
+        faces, landmarks = refine_boxes(candidates, integral, self._networks, self._landmarks)
         origin = origin.to(self._device)
         faces.corners, landmarks = faces.corners + origin.repeat(2), landmarks + origin
         return _detections(faces, landmarks, len(images))

@@ -54,11 +54,9 @@ class CloseUpDetector:
         self,
         images: Sequence[ImageU8],
         boxes: Sequence[Sequence[Box]],
-        *,
-        placed: bool = False,
     ) -> list[list[Detection]]:
         """Score boxes; see `facemask_video.detect.detector.RegionDetector`."""
-        return self._detector.refine(images, boxes, placed=placed)
+        return self._detector.refine(images, boxes)
 
     def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:
         """Find faces in a region; see `facemask_video.detect.detector.RegionDetector`."""

@@ -32,16 +32,12 @@ class RegionDetector(Detector, Protocol):
         self,
         images: Sequence[ImageU8],
         boxes: Sequence[Sequence[Box]],
-        *,
-        placed: bool = False,
     ) -> list[list[Detection]]:
         """Score boxes near which a face may be, and place the face more exactly.
 
         Args:
             images: As for `detect`.
             boxes: For each image, in px of that image.
-            placed: They are boxes of sure faces but for some hundredths of their side, which may
-                spare work.
 
         Returns:
             For each image a detection a box, in order, whatever its score.

@@ -12,22 +12,17 @@ from collections.abc import Sequence
 from facemask_video.core.geometry import Box
 from facemask_video.detect.observations import Observation, ObservedFrame, displacement_px, match
 
-SURE_SCORE = 0.95
-"""Of a face that has this score at both ends, hardly more than its place is to be told."""
-
-
 _MAX_DISTANCE, _MAX_GROWTH = 2.0, 1.5
 # How far a face that is new may have moved from one end to the other, in its widths, and how much
 # it may have changed its size.
 
 
-def boxes_between(frames: Sequence[ObservedFrame], *, sure: bool) -> list[list[Box]]:
+def boxes_between(frames: Sequence[ObservedFrame]) -> list[list[Box]]:
     """Return for each frame the boxes of faces that are seen before it and after it.
 
     Args:
         frames: In order. The faces of the first are known, and those of the others that the
             detector ran on. Nothing goes on into another shot.
-        sure: Of faces that are sure at both ends; otherwise of the others.
     """
     boxes: list[list[Box]] = [[] for _ in frames]
     seen: list[tuple[int, Observation]] = []
@@ -43,12 +38,10 @@ def boxes_between(frames: Sequence[ObservedFrame], *, sure: bool) -> list[list[B
                 missed.append((start, face))
                 continue
             free.remove(end)
-            first, last = face.detection, end.detection
-            if (min(first.score, last.score) >= SURE_SCORE) != sure:
-                continue
+            first, last = face.detection.box, end.detection.box
             for between in range(start + 1, index):
                 share = (between - start) / (index - start)
-                boxes[between].append(_interpolate(first.box, last.box, share))
+                boxes[between].append(_interpolate(first, last, share))
         seen = missed + [(index, face) for face in frame.observations]
     return boxes
 

@@ -99,17 +99,16 @@ class FacePropagator:
             frame.expected = []
 
     def _expect(self, frames: list[ObservedFrame]) -> None:
-        """Refine together what lies between faces that are seen at two ends."""
-        for sure in (True, False):
-            boxes = boxes_between(frames, sure=sure)
-            some = [(frame, each) for frame, each in zip(frames, boxes, strict=True) if each]
-            refined = self._detector.refine(
-                [frame.image for frame, _ in some], [each for _, each in some], placed=sure
-            )
-            for (frame, asked), faces in zip(some, refined, strict=True):
-                frame.expected += [
-                    face for box, face in zip(asked, faces, strict=True) if _lies_on(face.box, box)
-                ]
+        """Refine, in one call, what lies between faces that are seen at two ends."""
+        boxes = boxes_between(frames)
+        some = [(frame, each) for frame, each in zip(frames, boxes, strict=True) if each]
+        refined = self._detector.refine(
+            [frame.image for frame, _ in some], [each for _, each in some]
+        )
+        for (frame, asked), faces in zip(some, refined, strict=True):
+            frame.expected = [
+                face for box, face in zip(asked, faces, strict=True) if _lies_on(face.box, box)
+            ]
 
     def _carry_forward(self, last: ObservedFrame, now: ObservedFrame) -> None:
         """Carry the faces of one frame into the next, where the detector missed them."""

@@ -22,7 +22,6 @@ _COARSE = (
     (0.0, -0.12, 0.0),
 )
 _FINE = ((0.0, 0.0, 0.0), (0.03, 0.03, 0.0), (-0.03, -0.03, 0.0), (0.03, -0.03, 0.03))
-_CHECK = (_COARSE[0], _COARSE[1], _COARSE[4])
 _LANDMARKS = _FINE[1:3]
 # Crops about a box: shift right, shift down and growth on each side, as parts of its side.
 
@@ -32,8 +31,6 @@ def refine_boxes(
     integral: IntegralImages,
     networks: BatchedMtcnn,
     landmark_network: LandmarkNetwork | None,
-    *,
-    placed: bool = False,
 ) -> tuple[Candidates, Tensor]:
     """Score boxes, and place the face near each.
 
@@ -42,22 +39,16 @@ def refine_boxes(
         integral: The images.
         networks: O-Net among them.
         landmark_network: Places the landmarks; O-Net where None.
-        placed: The boxes are a face's but for some hundredths of their side. Then the coarse crops
-            add nothing to the place, and two of the four tell whether it is still a face.
 
     Returns:
         The faces, one a box whatever its score, and their landmarks (n, 5, 2). The score is the
         mean over the crops: a face stays one when the crop is moved by an eighth (0.95 and more), a
         pattern that looks like one seldom does (0.75 and less, on the clips this was tried on).
     """
-    if placed:
-        first, _, before = _average(boxes, integral, networks, _CHECK, 1)
-        # Each crop that is left out counts as the one opposite.
-        before = torch.cat([before, before[:, 1:]], dim=1)
-    else:
-        first, _, before = _average(boxes, integral, networks, _COARSE, len(_COARSE))
-    faces, landmarks, after = _average(first, integral, networks, _FINE, len(_FINE))
-    faces.score = torch.cat([before, after], dim=1).mean(dim=1)
+    coarse, _ = _average(boxes, integral, networks, _COARSE)
+    faces, landmarks = _average(coarse, integral, networks, _FINE)
+    n_coarse, n_fine = len(_COARSE), len(_FINE)
+    faces.score = (coarse.score * n_coarse + faces.score * n_fine) / (n_coarse + n_fine)
     if landmark_network is not None:
         landmarks = place_landmarks(faces, integral, landmark_network)
     return faces, landmarks
@@ -68,13 +59,8 @@ def _average(
     integral: IntegralImages,
     networks: BatchedMtcnn,
     crops: tuple[tuple[float, ...], ...],
-    n_placing: int,
-) -> tuple[Candidates, Tensor, Tensor]:
-    """Average what O-Net says of several crops about each box, by how much of a face it sees.
-
-    Returns:
-        Faces and landmarks (n, 5, 2), of the first ``n_placing`` crops, and the scores of all.
-    """
+) -> tuple[Candidates, Tensor]:
+    """Average what O-Net says of several crops about each box, by how much of a face it sees."""
     squares = to_squares(boxes.corners)
     side = squares[:, 2:3] - squares[:, :1]
     shift = torch.tensor(list(crops), device=squares.device)[None] * side[:, None]
@@ -91,12 +77,10 @@ def _average(
     corners = apply_regression(tried.corners, regression).reshape(n_boxes, n_crops, 4)
     landmarks = landmarks_px(tried.corners, points).reshape(n_boxes, n_crops, 10)
     score = score.reshape(n_boxes, n_crops)
-    weight = score[:, :n_placing] ** 2 + 1e-6
+    weight = score**2 + 1e-6
     weight = (weight / weight.sum(dim=1, keepdim=True))[..., None]
-    mean_corners = (corners[:, :n_placing] * weight).sum(dim=1)
-    mean_landmarks = (landmarks[:, :n_placing] * weight).sum(dim=1)
-    faces = Candidates(mean_corners, boxes.score, boxes.image_index)
-    return faces, mean_landmarks.reshape(n_boxes, 5, 2), score
+    faces = Candidates((corners * weight).sum(dim=1), score.mean(dim=1), boxes.image_index)
+    return faces, (landmarks * weight).sum(dim=1).reshape(n_boxes, 5, 2)
 
 
 def place_landmarks(

@@ -58,11 +58,9 @@ class RotatingDetector:
         self,
         images: Sequence[ImageU8],
         boxes: Sequence[Sequence[Box]],
-        *,
-        placed: bool = False,
     ) -> list[list[Detection]]:
         """Score boxes; see `facemask_video.detect.detector.RegionDetector`."""
-        best = [list(each) for each in self._detector.refine(images, boxes, placed=placed)]
+        best = [list(each) for each in self._detector.refine(images, boxes)]
         for turns in self._quarter_turns:
             unsure = [[i for i, f in enumerate(each) if f.score < _UPRIGHT_SCORE] for each in best]
             if not any(unsure):

@@ -149,13 +149,11 @@ class KeptRegionDetector(KeptDetector):
         self,
         images: Sequence[ImageU8],
         boxes: Sequence[Sequence[Box]],
-        *,
-        placed: bool = False,
     ) -> list[list[Detection]]:
         """Score boxes and place their faces; see `RegionDetector`."""
         return self._kept(
-            checksum(images, boxes, placed),
-            lambda: self._detector.refine(images, boxes, placed=placed),
+            checksum(images, boxes),
+            lambda: self._detector.refine(images, boxes),
         )
 
     def detect_in_region(self, image: ImageU8, region: Box, side_px: float) -> list[Detection]:

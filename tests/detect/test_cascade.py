@@ -97,23 +97,6 @@ def test_same_faces_when_the_networks_take_little_at_once(
         same_faces(other, refined)
 
 
-def test_a_box_that_lies_on_a_face_is_placed_and_scored_as_a_poor_one_is(
-    pictures: list[ImageU8],
-) -> None:
-    detector = CascadeDetector(device=CPU, threshold=0.8, min_face_px=20)
-    (face,) = detector.detect(pictures[:1])[0]
-    width_px = face.box.width_px
-    (near,) = detector.refine(pictures[:1], [[face.box]])[0]
-    boxes = [Box(*(edge + off * width_px for edge in edges(near.box))) for off in (0, 0.02, 5)]
-    *found, nothing = detector.refine(pictures[:1], [boxes], placed=True)[0]
-    for each in found:
-        apart = np.abs(np.subtract(edges(each.box), edges(near.box)))
-        assert apart.max() < 0.02 * width_px
-        assert np.abs(each.landmarks - near.landmarks).max() < 0.01 * width_px
-        assert each.score == pytest.approx(near.score, abs=0.01)
-    assert nothing.score < 0.6
-
-
 def test_same_faces_where_the_processor_has_no_blocked_layout(
     pictures: list[ImageU8], monkeypatch: pytest.MonkeyPatch
 ) -> None:

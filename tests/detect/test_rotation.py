@@ -89,8 +89,6 @@ class TwoNear:
         self,
         images: Sequence[ImageU8],
         boxes: Sequence[Sequence[Box]],
-        *,
-        placed: bool = False,
     ) -> list[list[Detection]]:
         raise NotImplementedError
 

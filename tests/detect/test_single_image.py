@@ -28,8 +28,6 @@ class _RefiningDetector:
         self,
         images: Sequence[ImageU8],
         boxes: Sequence[Sequence[Box]],
-        *,
-        placed: bool = False,
     ) -> list[list[Detection]]:
         assert list(boxes) == [[self.full]]
         return [[self._face(self.refined)] for _ in images]

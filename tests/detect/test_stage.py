@@ -46,8 +46,6 @@ class SeesSquares:
         self,
         images: Sequence[ImageU8],
         boxes: Sequence[Sequence[Box]],
-        *,
-        placed: bool = False,
     ) -> list[list[Detection]]:
         self.refined += [len(images)] if any(boxes) else []
         return [

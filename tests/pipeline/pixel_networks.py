@@ -28,8 +28,6 @@ class SquareFinder:
         self,
         images: Sequence[ImageU8],
         boxes: Sequence[Sequence[Box]],
-        *,
-        placed: bool = False,
     ) -> list[list[Detection]]:
         self.looked_at += sum(bool(each) for each in boxes)
         empty = detection_at(5, 5, 4, score=0.1)
