@@ -321,7 +321,8 @@ class Conversions:
         if not has_ledger(self.folder):
             return None
         entered = read_settings(self.folder)
-        for row in read_ledger(self.folder):
+        # What was begun goes on first: its place in the ledger is that of its last planning.
+        for row in sorted(read_ledger(self.folder), key=lambda row: row.started_at is None):
             is_free = row.state == "running" and not is_held(row, self.folder)
             if (row.state == "planned" or is_free) and row.target in entered:
                 return row

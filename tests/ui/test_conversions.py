@@ -135,8 +135,9 @@ def test_what_was_in_the_queue_is_done_after_the_process_is_gone(
     first.conversions.close()
     second = Queue(tmp_path / "results", threading.Event())
     assert set(second.standings().values()) == {"waiting"}
-    second.finish.set()
     second.conversions.start()
+    second.wait(a="running", b="waiting", c="waiting")
+    second.finish.set()
     second.wait(a="done", b="done", c="done")
     second.conversions.close()
     assert all(each.given == MASK | {"crf": 30} for each in second.conversions.rows())
