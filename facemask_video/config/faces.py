@@ -17,7 +17,7 @@ class DetectConfig(Checked):
         "mtcnn",
         flags=("--detector",),
         help="Which networks look for faces: MTCNN's own, or the same taught faces under masks, "
-        "which find more masked, cut and dark faces, and more patterns that look like one",
+        "which find more of those in photographs; in videos they take many patterns for a face",
     )
     size_px: int = setting(
         0,
