@@ -12,7 +12,7 @@ from facemask_video.translate.networks import (
     StyledGenerator,
     build_generator,
 )
-from facemask_video.translate.networks.exposure import exposure_gain
+from facemask_video.translate.networks.scene_light import SceneLight, scene_light
 from facemask_video.translate.networks.style import crop_box, extend_cloth, place_in_box, region_box
 from facemask_video.translate.weights import WeightsCard, load_generator, save_generator
 
@@ -95,10 +95,15 @@ def test_the_paint_follows_the_style_and_the_light_around() -> None:
     assert not torch.allclose(paint(face, 0), paint(face - 0.5, 0), atol=1e-3)
 
 
+def _face_with_hair() -> torch.Tensor:
+    face = torch.full((1, 3, SIDE, SIDE), 0.2) + 0.05 * _face()
+    face[:, :, : SIDE // 8] = -0.88
+    return face
+
+
 @pytest.mark.parametrize("light", [0.5, 0.2])
 def test_in_dimmer_light_the_same_mask_is_as_much_darker(light: float) -> None:
-    network, face = _generator(1), torch.full((1, 3, SIDE, SIDE), 0.2)
-    face += 0.05 * _face()
+    network, face = _generator(1), _face_with_hair()
 
     usual, dim = network(face), network((face + 1) * light - 1)
 
@@ -109,15 +114,29 @@ def test_in_dimmer_light_the_same_mask_is_as_much_darker(light: float) -> None:
 def test_a_face_in_usual_light_is_taken_as_it_is() -> None:
     bright = torch.full((1, 3, SIDE, SIDE), 0.5)
 
-    assert exposure_gain(bright).item() == 1
+    assert scene_light(bright).gain.item() == 1
     # What lies under a mask says nothing about the light.
     bright[:, :, SIDE // 2 :] = -1
-    assert exposure_gain(bright).item() == 1
+    assert scene_light(bright).gain.item() == 1
+
+
+@pytest.mark.parametrize("amount", [0.3, 0.4])
+def test_a_veil_of_light_over_a_face_lies_over_its_mask_too(amount: float) -> None:
+    network, face = _generator(1), _face_with_hair()
+    haze = SceneLight(torch.full((1, 1, 1, 1), amount), torch.ones(1, 1, 1, 1))
+
+    usual, veiled = network(face), network(haze.to_scene(face))
+
+    assert torch.allclose(veiled.painted, haze.to_scene(usual.painted), atol=0.03)
+    assert torch.allclose(veiled.alpha, usual.alpha, atol=0.02)
+
+
+def test_a_face_with_something_dark_beside_it_has_no_veil() -> None:
+    assert scene_light(_face_with_hair()).veil.item() == 0
 
 
 def test_a_style_read_in_dim_light_is_the_one_read_in_usual_light() -> None:
-    network, region, face = _generator(), _region(), torch.full((1, 3, SIDE, SIDE), 0.2)
-    face += 0.05 * _face()
+    network, region, face = _generator(), _region(), _face_with_hair()
 
     usual, dim = (network.read_style(x, region) for x in (face, (face + 1) * 0.3 - 1))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from facemask_video.translate.networks import Style, StyledGenerator, inpaint
-from facemask_video.translate.networks.exposure import exposure_gain, scale_light
+from facemask_video.translate.networks.scene_light import scene_light
 from facemask_video.translate.networks.styled import soften
 from trainers.config.networks import DiscriminatorConfig
 from trainers.config.styled import StyledMaskConfig
@@ -73,14 +73,14 @@ class StyledBatch:
         return StyledBatch(**moved)
 
     def exposed(self) -> "StyledBatch":
-        """Bring dim faces to a usual brightness, as the generator does."""
-        gain = exposure_gain(self.masked)
+        """Bring faces to usual light, as the generator does."""
+        light = scene_light(self.masked)
         return replace(
             self,
-            masked=scale_light(self.masked, gain),
-            bare=scale_light(self.bare, gain),
-            shown=scale_light(self.shown, exposure_gain(self.shown)),
-            other=scale_light(self.other, exposure_gain(self.other)),
+            masked=light.to_usual(self.masked),
+            bare=light.to_usual(self.bare),
+            shown=scene_light(self.shown).to_usual(self.shown),
+            other=scene_light(self.other).to_usual(self.other),
         )
 
 

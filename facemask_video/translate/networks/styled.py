@@ -13,8 +13,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from facemask_video.translate.generator_spec import GeneratorSpec
 from facemask_video.translate.networks import inpaint
-from facemask_video.translate.networks.exposure import exposure_gain, scale_light
 from facemask_video.translate.networks.layers import laid_out_as, unshuffle
+from facemask_video.translate.networks.scene_light import scene_light
 from facemask_video.translate.networks.style import (
     Style,
     StyleEncoder,
@@ -230,11 +230,11 @@ class StyledGenerator(nn.Module):
         """
         if style is None:
             style = self.styles[[0] * len(image)]
-        gain = exposure_gain(image)
-        lit = scale_light(image, gain)
+        light = scene_light(image)
+        lit = light.to_usual(image)
         region = self.region(lit, style)
         painted = self.paint(lit, region, style, self.erase(region))
-        return Translation(scale_light(painted, 1 / gain), soften(region))
+        return Translation(light.to_scene(painted), soften(region))
 
     def read_style(self, masked: Tensor, region: Tensor) -> Style:
         """Read the styles of masks off pictures of them.
@@ -243,7 +243,7 @@ class StyledGenerator(nn.Module):
             masked: Masked faces, shape (n, 3, S, S), in [-1, 1].
             region: Where the masks lie, shape (n, 1, S, S), in [0, 1].
         """
-        style: Style = self.encoder(scale_light(masked, exposure_gain(masked)), region)
+        style: Style = self.encoder(scene_light(masked).to_usual(masked), region)
         return style
 
     def _margin_px(self, image: Tensor) -> int:
