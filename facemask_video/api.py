@@ -21,6 +21,7 @@ from facemask_video.config import (
     ExtractConfig,
     GeneratorConfig,
     ImageConfig,
+    LiveConfig,
     PreviewConfig,
     RangeConfig,
     TracksConfig,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from facemask_video.content_credentials import Credentials
     from facemask_video.core.frame import ImageU8, VideoInfo
     from facemask_video.extract.finalize import SetReport
+    from facemask_video.live.run import LiveReport, OnLive
     from facemask_video.pipeline.load_networks import Networks
     from facemask_video.pipeline.preview import Preview
     from facemask_video.pipeline.report import ConversionReport, TrackingReport
@@ -139,6 +141,51 @@ def convert_video(
             from facemask_video.pipeline.convert import convert
 
         return convert(Path(source), plan.target, settings, on_progress=progress, networks=networks)
+
+
+@_with_options_of(LiveConfig)
+def live_video(
+    source: str,
+    outputs: str | Sequence[str],
+    *,
+    config: LiveConfig | str | Path | None = None,
+    networks: "Networks | None" = None,
+    progress: "OnLive | None" = None,
+    on_start: Callable[[Callable[[], None]], None] | None = None,
+    **options: object,
+) -> "LiveReport":
+    """Translate faces as they come, as ``facemask-video live``, until the source ends.
+
+    Args:
+        source: ``camera:N``, ``/dev/videoN``, ``screen``, an address, or with ``realtime`` a file.
+        outputs: Files, addresses, ``window``, ``-``, ``/dev/videoN`` or ``device:NAME``.
+        config: Settings that the options are laid over: a TOML file's, or a configuration.
+        networks: What `load_networks` returned, for the same direction; loaded anew where None.
+        progress: Called about once a second with what was done so far.
+        on_start: Called once with a function that ends the run, from any thread.
+        **options: See ``facemask-video live --help``; ``direction`` must be given.
+
+    Raises:
+        TypeError: There is no such option, or one of those of `load_networks` beside ``networks``.
+        ConfigError: A value is not accepted, or source or output is none.
+        VideoReadError: The source cannot be opened, or was lost for good.
+        VideoWriteError: An output cannot be written; what is complete stays.
+        WeightsError: The generator's weights are missing or made for something else.
+        DeviceError: The device or precision asked for is not there.
+
+    >>> report = live_video("in.mp4", "live.mkv", direction="mask", quality="fast", realtime=True)
+    >>> report.frames_written + report.dropped == report.frames_read
+    True
+    """
+    settings = _settings(LiveConfig, config, options, "live_video")
+    if networks is not None:
+        _check_networks(networks, settings, options, "live_video")
+    from facemask_video.live.run import run_live
+
+    named = [outputs] if isinstance(outputs, str) else list(outputs)
+    return run_live(
+        source, named, settings, networks=networks, on_status=progress, on_start=on_start
+    )
 
 
 @_with_options_of(BatchConfig)
@@ -533,7 +580,7 @@ def _settings(
 
 def _check_networks(
     networks: "Networks",
-    settings: ConvertConfig | ImageConfig | PreviewConfig,
+    settings: ConvertConfig | ImageConfig | LiveConfig | PreviewConfig,
     options: dict[str, object],
     caller: str,
 ) -> None:

@@ -17,6 +17,7 @@ from facemask_video.cli.extract import extract
 from facemask_video.cli.failures import ClearFailures
 from facemask_video.cli.inputs import is_batch
 from facemask_video.cli.inspect import inspect
+from facemask_video.cli.live import live
 from facemask_video.cli.preview import preview
 from facemask_video.cli.track import track
 from facemask_video.cli.ui import ui
@@ -105,6 +106,7 @@ def main() -> None:
 for command in (
     convert,
     batch,
+    live,
     track,
     preview,
     ui,

@@ -1,14 +1,18 @@
 """Show how far a run is, on stderr: a bar, or one JSON object a line, or nothing."""
 
+import dataclasses
 import json
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facemask_video.core.wording import counted
+
+if TYPE_CHECKING:
+    from facemask_video.live.run import LiveReport
 
 OnProgress = Callable[[int, int | None], None]
 
@@ -144,6 +148,45 @@ class _JsonLines:
             if total is not None:
                 line["eta_s"] = round(max(0, total - done) / fps, 1)
         write_json_line(line)
+
+
+@contextmanager
+def show_live(mode: str, *, quiet: bool = False) -> "Iterator[Callable[[LiveReport], None]]":
+    """Yield what is to be called with what a live run has done so far.
+
+    Args:
+        mode: ``bar``, a line that is written over; ``json``; ``none``; or ``auto``: such a line on
+            a terminal, elsewhere one every ten seconds.
+        quiet: Shows nothing where the mode is ``auto``.
+    """
+    over = mode == "bar" or (mode == "auto" and sys.stderr.isatty())
+    if mode == "none" or (mode == "auto" and quiet):
+        yield lambda report: None
+    elif mode == "json":
+        yield lambda report: write_json_line(dataclasses.asdict(report))
+    elif over:
+        try:
+            yield lambda report: _write_over(report.line())
+        finally:
+            sys.stderr.write("\n")
+    else:
+        yield _LiveLines()
+
+
+def _write_over(line: str) -> None:
+    sys.stderr.write(f"\r\x1b[K{line}")
+    sys.stderr.flush()
+
+
+class _LiveLines:
+    def __init__(self) -> None:
+        self._written = time.monotonic()
+
+    def __call__(self, report: "LiveReport") -> None:
+        if time.monotonic() - self._written >= _LINE_EVERY_S:
+            self._written = time.monotonic()
+            sys.stderr.write(report.line() + "\n")
+            sys.stderr.flush()
 
 
 def write_json_line(content: dict[str, object]) -> None:

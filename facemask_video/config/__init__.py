@@ -18,6 +18,7 @@ from facemask_video.config.batch import (
 )
 from facemask_video.config.extract import CurateConfig, ExtractConfig
 from facemask_video.config.faces import DetectConfig, ReplayConfig, SelectConfig, TrackConfig
+from facemask_video.config.live import LiveOutputConfig, LiveSourceConfig
 from facemask_video.config.result import (
     CompositeConfig,
     FacePart,
@@ -49,6 +50,7 @@ __all__ = [
     "GeneratorConfig",
     "ImageConfig",
     "LabelConfig",
+    "LiveConfig",
     "NetworksConfig",
     "OutputConfig",
     "PreviewConfig",
@@ -209,6 +211,41 @@ class BatchConfig(GeneratorConfig):
                 overwrite=overwrite,
                 tracks_out=tracks_out,
                 resume=True,
+                progress="none",
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LiveConfig(GeneratorConfig):
+    """Everything that decides what a live run does, but for the source and the outputs."""
+
+    source: LiveSourceConfig = section(LiveSourceConfig, "Source")
+    output: LiveOutputConfig = section(LiveOutputConfig, "Output")
+    detect: DetectConfig = section(DetectConfig, "Finding faces")
+    track: TrackConfig = section(TrackConfig, "Following faces")
+    select: SelectConfig = section(SelectConfig, "Which faces")
+    composite: CompositeConfig = section(CompositeConfig, "Blending")
+
+    def conversion(self, *, look_ahead: int) -> ConvertConfig:
+        """Return what the stages go by.
+
+        Args:
+            look_ahead: Most frames that the latency allows faces to be smoothed over.
+        """
+        return ConvertConfig(
+            direction=self.direction,
+            translate=self.translate,
+            detect=self.detect,
+            track=dataclasses.replace(
+                self.track, look_ahead=min(self.track.look_ahead, look_ahead)
+            ),
+            select=self.select,
+            composite=self.composite,
+            output=OutputConfig(
+                label=self.output.label,
+                label_on=self.output.label_on,
+                debug_overlay=self.output.debug_overlay,
                 progress="none",
             ),
         )

@@ -380,12 +380,20 @@ def _coerce(named: NamedSetting, value: object, where: str, folder: Path) -> obj
     return result
 
 
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
 def parse_time_s(text: str) -> float:
-    """Read seconds, MM:SS or HH:MM:SS; the last part may have a fraction.
+    """Read seconds, MM:SS or HH:MM:SS, of which the last part may have a fraction, or a unit.
 
     >>> parse_time_s("01:02:03.5"), parse_time_s("2:03"), parse_time_s("7.25")
     (3723.5, 123.0, 7.25)
+    >>> parse_time_s("500ms"), parse_time_s("10m"), parse_time_s("1.5h")
+    (0.5, 600.0, 5400.0)
     """
+    in_unit = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h)", text.strip())
+    if in_unit is not None:
+        return float(in_unit[1]) * _UNITS_S[in_unit[2]]
     if not re.fullmatch(r"(\d+:){0,2}\d+(\.\d+)?", text.strip()):
         raise ValueError(f"got {text!r}, expected seconds or HH:MM:SS, such as 75.5 or 00:01:15.5.")
     seconds = 0.0

@@ -35,7 +35,8 @@ class DetectFaces:
         detect_every: Full detection at every n-th frame, >= 1; 0 chooses: seldom
             (`LONGEST_INTERVAL_S`) while nothing happens, four times as often while faces come and
             go.
-        batch_frames: Frames in a group, >= 1; no interval is longer.
+        batch_frames: Frames in a group, >= 1.
+        longest_interval: Most frames from one full detection to the next; None for a group's.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class DetectFaces:
         max_side_px: int,
         detect_every: int,
         batch_frames: int = BATCH_FRAMES,
+        longest_interval: int | None = None,
     ) -> None:
         if detect_every < 0:
             raise ValueError(
@@ -56,8 +58,11 @@ class DetectFaces:
         )
         self._max_side_px = max_side_px
         self._detect_every = detect_every if self._propagator else 1
-        self._batch_frames = max(batch_frames, detect_every, 1)
+        groups_may_be_short = longest_interval is not None
+        self._batch_frames = max(batch_frames, 0 if groups_may_be_short else detect_every, 1)
+        self._longest_interval = longest_interval or self._batch_frames
         self._since_detection = math.inf
+        self._last_s: float | None = None
 
     def __call__(self, items: Iterable[Frame], /) -> Iterator[DetectedFrame]:
         """Yield each frame with its faces in frame px."""
@@ -134,11 +139,17 @@ class DetectFaces:
         return last + 1
 
     def _chosen_interval(self, group: list[ObservedFrame]) -> int:
-        length_s = time_s(group[-1].frame) - time_s(group[0].frame)
-        step_s = length_s / max(1, len(group) - 1)
+        first_s, last_s = time_s(group[0].frame), time_s(group[-1].frame)
+        if len(group) > 1:
+            step_s = (last_s - first_s) / (len(group) - 1)
+        elif self._batch_frames > 1 or self._last_s is None:
+            step_s = 0.0
+        else:
+            step_s = first_s - self._last_s
+        self._last_s = last_s
         interval = 1
         if step_s > 0:
-            interval = max(1, min(self._batch_frames, int(LONGEST_INTERVAL_S / step_s)))
+            interval = max(1, min(self._longest_interval, int(LONGEST_INTERVAL_S / step_s)))
         busy = self._propagator is not None and self._propagator.faces_came_or_went
         return max(1, interval // 4) if busy else interval
 

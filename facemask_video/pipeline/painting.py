@@ -17,14 +17,11 @@ from facemask_video.config import ConvertConfig
 from facemask_video.core.direction import Direction
 from facemask_video.core.faces import BlendedFrame, CroppedFrame, TrackedFrame
 from facemask_video.pipeline.load_networks import Networks
+from facemask_video.pipeline.pace import WHOLE_FILES, Pace
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.resume import SEGMENT_FRAMES
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.translate.stage import TranslateFaces
-
-# Frames with faces found, ahead of the stages that paint: a group of `DetectFaces`, which come
-# at once, so that the next is looked at while these are painted. A frame of 4K 4:2:0 is 12 MB.
-_FOLLOWED_AHEAD = 16
 
 
 def paint_faces(
@@ -34,6 +31,7 @@ def paint_faces(
     stages: StageStack,
     *,
     keeper: PastKeeper | None = None,
+    pace: Pace = WHOLE_FILES,
 ) -> Iterator[BlendedFrame]:
     """Translate the faces of a clip's frames and blend them in.
 
@@ -43,9 +41,14 @@ def paint_faces(
         networks: What translates and judges them.
         stages: Takes the stages.
         keeper: See `SteadyFaces`.
+        pace: How far ahead the stages are.
     """
     composite = config.composite
-    translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
+    translate = TranslateFaces(
+        networks.translator,
+        batch_size=config.translate.batch_size,
+        max_held_frames=pace.translated,
+    )
     match = MatchColours(mode=composite.color)
     steady = SteadyFaces(temporal=composite.temporal, keeper=keeper)
     blend = BlendFaces(
@@ -53,7 +56,7 @@ def paint_faces(
         grain=composite.grain == "auto",
         forget_every=SEGMENT_FRAMES,
     )
-    cropped = judge_faces(tracked, config, networks, stages)
+    cropped = judge_faces(tracked, config, networks, stages, pace=pace)
     translated = stages.run("translate", translate(cropped))
     matched = stages.run("match_colours", match(translated))
     if config.direction is Direction.UNMASK and composite.reference == "auto":
@@ -72,6 +75,8 @@ def judge_faces(
     config: ConvertConfig,
     networks: Networks,
     stages: StageStack,
+    *,
+    pace: Pace = WHOLE_FILES,
 ) -> Iterator[CroppedFrame]:
     """Take the crops of a clip's faces, and decide which of them are translated.
 
@@ -80,11 +85,12 @@ def judge_faces(
         config: Says which direction they are translated in.
         networks: What judges them, and how large its crops are.
         stages: Takes the stages.
+        pace: How far ahead the stages are.
     """
     align = AlignFaces(crop_size_px=networks.translator.crop_size_px)
-    followed = stages.run("idle", prefetch(tracked, depth=_FOLLOWED_AHEAD, name="faces"))
+    followed = stages.run("idle", prefetch(tracked, depth=pace.followed, name="faces"))
     cropped = stages.run("align", align(followed))
     if networks.classifier is None:
         return cropped
-    classify = ClassifyFaces(networks.classifier, direction=config.direction)
+    classify = ClassifyFaces(networks.classifier, direction=config.direction, look_ahead=pace.voted)
     return stages.run("classify", classify(cropped))

@@ -7,6 +7,7 @@ from facemask_video.core.faces import TrackedFrame
 from facemask_video.core.frame import Frame
 from facemask_video.detect.stage import DetectFaces
 from facemask_video.pipeline.load_networks import Finder
+from facemask_video.pipeline.pace import WHOLE_FILES, Pace
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.track import (
@@ -16,16 +17,18 @@ from facemask_video.track import (
     TrackFaces,
 )
 
-# Frames decoded ahead.
-_DECODED_AHEAD = 4
-
 FRAMES_HELD = 40
 """Most frames alive besides those of the look-ahead: two groups of `DetectFaces` (16 each, unless
 detections are rarer), those decoded ahead, and one in each hand they go through."""
 
 
 def track_faces(
-    reader: Iterable[Frame], config: FollowConfig, stages: StageStack, finder: Finder
+    reader: Iterable[Frame],
+    config: FollowConfig,
+    stages: StageStack,
+    finder: Finder,
+    *,
+    pace: Pace = WHOLE_FILES,
 ) -> Iterator[TrackedFrame]:
     """Find and follow faces, and yield each frame with those that are to be worked on.
 
@@ -37,12 +40,17 @@ def track_faces(
         config: How faces are found, followed and chosen.
         stages: Takes the stages.
         finder: Looks for faces.
+        pace: How far ahead the stages are.
     """
     detect = DetectFaces(
-        finder.detector, max_side_px=finder.size_px, detect_every=config.detect.every
+        finder.detector,
+        max_side_px=finder.size_px,
+        detect_every=config.detect.every,
+        batch_frames=pace.group,
+        longest_interval=pace.longest_interval,
     )
     track = TrackFaces(config.track, config.detect)
-    detected = stages.run("detect", detect(decoded(reader, stages)))
+    detected = stages.run("detect", detect(decoded(reader, stages, pace=pace)))
     tracked = stages.run("track", track(detected))
     return stages.run("track", SelectFaces(config.select)(tracked))
 
@@ -69,7 +77,9 @@ def replay_faces(
     return stages.run("track", SelectFaces(config.select)(tracked))
 
 
-def decoded(reader: Iterable[Frame], stages: StageStack) -> Iterator[Frame]:
+def decoded(
+    reader: Iterable[Frame], stages: StageStack, *, pace: Pace = WHOLE_FILES
+) -> Iterator[Frame]:
     """Yield the frames, decoded a few ahead."""
     frames = stages.run("decode", reader)
-    return stages.run("wait", prefetch(frames, depth=_DECODED_AHEAD, name="decode"))
+    return stages.run("wait", prefetch(frames, depth=pace.decoded, name="decode"))

@@ -3,30 +3,64 @@
 from facemask_video.video.codecs import codec_of
 from facemask_video.video.copy import NotCopied, copy_video
 from facemask_video.video.groups import Groups, find_groups
+from facemask_video.video.live_frames import PlainFrames, VideoDevice, device_of
+from facemask_video.video.live_output import LiveContainer, LiveEncoder, pushed_as
+from facemask_video.video.live_packets import CLOCK as LIVE_CLOCK
+from facemask_video.video.live_packets import AudioTemplate, LivePacket
+from facemask_video.video.live_source import (
+    LiveAddress,
+    LiveForm,
+    LiveSource,
+    parse_source,
+    shown_address,
+)
 from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.panels import beside, grey_frame
 from facemask_video.video.probe import probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.segments import SegmentStore
-from facemask_video.video.standard_streams import interrupt_standard_input, standard_input_kept
-from facemask_video.video.target import Seal
+from facemask_video.video.standard_streams import (
+    OutputWriting,
+    interrupt_standard_input,
+    standard_input_kept,
+    standard_output,
+)
+from facemask_video.video.target import Seal, check_outputs, muxer_of
 from facemask_video.video.writer import VideoWriter
 
 __all__ = [
+    "LIVE_CLOCK",
+    "AudioTemplate",
     "Groups",
+    "LiveAddress",
+    "LiveContainer",
+    "LiveEncoder",
+    "LiveForm",
+    "LivePacket",
+    "LiveSource",
     "NativeFrame",
     "NotCopied",
+    "OutputWriting",
+    "PlainFrames",
     "Seal",
     "SegmentStore",
+    "VideoDevice",
     "VideoReader",
     "VideoWriter",
     "beside",
+    "check_outputs",
     "codec_of",
     "copy_video",
+    "device_of",
     "find_groups",
     "grey_frame",
     "interrupt_standard_input",
+    "muxer_of",
     "native",
+    "parse_source",
     "probe",
+    "pushed_as",
+    "shown_address",
     "standard_input_kept",
+    "standard_output",
 ]

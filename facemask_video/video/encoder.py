@@ -130,6 +130,15 @@ def plan_encoder(
     ) from failure
 
 
+def y4m_format(source_format: str) -> str:
+    """Return the pixel format of Y4M that loses least of a source's.
+
+    >>> y4m_format("yuv420p10le"), y4m_format("nv12")
+    ('yuv420p10le', 'yuv420p')
+    """
+    return nearest_format(source_format, _Y4M_FORMATS)
+
+
 def encoder_for(
     name: str,
     format_name: str,
@@ -157,7 +166,7 @@ def encoder_for(
     """
     own = _OWN_ENCODERS.get(format_name)
     if format_name == "yuv4mpegpipe" and name == _DEFAULT_ENCODER:
-        return "rawvideo", nearest_format(source_format, _Y4M_FORMATS), []
+        return "rawvideo", y4m_format(source_format), []
     if name == _DEFAULT_ENCODER and own is not None:
         return own, None, [f"a .{format_name} file cannot hold H.264; it is encoded by {own}"]
     even = width_px % 2 == height_px % 2 == 0

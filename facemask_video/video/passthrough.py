@@ -168,7 +168,7 @@ class Passthrough:
             if is_timecode_track(stream) and format_name in _WRITES_TIMECODE | _KEEPS_TAGS:
                 # Its one packet says what the tag does, which the video stream has as well.
                 continue
-            reason = _why_not_held(stream, format_name)
+            reason = why_not_held(stream, format_name)
             name = codec_name(stream) or getattr(stream, "name", None) or "no codec"
             text = f"{stream.type} stream {stream.index} ({name})"
             if reason is None:
@@ -394,7 +394,7 @@ def _add_like(output: OutputContainer, stream: Stream) -> Stream:
     raise ValueError(f"{output.format.name} format does not support {stream.type}")
 
 
-def _why_not_held(stream: Stream, format_name: str) -> str | None:
+def why_not_held(stream: Stream, format_name: str) -> str | None:
     """Return why a container format cannot hold a stream, or None where it can.
 
     A file with this one stream is written into memory: no table of ours could know what a muxer

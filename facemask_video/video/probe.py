@@ -121,7 +121,7 @@ def _open_safely(file: str | InputReading, max_pixels: int) -> InputContainer:
         file,
         mode="r",
         container_options=dict(SAFE_OPTIONS),
-        options=_decoder_limit(max_pixels),
+        options=decoder_limit(max_pixels),
         metadata_errors="surrogateescape",
     )
 
@@ -241,11 +241,12 @@ def main_video(
             f"{max_pixels} px (--max-pixels); check that it plays elsewhere."
         )
     # Before anything is allocated, where the size changes on the way or the header lies.
-    context.options = {**context.options, **_decoder_limit(max_pixels)}
+    context.options = {**context.options, **decoder_limit(max_pixels)}
     return stream
 
 
-def _decoder_limit(max_pixels: int) -> dict[str, str]:
+def decoder_limit(max_pixels: int) -> dict[str, str]:
+    """Return the option of a decoder that refuses larger pictures before it allocates anything."""
     # Decoders count the whole blocks that they allocate, up to 64 px wide, and FFmpeg an int.
     return {"max_pixels": str(min(2 * max_pixels + 64 * 64, 2**31 - 1))}
 
@@ -298,7 +299,7 @@ def _orientation_of(picture: av.VideoFrame) -> tuple[Orientation, tuple[int, ...
     return Orientation.from_matrix(matrix) or UPRIGHT, matrix
 
 
-def _describe(
+def describe_picture(
     container: InputContainer,
     stream: VideoStream,
     picture: av.VideoFrame,
@@ -446,6 +447,19 @@ class PictureTags:
     transfer: int
 
 
+def picture_tags(stream: VideoStream, picture: av.VideoFrame) -> PictureTags:
+    """Return the tags of a decoded picture."""
+    return PictureTags(
+        picture.width,
+        picture.height,
+        sample_aspect_of(stream),
+        int(picture.colorspace),
+        int(picture.color_range),
+        int(picture.color_primaries),
+        int(picture.color_trc),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ProbedVideo:
     """A file's header, and what only its first picture tells.
@@ -497,16 +511,8 @@ def probe_first_picture(
         if crop is not None:
             picture = Cropper(crop)(picture)
         orientation, display_matrix = _orientation_of(picture)
-        tags = PictureTags(
-            picture.width,
-            picture.height,
-            sample_aspect_of(stream),
-            int(picture.colorspace),
-            int(picture.color_range),
-            int(picture.color_primaries),
-            int(picture.color_trc),
-        )
-        info = _describe(container, stream, picture, orientation, dump, path)
+        tags = picture_tags(stream, picture)
+        info = describe_picture(container, stream, picture, orientation, dump, path)
         mastering_data = tuple(name for name in info.side_data if name in _MASTERING)
     return ProbedVideo(info, orientation, display_matrix, tags, mastering_data, crop)
 
