@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from facemask_video.cli.failures import INTERRUPTED
 from facemask_video.cli.options import configured_command
 from trainers.config.detector import DetectorConfig
 
@@ -18,7 +19,10 @@ from trainers.config.detector import DetectorConfig
     type=click.Path(path_type=Path),
     help="Folder of the run; one that was interrupted is gone on with.",
 )
-def detector(config: DetectorConfig, data: Path, output: Path, quiet: bool) -> None:
+@click.pass_context
+def detector(
+    ctx: click.Context, /, config: DetectorConfig, data: Path, output: Path, quiet: bool
+) -> None:
     """Train the networks that find faces further, on masked and bare ones.
 
     DATA holds faces_masked and faces_unmasked, each with a manifest.csv of boxes and points. The
@@ -44,8 +48,7 @@ def detector(config: DetectorConfig, data: Path, output: Path, quiet: bool) -> N
             on_stats=(lambda network, seen, loss: None) if quiet else show,
         )
     if path is None:
-        raise click.ClickException(
-            f"{stop.signal_name}: stopped; the same command goes on from where {output} is."
-        )
+        click.echo(f"Stopped by {stop.signal_name}; the same command goes on in {output}", err=True)
+        ctx.exit(INTERRUPTED)
     if not quiet:
         click.echo(f"{path}: written")

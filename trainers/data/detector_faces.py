@@ -121,7 +121,8 @@ def teach(
     *,
     device: torch.device,
     on_face: Callable[[int, int], None] = lambda done, total: None,
-) -> list[TaughtFace]:
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> list[TaughtFace] | None:
     """Place the boxes and points that a detector learns; a face of no use is left out.
 
     Args:
@@ -130,6 +131,10 @@ def teach(
         landmarks: Places the points of masked faces.
         device: Where the original networks run.
         on_face: Called with the number of faces done and their total.
+        is_stopped: Asked before each face.
+
+    Returns:
+        The faces; None where it was stopped.
 
     Raises:
         ConfigError: Of the bare faces none is seen.
@@ -139,6 +144,8 @@ def teach(
     taught: list[TaughtFace] = []
     seen: list[ListedFace] = []
     for number, face in enumerate(bare):
+        if is_stopped():
+            return None
         on_face(number, total)
         placed = _seen(face, detector)
         if placed is not None:
@@ -148,6 +155,8 @@ def teach(
         raise ConfigError(f"none of {len(bare):,} bare faces is one that MTCNN sees.")
     to_box = _fit([(face, each.box) for face, each in zip(seen, taught, strict=True)])
     for number, face in enumerate(masked, len(bare)):
+        if is_stopped():
+            return None
         on_face(number, total)
         box = _mapped(face, to_box)
         points = _points(face, box, landmarks, device)

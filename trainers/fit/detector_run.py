@@ -82,8 +82,8 @@ def run_detector(
     bare, masked = _listed(data, config)
     clips = _clips(config)
     _open_run(folder, config, [face.name for face in (*bare, *masked)] + [c.name for c in clips])
-    faces = _taught(folder, bare, masked, on_done)
-    crops = _crops(folder, faces, clips, config, stop, on_done)
+    faces = _taught(folder, bare, masked, stop, on_done)
+    crops = None if faces is None else _crops(folder, faces, clips, config, stop, on_done)
     if crops is None:
         return None
     pnet, *others = load_networks(_CPU)
@@ -176,9 +176,16 @@ def _clips(config: DetectorConfig) -> list[Path]:
 
 
 def _taught(
-    folder: Path, bare: Sequence[ListedFace], masked: Sequence[ListedFace], on_done: OnDone
-) -> list[TaughtFace]:
-    """Return what is to be said of each face, from the run's file where there is one."""
+    folder: Path,
+    bare: Sequence[ListedFace],
+    masked: Sequence[ListedFace],
+    stop: Stop,
+    on_done: OnDone,
+) -> list[TaughtFace] | None:
+    """Return what is to be said of each face, from the run's file where there is one.
+
+    None where the run was stopped.
+    """
     path = folder / "faces.npz"
     names = {str(face.path): face.path for face in (*bare, *masked)}
     if path.is_file():
@@ -194,7 +201,10 @@ def _taught(
         load_landmarks(default_landmarks(), device=_CPU),
         device=_CPU,
         on_face=lambda done, total: on_done("faces", done, total),
+        is_stopped=lambda: bool(stop),
     )
+    if faces is None:
+        return None
     with atomic_write(path) as part, part.open("wb") as file:
         np.savez(
             file,

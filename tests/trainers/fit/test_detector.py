@@ -18,6 +18,7 @@ from facemask_video.detect.landmarks import default_landmarks, load_landmarks
 from facemask_video.detect.mtcnn import load_networks
 from facemask_video.video import VideoReader
 from trainers.cli import main
+from trainers.config.detector import DetectorConfig
 from trainers.data.detector_crops import (
     NEGATIVE,
     PART,
@@ -27,6 +28,8 @@ from trainers.data.detector_crops import (
     show_face,
 )
 from trainers.data.detector_faces import BARE, MASKED, TaughtFace, list_faces, teach
+from trainers.fit.detector_run import run_detector
+from trainers.fit.interrupt import Stop
 
 CPU = torch.device("cpu")
 SAMPLES = Path(__file__).parents[3] / "samples"
@@ -60,7 +63,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def faces(data: Path) -> list[TaughtFace]:
     bare, masked = (list_faces(data / domain) for domain in (BARE, MASKED))
-    return teach(bare, masked, load_landmarks(default_landmarks(), device=CPU), device=CPU)
+    taught = teach(bare, masked, load_landmarks(default_landmarks(), device=CPU), device=CPU)
+    assert taught is not None
+    return taught
 
 
 def test_masked_faces_are_taught_where_bare_ones_are_seen(faces: list[TaughtFace]) -> None:
@@ -135,6 +140,23 @@ def test_a_stopped_run_goes_on_and_its_file_is_what_the_detector_loads(
     assert torch.equal(trained, resumed)
     assert not torch.allclose(trained, original, atol=1e-3)
     assert json.loads((whole / "options.json").read_text())["pictures"] == 6
+
+
+def test_a_run_that_is_told_to_stop_leaves_nothing_half_done(data: Path, tmp_path: Path) -> None:
+    config = DetectorConfig(held_out=0, test_share=0, pictures=6, device="cpu")
+
+    path = run_detector(
+        data,
+        tmp_path / "run",
+        config,
+        stop=Stop("SIGINT"),
+        on_done=lambda name, done, total: None,
+        on_stats=lambda name, seen, loss: None,
+    )
+
+    assert path is None
+    written = sorted(each.name for each in (tmp_path / "run").iterdir())
+    assert written == ["options.json", "training-files.txt"]
 
 
 def test_a_run_is_not_gone_on_with_under_other_settings(data: Path, tmp_path: Path) -> None:
