@@ -6,6 +6,7 @@ nothing flips on and off. Who puts a mask on or takes it off in view, and leaves
 track there.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from typing import Protocol
 from facemask_video.align.crop import align_face
 from facemask_video.core.direction import Direction
 from facemask_video.core.faces import Crop, CroppedFrame, TrackId, Verdict
-from facemask_video.core.frame import Frame, ImageU8
+from facemask_video.core.frame import Frame, ImageU8, time_s
 
 SOURCE_DOMAIN = {Direction.MASK: "bare", Direction.UNMASK: "masked"}
 """What each direction works on."""
@@ -103,14 +104,21 @@ class ClassifyFaces:
         classifier: Tells masked faces from bare ones.
         direction: Of the translation; None leaves open what is translated.
         look_ahead: Frames held back for the vote.
+        longest_s: Longest time that they may span; None sets no bound.
     """
 
     def __init__(
-        self, classifier: FaceClassifier, *, direction: Direction | None, look_ahead: int = 12
+        self,
+        classifier: FaceClassifier,
+        *,
+        direction: Direction | None,
+        look_ahead: int = 12,
+        longest_s: float | None = None,
     ) -> None:
         self._classifier = classifier
         self._wanted = None if direction is None else SOURCE_DOMAIN[direction]
         self._look_ahead = look_ahead
+        self._longest_s = math.inf if longest_s is None else longest_s
 
     def __call__(self, items: Iterable[CroppedFrame], /) -> Iterator[CroppedFrame]:
         """Yield each frame with a verdict on each of its faces."""
@@ -119,7 +127,10 @@ class ClassifyFaces:
         for item in items:
             self._score(item, persons)
             held.append(item)
-            if len(held) > self._look_ahead:
+            now_s = time_s(item.frame)
+            while held and (
+                len(held) > self._look_ahead or now_s - time_s(held[0].frame) > self._longest_s
+            ):
                 yield self._with_verdicts(held.popleft(), persons)
         while held:
             yield self._with_verdicts(held.popleft(), persons)

@@ -9,6 +9,7 @@ _MOST_VOTED_ON = 12
 # and one encoded.
 _ON_THE_WAY = 4
 _LONGEST_INTERVAL = 16
+_VOTES_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,9 @@ class Pace:
             12 MB.
         voted: Frames held back for the mask classifier's vote.
         translated: Frames held for a full batch of the generator; None for two batches.
+        smoothed_s: Longest time that the frames that faces are smoothed over may span; None sets
+            no bound.
+        voted_s: The same of those that are voted on.
     """
 
     group: int = BATCH_FRAMES
@@ -32,6 +36,8 @@ class Pace:
     followed: int = 16
     voted: int = _MOST_VOTED_ON
     translated: int | None = None
+    smoothed_s: float | None = None
+    voted_s: float | None = None
 
 
 WHOLE_FILES = Pace()
@@ -67,7 +73,7 @@ def live_pace(latency_s: float, frames_per_s: float, *, classifies: bool) -> Liv
     (8, 0)
     """
     frames = max(0, int(latency_s * frames_per_s) - _ON_THE_WAY)
-    voted = min(_MOST_VOTED_ON, frames // 4) if classifies else 0
+    voted = min(_MOST_VOTED_ON, int(_VOTES_SHARE * frames)) if classifies else 0
     pace = Pace(
         group=1,
         longest_interval=_LONGEST_INTERVAL,
@@ -75,5 +81,8 @@ def live_pace(latency_s: float, frames_per_s: float, *, classifies: bool) -> Liv
         followed=1,
         voted=voted,
         translated=1,
+        # Where frames are dropped fewer are held, as it is the time that counts.
+        smoothed_s=(1 - _VOTES_SHARE) * latency_s,
+        voted_s=_VOTES_SHARE * latency_s,
     )
     return LivePace(pace, max(0, frames - 1 - voted))

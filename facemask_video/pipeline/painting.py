@@ -92,5 +92,10 @@ def judge_faces(
     cropped = stages.run("align", align(followed))
     if networks.classifier is None:
         return cropped
-    classify = ClassifyFaces(networks.classifier, direction=config.direction, look_ahead=pace.voted)
+    classify = ClassifyFaces(
+        networks.classifier,
+        direction=config.direction,
+        look_ahead=pace.voted,
+        longest_s=pace.voted_s,
+    )
     return stages.run("classify", classify(cropped))

@@ -49,7 +49,7 @@ def track_faces(
         batch_frames=pace.group,
         longest_interval=pace.longest_interval,
     )
-    track = TrackFaces(config.track, config.detect)
+    track = TrackFaces(config.track, config.detect, longest_s=pace.smoothed_s)
     detected = stages.run("detect", detect(decoded(reader, stages, pace=pace)))
     tracked = stages.run("track", track(detected))
     return stages.run("track", SelectFaces(config.select)(tracked))

@@ -1,5 +1,6 @@
 """The stages that follow faces, take their tracks from a sidecar, and choose among them."""
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -8,7 +9,13 @@ import numpy as np
 
 from facemask_video.config import DetectConfig, SelectConfig, TrackConfig
 from facemask_video.core.errors import TracksError
-from facemask_video.core.faces import DetectedFrame, Detection, TrackedFace, TrackedFrame, TrackId
+from facemask_video.core.faces import (
+    DetectedFrame,
+    Detection,
+    TrackedFace,
+    TrackedFrame,
+    TrackId,
+)
 from facemask_video.core.frame import Frame, time_s
 from facemask_video.track.appearance import Appearance, describe_appearance
 from facemask_video.track.sidecar import Sidecar, SidecarFrame
@@ -27,10 +34,19 @@ class TrackFaces:
     Args:
         config: How faces are followed.
         detect: Which detections begin and confirm a track; see `Tracker`.
+        longest_s: Longest time that frames held may span: where they come slower than they should,
+            fewer are held. None sets no bound.
     """
 
-    def __init__(self, config: TrackConfig, detect: DetectConfig) -> None:
+    def __init__(
+        self,
+        config: TrackConfig,
+        detect: DetectConfig,
+        *,
+        longest_s: float | None = None,
+    ) -> None:
         self._config, self._detect = config, detect
+        self._longest_s = math.inf if longest_s is None else longest_s
 
     def __call__(self, items: Iterable[DetectedFrame], /) -> Iterator[TrackedFrame]:
         """Yield each frame with the persons in it."""
@@ -46,7 +62,10 @@ class TrackFaces:
                 describe=partial(_describe, frame),
             )
             held.append(frame)
-            if len(held) > self._config.look_ahead:
+            while held and (
+                len(held) > self._config.look_ahead
+                or time_s(frame) - time_s(held[0]) > self._longest_s
+            ):
                 yield TrackedFrame(held.popleft(), tracker.faces(n_given))
                 n_given += 1
         tracker.finish()

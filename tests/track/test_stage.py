@@ -1,5 +1,6 @@
 """The stages of tracking keep the contract of stages; what each does beside is in its own file."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,22 @@ class TestReplayTracks(StageContract):
 
     def make_item(self, frame: ArrayFrame) -> ArrayFrame:
         return frame
+
+
+def test_frames_that_come_slowly_are_not_held_for_their_number() -> None:
+    taken: list[int] = []
+
+    def frames() -> Iterator[DetectedFrame]:
+        for frame in fake_frames(8):
+            taken.append(frame.index)
+            yield DetectedFrame(frame, [], detector_ran=True, starts_shot=False)
+
+    track = TrackFaces(TrackConfig(look_ahead=5), DetectConfig(), longest_s=0.05)
+    tracked = track(frames())
+
+    first = next(tracked)
+
+    assert first.frame.index == 0
+    # Each is shown for 40 ms: the third is later than the first by more than 50.
+    assert taken == [0, 1, 2]
+    assert [each.frame.index for each in tracked] == list(range(1, 8))
