@@ -116,7 +116,8 @@ class Tracker:
         self._time_s = time_s
         for track in self._active():
             was_strong = track.best_score >= self._threshold
-            longest_s = self._config.bridge_s if was_strong else self._step_s
+            # However far apart frames are, a face that is seen in each of them is one person.
+            longest_s = max(self._config.bridge_s if was_strong else 0.0, self._step_s)
             if time_s - track.last_seen_s > longest_s + 1e-9:
                 track.ended = True
             else:

@@ -243,6 +243,14 @@ def test_at_high_frame_rates_a_face_is_followed_from_its_first_frame(
     assert not any(track(blink, times(rate, 400)))
 
 
+@pytest.mark.parametrize(("rate", "bridge_s"), [("25", 0.0), ("25", 0.03), ("0.3", 1.0)])
+def test_a_bridge_shorter_than_a_frame_still_reaches_the_next_one(
+    rate: str, bridge_s: float
+) -> None:
+    faces = track([[detection(Place(200, 200))]] * 40, times(rate, 40), bridge_s=bridge_s)
+    assert [[face.track_id.person for face in found] for found in faces] == [[0]] * 40
+
+
 def test_a_track_shorter_than_asked_is_dropped_but_not_in_a_shot_as_short() -> None:
     short = [[detection(Place(200, 200))] if 10 <= i < 13 else [] for i in range(40)]
     assert not any(track(short, times("30", 40), min_track_s=0.2))
