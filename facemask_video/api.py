@@ -36,6 +36,7 @@ from facemask_video.config.settings import (
 )
 from facemask_video.config.shipped import find_config
 from facemask_video.core.errors import ConfigError
+from facemask_video.core.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from facemask_video.batch.run import BatchReport, OnEvent
@@ -478,6 +479,7 @@ def verify_video(
     tracks: str | Path | None = None,
     start: float | str | None = None,
     end: float | str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> "VerifyReport":
     """Check that an output is its source with nothing changed but faces.
 
@@ -487,9 +489,10 @@ def verify_video(
         tracks: The file written as ``tracks_out``, which names the regions that may differ.
         start: Where the range begins that was converted, as given then.
         end: Where it ends.
+        max_pixels: Most px of a picture, as given then.
 
     Raises:
-        ConfigError: The range is none.
+        ConfigError: The range is none, or ``max_pixels`` less than 1.
         VideoReadError: One of the files cannot be read.
         TracksError: The tracks file is damaged.
 
@@ -498,13 +501,15 @@ def verify_video(
     """
     from facemask_video.verify import verify
 
-    settings = _settings(RangeConfig, None, {"start": start, "end": end}, "verify_video")
+    options: dict[str, object] = {"start": start, "end": end, "max_pixels": max_pixels}
+    settings = _settings(RangeConfig, None, options, "verify_video")
     return verify(
         Path(source),
         Path(output),
         tracks=None if tracks is None else Path(tracks),
         start_s=settings.start_s,
         end_s=settings.end_s,
+        max_pixels=settings.max_pixels,
     )
 
 
@@ -524,15 +529,18 @@ class Inspection:
     credentials: "Credentials | None" = None
 
 
-def inspect_video(file: str | Path, *, trust: str | Path | None = None) -> Inspection:
+def inspect_video(
+    file: str | Path, *, trust: str | Path | None = None, max_pixels: int = MAX_PIXELS
+) -> Inspection:
     """Describe a video or a picture and say whether its faces are known to be synthetic.
 
     Args:
         file: Video or picture to read; ``"-"`` is standard input.
         trust: PEM of the root certificates that signers of Content Credentials must lead to.
+        max_pixels: Most px of a picture.
 
     Raises:
-        VideoReadError: It cannot be opened.
+        VideoReadError: It cannot be opened, or claims more px.
         ConfigError: ``trust`` cannot be used, or c2pa-python is not installed, which it needs.
 
     >>> about = inspect_video("in.mp4")
@@ -547,12 +555,12 @@ def inspect_video(file: str | Path, *, trust: str | Path | None = None) -> Inspe
     if is_picture(path):
         from facemask_video.stills.probe import probe_picture
 
-        info = probe_picture(path)
+        info = probe_picture(path, max_pixels=max_pixels)
     else:
         from facemask_video.video import probe, standard_input_kept
 
         with standard_input_kept():
-            info = probe(path)
+            info = probe(path, max_pixels=max_pixels)
     credentials = None
     if not is_standard(path) and (trust is not None or content_credentials.is_available()):
         roots = None if trust is None else Path(trust)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from facemask_video.core.frame import VideoInfo
 from facemask_video.core.geometry import Box
+from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.core.pictures import is_picture
 from facemask_video.track.sidecar import Sidecar, SidecarFrame
 from facemask_video.video import NativeFrame, VideoReader, probe
@@ -70,6 +71,7 @@ def verify(
     lossless: bool | None = None,
     start_s: float | None = None,
     end_s: float | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> VerifyReport:
     """Compare an output with the source that it was made from.
 
@@ -88,18 +90,21 @@ def verify(
             that have no lossy mode.
         start_s: Where the range begins that was converted; None for the beginning.
         end_s: Where it ends; None for the end.
+        max_pixels: Most px of a picture.
 
     Raises:
         VideoReadError: One of the files cannot be read.
         TracksError: The sidecar is damaged.
     """
     if source.is_dir() and output.is_dir():
-        return _verify_frames(source, output, tracks)
+        return _verify_frames(source, output, tracks, max_pixels)
     if is_picture(source) and is_picture(output):
-        return _verify_picture(source, output, tracks)
+        return _verify_picture(source, output, tracks, max_pixels)
     with (
-        VideoReader(source, start_s=start_s, end_s=end_s) as first,
-        VideoReader(output, video_index=_twin_of_main(source, output)) as second,
+        VideoReader(source, start_s=start_s, end_s=end_s, max_pixels=max_pixels) as first,
+        VideoReader(
+            output, video_index=_twin_of_main(source, output, max_pixels), max_pixels=max_pixels
+        ) as second,
     ):
         copied = copied_times(source, first.info.video_index, output, second.info.video_index)
         tally = _compare_frames(first, second, tracks, copied)
@@ -132,25 +137,29 @@ def verify(
     return VerifyReport(tuple(rows))
 
 
-def _verify_picture(source: Path, output: Path, tracks: Path | None) -> VerifyReport:
+def _verify_picture(
+    source: Path, output: Path, tracks: Path | None, max_pixels: int
+) -> VerifyReport:
     # Knows formats that a video has no need of.
     from facemask_video.stills.compare import compare_pictures
 
     regions = None if tracks is None else [line.regions for line in Sidecar(tracks)]
-    rows = compare_pictures(source, output, regions)
+    rows = compare_pictures(source, output, regions, max_pixels=max_pixels)
     return VerifyReport(tuple(VerifyRow(*row) for row in rows))
 
 
-def _twin_of_main(source: Path, output: Path) -> int | None:
+def _twin_of_main(source: Path, output: Path, max_pixels: int) -> int | None:
     """Return which stream of an output the source's main video became, where it has several."""
-    one, two = probe(source), probe(output)
+    one, two = (probe(path, max_pixels=max_pixels) for path in (source, output))
     videos = [[s.index for s in info.streams if s.kind == "video"] for info in (one, two)]
     if len(videos[0]) != len(videos[1]):
         return None
     return videos[1][videos[0].index(one.video_index)]
 
 
-def _verify_frames(source: Path, output: Path, tracks: Path | None) -> VerifyReport:
+def _verify_frames(
+    source: Path, output: Path, tracks: Path | None, max_pixels: int
+) -> VerifyReport:
     """Compare the pictures of two folders by name; a row of each kind, the first that fails."""
     from facemask_video.core.pictures import PICTURE_SUFFIXES
     from facemask_video.stills.compare import compare_pictures
@@ -173,7 +182,8 @@ def _verify_frames(source: Path, output: Path, tracks: Path | None) -> VerifyRep
     rows = {"frames": VerifyRow("frames", names == written, f"{len(names)}", f"{len(written)}")}
     for name in sorted(names & written):
         regions = None if tracks is None else [by_name.get(name, ())]
-        for found in compare_pictures(source / name, output / name, regions):
+        pairs = compare_pictures(source / name, output / name, regions, max_pixels=max_pixels)
+        for found in pairs:
             row = VerifyRow(*found)
             if row.name in ("pages", "tracks"):
                 continue  # of a picture

@@ -163,7 +163,9 @@ def _refused(source: Path, said: str) -> Outcome:
     if left != [source.name]:
         return Outcome("FAULT", f"refused ({said}), but the folder holds {', '.join(left)}")
     named = str(source.parent) in said
-    return Outcome("refused" if named and "\n" not in said and said.isprintable() else "FAULT", said)
+    return Outcome(
+        "refused" if named and "\n" not in said and said.isprintable() else "FAULT", said
+    )
 
 
 def _what_is_wrong(source: Path, target: Path, frames: int, *, said: bool) -> Iterator[str]:

@@ -31,7 +31,7 @@ def inspect(config: InspectConfig, file: Path, **_quiet: bool) -> None:
     facemask-video inspect out.mp4
     facemask-video inspect signed.mp4 --trust roots.pem
     """
-    about = inspect_video(file, trust=config.trust)
+    about = inspect_video(file, trust=config.trust, max_pixels=config.max_pixels)
     _show(about, as_json=config.json)
     if about.credentials is not None and not about.credentials.is_valid:
         raise click.exceptions.Exit(1)

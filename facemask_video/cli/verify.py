@@ -29,7 +29,12 @@ def verify(config: VerifyConfig, source: Path, output: Path, quiet: bool) -> Non
     facemask-video verify in.mp4 range.mp4 --start 00:01:00 --end 00:01:30
     """
     report = verify_video(
-        source, output, tracks=config.tracks, start=config.start_s, end=config.end_s
+        source,
+        output,
+        tracks=config.tracks,
+        start=config.start_s,
+        end=config.end_s,
+        max_pixels=config.max_pixels,
     )
     if config.json:
         content = {"ok": report.ok, "rows": [dataclasses.asdict(row) for row in report.rows]}

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from facemask_video.config.settings import Checked, setting
-from facemask_video.config.video import RangeConfig
+from facemask_video.config.video import MAX_PIXELS_OPTION, RangeConfig
+from facemask_video.core.limits import MAX_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class PrintConfig(Checked):
 
 @dataclass(frozen=True, slots=True)
 class InspectConfig(PrintConfig):
-    """Whom to trust, and how what is found is printed."""
+    """What is read of a file, whom to trust, and how what is found is printed."""
 
     trust: Path | None = setting(
         None,
@@ -25,6 +26,7 @@ class InspectConfig(PrintConfig):
         default_text="nobody, and says so",
         help="Root certificates that the signers of Content Credentials must lead to",
     )
+    max_pixels: int = setting(MAX_PIXELS, **MAX_PIXELS_OPTION)
 
 
 @dataclass(frozen=True, slots=True)

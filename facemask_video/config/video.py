@@ -2,13 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from facemask_video.config.settings import Checked, check, setting
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.limits import MAX_PIXELS
 
 OnChange = Literal["scale", "error"]
+
+MAX_PIXELS_OPTION: dict[str, Any] = {
+    "low": 1,
+    "metavar": "N",
+    "help": "Most pixels of a picture or frame, width by height: a header that claims more is "
+    "refused before anything is allocated for it",
+}
+"""What this setting is in every command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +52,7 @@ class RangeConfig(Checked):
         is_time=True,
         help="Stop before this time, in seconds or HH:MM:SS",
     )
-    max_pixels: int = setting(
-        MAX_PIXELS,
-        low=1,
-        metavar="N",
-        help="Most pixels of a picture or frame, width by height: a header that claims more is "
-        "refused before anything is allocated for it",
-    )
+    max_pixels: int = setting(MAX_PIXELS, **MAX_PIXELS_OPTION)
 
     def __post_init__(self) -> None:
         check(self)

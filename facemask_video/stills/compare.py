@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facemask_video.core.geometry import Box
+from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.core.pictures import read_bytes
 from facemask_video.stills.exif import without_thumbnail
 from facemask_video.stills.jpeg import JpegBlocks
@@ -26,7 +27,11 @@ _POINTERS = (0x8769, 0x8825, 0xA005)
 
 
 def compare_pictures(
-    source: Path, output: Path, regions: Sequence[Sequence[Box]] | None
+    source: Path,
+    output: Path,
+    regions: Sequence[Sequence[Box]] | None,
+    *,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Comparison]:
     """Yield the comparisons of an output with the picture that it was made from.
 
@@ -34,12 +39,13 @@ def compare_pictures(
         source: The picture that was converted.
         output: The result.
         regions: What may differ on each page, px as displayed; None leaves samples out.
+        max_pixels: Most px of a picture.
 
     Raises:
         VideoReadError: One of the files cannot be read.
     """
     same_file = read_bytes(source) == read_bytes(output)
-    one, two = read_stills(source, as_rgb=True), read_stills(output, as_rgb=True)
+    one, two = (read_stills(path, as_rgb=True, max_pixels=max_pixels) for path in (source, output))
     yield _row("pages", len(one), len(two))
     for first, second in zip(one, two, strict=False):
         named = f"page {first.page + 1}: " if len(one) > 1 else ""
@@ -114,7 +120,11 @@ def _outside(still: Still, regions: Sequence[Box]) -> NDArray[np.bool_]:
 
 
 def _block_rows(one: Still, two: Still, regions: Sequence[Box] | None) -> Iterator[Comparison]:
-    first, second = (JpegBlocks(read_bytes(each.path), each.path) for each in (one, two))
+    first, second = (
+        # Read before, so within the limit that there was.
+        JpegBlocks(read_bytes(each.path), each.path, max_pixels=each.components[0].size)
+        for each in (one, two)
+    )
     yield _row("sampling", first.pixel_format, second.pixel_format)
     tables = [[table.tobytes() for table in each.tables()] for each in (first, second)]
     yield ("quantisation tables", tables[0] == tables[1], "the source's", _same(tables))

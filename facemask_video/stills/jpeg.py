@@ -210,7 +210,7 @@ def write_jpeg_blocks(
         components: Its components, changed.
         made: What `facemask_video.provenance.describe` returns.
     """
-    blocks = JpegBlocks(still.path.read_bytes(), still.path)
+    blocks = JpegBlocks(still.path.read_bytes(), still.path, max_pixels=still.components[0].size)
     notes: list[str] = []
     try:
         kept, notes = kept_segments(blocks.segments, with_provenance(still.metadata.xmp, made))

@@ -36,3 +36,12 @@ def test_a_missing_file_is_one_line(run: Run, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert result.stderr.count("\n") == 1
+
+
+def test_the_most_px_of_a_frame_are_an_option_of_inspect_and_verify(run: Run, sample: Path) -> None:
+    for command in (["inspect", sample], ["verify", sample, sample]):
+        result = run(*command, "--max-pixels", 640 * 360 - 1)
+
+        assert result.exit_code == 1
+        assert "640x360, more than 230399 px (--max-pixels)" in result.stderr
+        assert result.stderr.count("\n") == 1
