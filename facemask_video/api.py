@@ -480,6 +480,7 @@ def verify_video(
     start: float | str | None = None,
     end: float | str | None = None,
     max_pixels: int = MAX_PIXELS,
+    all_video: bool = False,
 ) -> "VerifyReport":
     """Check that an output is its source with nothing changed but faces.
 
@@ -490,6 +491,8 @@ def verify_video(
         start: Where the range begins that was converted, as given then.
         end: Where it ends.
         max_pixels: Most px of a picture, as given then.
+        all_video: Whether that was given then: the frames of further video streams are compared
+            in place of their packets.
 
     Raises:
         ConfigError: The range is none, or ``max_pixels`` less than 1.
@@ -510,6 +513,7 @@ def verify_video(
         start_s=settings.start_s,
         end_s=settings.end_s,
         max_pixels=settings.max_pixels,
+        all_video=all_video,
     )
 
 

@@ -3,11 +3,12 @@
 import itertools
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from facemask_video.core.frame import VideoInfo
+from facemask_video.core.errors import NoFrameInRangeError
+from facemask_video.core.frame import StreamInfo, VideoInfo
 from facemask_video.core.geometry import Box
 from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.core.pictures import is_picture
@@ -72,6 +73,7 @@ def verify(
     start_s: float | None = None,
     end_s: float | None = None,
     max_pixels: int = MAX_PIXELS,
+    all_video: bool = False,
 ) -> VerifyReport:
     """Compare an output with the source that it was made from.
 
@@ -91,6 +93,8 @@ def verify(
         start_s: Where the range begins that was converted; None for the beginning.
         end_s: Where it ends; None for the end.
         max_pixels: Most px of a picture.
+        all_video: Whether further video streams were converted too: their frames, times and tags
+            are compared, and a cover's size, in place of their packets.
 
     Raises:
         VideoReadError: One of the files cannot be read.
@@ -112,23 +116,25 @@ def verify(
         shift_s = tally.shift_s
         first_s = None if start_s is None else shift_s
         stop_s = None if first.end_tick is None else first.end_tick * first.info.time_base
-    rows = [
-        VerifyRow(
-            "frames",
-            tally.source_frames == tally.output_frames,
-            str(tally.source_frames),
-            str(tally.output_frames),
-        ),
-        _times_row(tally, infos[1]),
-    ]
-    rows += _tag_rows(*infos)
+        further = list(_further_pairs(*infos)) if all_video else []
+        further_rows = [
+            row for pair in further for row in _further_rows(first, second, pair, tally.shift_s)
+        ]
+        if all_video:
+            further_rows.insert(0, _further_count_row(*infos))
+    rows = [_count_row(tally), _times_row(tally, infos[1]), *_tag_rows(*infos)]
     rows.append(_chapters_row(*infos, shift_s=shift_s, first_s=first_s, end_s=stop_s))
     rows += _stream_rows(
         digest_streams(
-            source, but=infos[0].video_index, first_s=first_s, end_s=stop_s, shift_s=shift_s
+            source,
+            but={infos[0].video_index, *(one.index for one, _ in further)},
+            first_s=first_s,
+            end_s=stop_s,
+            shift_s=shift_s,
         ),
-        digest_streams(output, but=infos[1].video_index),
+        digest_streams(output, but={infos[1].video_index, *(two.index for _, two in further)}),
     )
+    rows += further_rows
     if tracks is not None:
         rows.append(_tracks_row(tally))
     rows.append(_samples_row(tally, infos[1], tracks, lossless))
@@ -155,6 +161,70 @@ def _twin_of_main(source: Path, output: Path, max_pixels: int) -> int | None:
     if len(videos[0]) != len(videos[1]):
         return None
     return videos[1][videos[0].index(one.video_index)]
+
+
+def _further_streams(info: VideoInfo) -> list[StreamInfo]:
+    return [s for s in info.streams if s.kind == "video" and s.index != info.video_index]
+
+
+def _further_pairs(source: VideoInfo, output: VideoInfo) -> Iterator[tuple[StreamInfo, StreamInfo]]:
+    """Yield each further video stream of a source with what it became: they keep their order."""
+    for is_cover in (False, True):
+        one, two = (
+            [s for s in _further_streams(info) if _is_cover(s) == is_cover]
+            for info in (source, output)
+        )
+        yield from zip(one, two, strict=False)
+
+
+def _is_cover(stream: StreamInfo) -> bool:
+    return "attached_pic" in stream.dispositions
+
+
+def _further_count_row(source: VideoInfo, output: VideoInfo) -> VerifyRow:
+    one, two = (
+        ", ".join("cover" if _is_cover(s) else "video" for s in _further_streams(info)) or "none"
+        for info in (source, output)
+    )
+    # A container may hold covers in another place than the source's.
+    same = sorted(one.split(", ")) == sorted(two.split(", "))
+    return VerifyRow("further video streams", same, one, two)
+
+
+def _further_rows(
+    source: VideoReader,
+    output: VideoReader,
+    pair: tuple[StreamInfo, StreamInfo],
+    shift_s: Fraction,
+) -> Iterator[VerifyRow]:
+    """Compare a further video stream, or a cover picture, with what it became."""
+    one, two = pair
+    name = f"{'cover picture' if _is_cover(one) else 'video stream'} {one.index}"
+    start_s = None if source.start_s is None else float(shift_s - source.zero_s)
+    try:
+        with (
+            VideoReader(
+                source.path,
+                start_s=None if _is_cover(one) else start_s,
+                end_s=None if _is_cover(one) else source.end_s,
+                video_index=one.index,
+                max_pixels=source.max_pixels,
+            ) as first,
+            VideoReader(output.path, video_index=two.index, max_pixels=output.max_pixels) as second,
+        ):
+            if _is_cover(one):
+                sizes = _size(first.info), _size(second.info)
+                yield VerifyRow(f"{name}: size", sizes[0] == sizes[1], *sizes)
+                return
+            tally = _compare_frames(first, second, None, frozenset(), shift_s=shift_s)
+            rows = [
+                _count_row(tally),
+                _times_row(tally, second.info),
+                *_tag_rows(first.info, second.info),
+            ]
+    except NoFrameInRangeError:
+        return
+    yield from (replace(row, name=f"{name}: {row.name}") for row in rows)
 
 
 def _verify_frames(
@@ -203,7 +273,12 @@ def _ticks(sidecar: Sidecar, key: str, default: int) -> int:
 
 
 def _compare_frames(
-    first: VideoReader, second: VideoReader, tracks: Path | None, copied: AbstractSet[int]
+    first: VideoReader,
+    second: VideoReader,
+    tracks: Path | None,
+    copied: AbstractSet[int],
+    *,
+    shift_s: Fraction | None = None,
 ) -> _FrameTally:
     tally = _FrameTally()
     lines: Iterator[SidecarFrame] = iter(() if tracks is None else Sidecar(tracks))
@@ -223,7 +298,8 @@ def _compare_frames(
             continue
         time_s = one.pts * one.time_base
         if index == 0:
-            tally.shift_s = _begin_s(first, time_s, two.pts * two.time_base)
+            begin_s = _begin_s(first, time_s, two.pts * two.time_base)
+            tally.shift_s = begin_s if shift_s is None else shift_s
         deviation_s = abs(time_s - tally.shift_s - two.pts * two.time_base)
         tally.largest_deviation_s = max(tally.largest_deviation_s, deviation_s)
         if deviation_s > half_tick_s and tally.first_deviating is None:
@@ -253,6 +329,15 @@ def _compare_samples(
         found = largest_difference(one, two, line.regions)
         tally.largest_difference = max(tally.largest_difference or 0, found)
         tally.frames_compared += 1
+
+
+def _count_row(tally: _FrameTally) -> VerifyRow:
+    return VerifyRow(
+        "frames",
+        tally.source_frames == tally.output_frames,
+        str(tally.source_frames),
+        str(tally.output_frames),
+    )
 
 
 def _times_row(tally: _FrameTally, output: VideoInfo) -> VerifyRow:

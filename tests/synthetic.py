@@ -5,6 +5,7 @@ Frames are given and drawn as displayed; a rotated clip stores them turned back.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from facemask_video.core.frame import ImageU8
 from facemask_video.core.geometry import Box
@@ -206,6 +208,28 @@ def _picture(image: ImageU8, pix_fmt: str, matrix: int, color_range: int) -> av.
     )
     picture.colorspace, picture.color_range = matrix, color_range
     return picture
+
+
+def join_videos(path: Path, main: Path, second: Path | None, cover: Path | None = None) -> Path:
+    """Write the streams of a clip, the video of another, and a picture as cover, into one file."""
+    with contextlib.ExitStack() as stack:
+        given = [stack.enter_context(av.open(str(each))) for each in (main, second, cover) if each]
+        output = stack.enter_context(av.open(str(path), "w"))
+        packets = []
+        for number, container in enumerate(given):
+            streams = container.streams if number == 0 else container.streams.video[:1]
+            added = {s.index: output.add_stream_from_template(s, opaque=True) for s in streams}
+            is_cover = cover is not None and number == len(given) - 1
+            if is_cover:
+                added[0].disposition = Disposition.attached_pic
+            for packet in container.demux():
+                if packet.dts is not None and packet.stream.index in added:
+                    due_s = -1.0 if is_cover else float(packet.dts * packet.time_base)
+                    packet.stream = added[packet.stream.index]
+                    packets.append((due_s, packet))
+        for _, packet in sorted(packets, key=lambda each: each[0]):
+            output.mux(packet)
+    return path
 
 
 def truncate(path: Path, target: Path, *, keep: float) -> Path:

@@ -35,6 +35,7 @@ def verify(config: VerifyConfig, source: Path, output: Path, quiet: bool) -> Non
         start=config.start_s,
         end=config.end_s,
         max_pixels=config.max_pixels,
+        all_video=config.all_video,
     )
     if config.json:
         content = {"ok": report.ok, "rows": [dataclasses.asdict(row) for row in report.rows]}

@@ -88,6 +88,14 @@ class GeneratorConfig:
             )
 
 
+def _check_all_video(video: VideoConfig, select: SelectConfig) -> None:
+    if video.all_video and select.faces.startswith("track:"):
+        raise ConfigError(
+            f"select.faces: got {select.faces!r} beside --all-video: each video stream numbers its "
+            "own persons; take all or largest."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ConvertConfig(GeneratorConfig):
     """Everything that decides what a conversion does, but for the two files."""
@@ -100,6 +108,10 @@ class ConvertConfig(GeneratorConfig):
     source: SourceConfig = section(SourceConfig, "Reading and encoding")
     video: VideoConfig = section(VideoConfig, "Reading and encoding")
     output: OutputConfig = section(OutputConfig, "Output")
+
+    def __post_init__(self) -> None:
+        GeneratorConfig.__post_init__(self)
+        _check_all_video(self.video, self.select)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +191,10 @@ class BatchConfig(GeneratorConfig):
     select: SelectConfig = section(SelectConfig, "Which faces")
     composite: CompositeConfig = section(CompositeConfig, "Blending")
     video: VideoConfig = section(VideoConfig, "Reading and encoding")
+
+    def __post_init__(self) -> None:
+        GeneratorConfig.__post_init__(self)
+        _check_all_video(self.video, self.select)
 
     def for_file(
         self,

@@ -34,6 +34,11 @@ class VerifyConfig(RangeConfig):
     """What an output is compared in, and how that is printed."""
 
     json: bool = setting(False, help="Print one JSON object")
+    all_video: bool = setting(
+        False,
+        help="OUT was converted with --all-video: compare the frames and times of further video "
+        "streams, and the size of a cover, in place of their packets",
+    )
     tracks: Path | None = setting(
         None,
         metavar="FILE.jsonl",

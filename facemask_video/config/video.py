@@ -103,6 +103,12 @@ class VideoConfig(RangeConfig):
         "the others; H.264 by libx264 into .mp4, .mov, .mkv or .ts, where key frames begin closed "
         "groups",
     )
+    all_video: bool = setting(
+        False,
+        help="Convert every video stream, such as a second camera or programme, and the cover "
+        "picture; otherwise they are kept as they are, which is said. The further ones come first, "
+        "each is encoded as the main one is",
+    )
     audio: bool = setting(True, help="Copy the audio streams")
     strict_streams: bool = setting(
         False, help="Fail where the output's container cannot hold one of the input's streams"

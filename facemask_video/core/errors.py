@@ -13,6 +13,10 @@ class VideoReadError(FacemaskVideoError):
     """An input, a video or a picture, cannot be opened or read to its end."""
 
 
+class NoFrameInRangeError(VideoReadError):
+    """No frame of a stream lies in the range asked for."""
+
+
 class VideoWriteError(FacemaskVideoError):
     """An output cannot be opened, encoded or completed."""
 

@@ -3,23 +3,21 @@
 import dataclasses
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 from facemask_video import __version__, provenance
 from facemask_video.config import ConvertConfig
-from facemask_video.core.faces import BlendedFrame
 from facemask_video.pipeline.answers import StaleAnswers
-from facemask_video.pipeline.followed import read_followed, replayed, untouched
+from facemask_video.pipeline.finished_frames import finished_frames
+from facemask_video.pipeline.further_streams import convert_further, expected_further_frames
 from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.no_face import DeferredOutput, Written
 from facemask_video.pipeline.output_layout import COLUMNS
 from facemask_video.pipeline.output_paths import check_targets
-from facemask_video.pipeline.painting import paint_faces
 from facemask_video.pipeline.plan import expected_frames
-from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.report import (
     ConversionReport,
     OnProgress,
@@ -31,11 +29,11 @@ from facemask_video.pipeline.resume import Resumption
 from facemask_video.pipeline.signing import Signing, load_signer
 from facemask_video.pipeline.smart_copy import find_copyable, numbered
 from facemask_video.pipeline.timing import StageStack
-from facemask_video.pipeline.track_source import decoded, replay_faces, track_faces
 from facemask_video.pipeline.tracks_file import blended_faces, create_tracks, open_tracks
 from facemask_video.pipeline.work_folder import WorkFolder
 from facemask_video.translate.device import pick_device
 from facemask_video.video import (
+    Converted,
     Groups,
     NotCopied,
     SegmentStore,
@@ -46,6 +44,7 @@ from facemask_video.video import (
 
 STAGES = (
     "load",
+    "further",
     "decode",
     "wait",
     "detect",
@@ -65,12 +64,10 @@ STAGES = (
 )
 """Names in a report's ``seconds``, in the order of the pipeline.
 
-``wait`` is the time for which finding faces had to wait for decoded frames, ``idle`` the time for
-which the stages after it had to wait for faces.
+``further`` is the time for which the main video had to wait for the further video streams,
+``wait`` that for which finding faces had to wait for decoded frames, ``idle`` that for which the
+stages after it had to wait for faces.
 """
-
-# Frames finished ahead of the encoder.
-_BLENDED_AHEAD = 4
 
 
 def convert(
@@ -117,6 +114,14 @@ def _convert(
     started = time.perf_counter()
     video, tally = config.video, Tally()
     resumption: Resumption | None = None
+    frames_total: int | None = None
+    frames_done = 0
+
+    def count_frame() -> None:
+        nonlocal frames_done
+        frames_done += 1
+        if on_progress is not None:
+            on_progress(frames_done, frames_total)
 
     with StageStack() as stages:
         with stages.clock.span("load"):
@@ -131,9 +136,17 @@ def _convert(
             )
             check_targets(source, target, config)
             signer = load_signer(config)
+            frames_total = expected_frames(reader.info, video)
             label = label_stage(config, reader.info)
             tracks = open_tracks(reader, config)
             networks = (networks or load_networks(config)).for_source(name or source.name)
+            further = None
+            if video.all_video:
+                more = expected_further_frames(reader, config)
+                if frames_total is not None:
+                    frames_total = None if more is None else frames_total + more
+                with stages.clock.span("further"):
+                    further = convert_further(reader, target, config, networks, stages, count_frame)
             if tracks is None:
                 networks = with_finder(networks, config, reader)
             groups, segments = None, None
@@ -149,18 +162,21 @@ def _convert(
             elif groups is not None:
                 folder = stages.enter_context(WorkFolder(target, {"process": os.getpid()}))
                 segments = SegmentStore(folder.path, frames=None)
+            converted = None if further is None else further.converted
             sidecar = None
             if config.output.tracks_out is not None:
                 sidecar = stages.enter_context(
                     create_tracks(config.output.tracks_out, reader, direction=config.direction)
                 )
             writer = stages.enter_context(
-                open_writer(target, reader, config, networks, segments, groups)
+                open_writer(target, reader, config, networks, segments, groups, converted)
             )
             signing = None
             if signer is not None:
                 signing = Signing(signer, source, target, config, networks)
             unchanged = provenance.describe_unchanged(config.direction, __version__)
+            if further is not None and further.changed:
+                unchanged = dict(writer.metadata)
             output = DeferredOutput(
                 target,
                 reader,
@@ -171,40 +187,24 @@ def _convert(
                 groups=groups,
                 label=label,
                 signing=signing,
+                converted=converted,
+                must_write=further is not None and further.changed,
             )
 
-        blended: Iterator[BlendedFrame]
-        if resumption is not None and resumption.followed is not None:
-            # All is painted, by others, and where everybody is was written down for them.
-            known = read_followed(resumption.followed)
-            painted = replayed(source, decoded(reader, stages), known, 0)
-            blended = stages.run("track", untouched(painted))
-        else:
-            if tracks is not None:
-                partial = not tracks.is_range(video.start_s, video.end_s)
-                tracked = replay_faces(reader, config, stages, tracks, partial=partial)
-            else:
-                assert networks.finder is not None, "loaded where there are no tracks"
-                tracked = track_faces(reader, config, stages, networks.finder)
-            blended = paint_faces(tracked, config, networks, stages, keeper=resumption)
-        if resumption is not None:
-            blended = stages.run("blend", resumption.recall(blended))
-        if label is not None:
-            blended = stages.run("label", label(blended))
-        finished = prefetch(blended, depth=_BLENDED_AHEAD, name="pictures")
+        finished = finished_frames(
+            reader, config, networks, stages, tracks=tracks, resumption=resumption, label=label
+        )
         stages.enter_context(closing(finished))
         # First of all when the run ends early: no stage can be closed that waits for input.
         stages.callback(interrupt_standard_input)
 
-        frames_total = expected_frames(reader.info, video)
         for result in finished:
             with stages.clock.span("encode"):
                 output.write(result)
                 if sidecar is not None:
                     sidecar.write(result.source, blended_faces(result), label=result.label)
             tally.add_blended(result)
-            if on_progress is not None:
-                on_progress(tally.frames, frames_total)
+            count_frame()
         with stages.clock.span("encode"):
             output.finish(changed=tally.faces_changed > 0)
             if signing is not None:
@@ -229,7 +229,9 @@ def _convert(
             *networks.translator.notes,
             *_own_notes(config),
             *notes,
+            *(further.notes if further is not None else ()),
         ),
+        further=tuple(further.about) if further is not None else (),
         most_changed_s=tally.most_changed_s,
     )
 
@@ -273,6 +275,7 @@ def open_writer(
     networks: Networks,
     segments: SegmentStore | None,
     groups: Groups | None,
+    converted: Mapping[int, Converted] | None = None,
 ) -> VideoWriter:
     """Begin the output of a conversion.
 
@@ -283,6 +286,7 @@ def open_writer(
         networks: What its provenance names.
         segments: Where encoded pictures are kept until they are joined, if anywhere.
         groups: Those of the source that may be copied, if any.
+        converted: What replaces further video streams; see `VideoWriter`.
 
     Raises:
         VideoWriteError: It cannot be written so.
@@ -299,4 +303,5 @@ def open_writer(
         segments=segments,
         groups=groups,
         stream_format=config.output.format,
+        converted=converted,
     )

@@ -28,6 +28,7 @@ from facemask_video.pipeline.resume import Resumption
 from facemask_video.pipeline.signing import Signing
 from facemask_video.pipeline.smart_copy import GroupWriter
 from facemask_video.video import (
+    Converted,
     Groups,
     NotCopied,
     Seal,
@@ -61,6 +62,8 @@ class DeferredOutput:
         groups: Those of the source that may be copied one by one, where that was asked for.
         label: Labels frames, where that was asked for.
         signing: Signs the output, where that was asked for.
+        converted: What replaces further video streams; see `VideoWriter`.
+        must_write: Whether something is written where no face of the main stream is changed.
 
     Attributes:
         written: What became of the pictures, once finished.
@@ -79,6 +82,8 @@ class DeferredOutput:
         groups: Groups | None = None,
         label: LabelFrames | None = None,
         signing: Signing | None = None,
+        converted: Mapping[int, Converted] | None = None,
+        must_write: bool = False,
     ) -> None:
         self.written: Written = "encoded"
         self.notes: list[str] = []
@@ -89,7 +94,11 @@ class DeferredOutput:
         self._signing = signing
         self._times = array("q")
         self._why_encoded = why_not_copied(config, reader.info, target)
+        self._converted = converted
         wanted = config.output.no_face
+        if must_write and wanted == "skip":
+            wanted = "copy"
+        self._wanted = wanted
         self._deferred = wanted == "skip" or (wanted == "copy" and self._why_encoded is None)
         self._resumption = resumption
         self._grouped = None if groups is None else GroupWriter(writer, reader, groups)
@@ -133,13 +142,13 @@ class DeferredOutput:
             VideoReadError: The source reads otherwise the second time.
             VideoWriteError: It cannot be completed; nothing is left behind.
         """
-        if self._deferred and self._config.output.no_face == "skip":
+        if self._deferred and self._wanted == "skip":
             self._writer.discard()
             self.written = "nothing"
             return
         if self._deferred and self._copy():
             return
-        if not changed and self._why_encoded is not None and self._config.output.no_face == "copy":
+        if not changed and self._why_encoded is not None and self._wanted == "copy":
             self.notes.append(f"the pictures were encoded, not copied: {self._why_encoded}")
         if self._grouped is not None:
             self._grouped.finish()
@@ -164,6 +173,7 @@ class DeferredOutput:
                 overwrite=self._config.output.overwrite,
                 metadata=self._unchanged,
                 seal=self._seal("repackaged"),
+                converted=self._converted,
             )
         except NotCopied as exc:
             self._why_encoded = str(exc)

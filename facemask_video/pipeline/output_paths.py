@@ -63,6 +63,7 @@ def check_standard_streams(source: Path, target: Path, config: ConvertConfig) ->
         "--resume": output.resume,
         "--smart-copy": config.video.smart_copy,
         "--sign": config.output.sign is not None,
+        "--all-video": config.video.all_video,
     }
     whole = {
         "--tracks": config.replay.tracks is not None,

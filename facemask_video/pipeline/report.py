@@ -126,6 +126,8 @@ class ConversionReport:
         notes: What could not be kept, and why.
         most_changed_s: Time of the first frame in which the most faces were changed; None where
             none were.
+        further: Of each further video stream (``all_video``) its index and codec, whether its
+            pictures were ``encoded`` or ``copied``, and such counts of its own.
     """
 
     input: dict[str, Any]
@@ -147,6 +149,7 @@ class ConversionReport:
     options: dict[str, Any]
     notes: tuple[str, ...] = ()
     most_changed_s: float | None = None
+    further: tuple[dict[str, Any], ...] = ()
 
     @property
     def frames_per_s(self) -> float:
@@ -185,6 +188,8 @@ class ConversionReport:
         )
         if self.input["is_picture"] and self.output["pictures"] == "copied":
             return f"{self._faces_left()}, so the file is a copy of the source"
+        if self.faces_changed == 0 and any(each["faces_changed"] for each in self.further):
+            return f"{self._faces_left()} in the main video stream"
         if self.faces_changed == 0 and not drawn_on:
             return f"{self._faces_left()}{_UNCHANGED[self.output['pictures']]}"
         return self._faces_left()
@@ -309,6 +314,7 @@ def finish_report(
     notes: tuple[str, ...],
     corrupt_packets: int = 0,
     most_changed_s: float | None = None,
+    further: tuple[dict[str, Any], ...] = (),
 ) -> ConversionReport:
     """Make the report of a conversion that is done, and write it where one was asked for.
 
@@ -322,6 +328,7 @@ def finish_report(
         notes: What could not be kept.
         corrupt_packets: Of the source.
         most_changed_s: When the most faces were changed.
+        further: Of each further video stream.
 
     Raises:
         VideoWriteError: It cannot be written.
@@ -346,6 +353,7 @@ def finish_report(
         options=as_plain(config),
         notes=notes,
         most_changed_s=most_changed_s,
+        further=further,
     )
     if config.output.report is not None:
         report.write(config.output.report)

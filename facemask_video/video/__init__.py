@@ -2,6 +2,7 @@
 
 from facemask_video.video.codecs import codec_of
 from facemask_video.video.copy import NotCopied, copy_video
+from facemask_video.video.further import FurtherStream, first_frame_s
 from facemask_video.video.groups import Groups, find_groups
 from facemask_video.video.live_frames import PlainFrames, VideoDevice, device_of
 from facemask_video.video.live_output import LiveContainer, LiveEncoder, pushed_as
@@ -16,7 +17,8 @@ from facemask_video.video.live_source import (
 )
 from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.panels import beside, grey_frame
-from facemask_video.video.probe import probe
+from facemask_video.video.passthrough import Converted, can_hold, read_cover
+from facemask_video.video.probe import probe, probe_stream
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.segments import SegmentStore
 from facemask_video.video.standard_streams import (
@@ -31,6 +33,8 @@ from facemask_video.video.writer import VideoWriter
 __all__ = [
     "LIVE_CLOCK",
     "AudioTemplate",
+    "Converted",
+    "FurtherStream",
     "Groups",
     "LiveAddress",
     "LiveContainer",
@@ -48,18 +52,22 @@ __all__ = [
     "VideoReader",
     "VideoWriter",
     "beside",
+    "can_hold",
     "check_outputs",
     "codec_of",
     "copy_video",
     "device_of",
     "find_groups",
+    "first_frame_s",
     "grey_frame",
     "interrupt_standard_input",
     "muxer_of",
     "native",
     "parse_source",
     "probe",
+    "probe_stream",
     "pushed_as",
+    "read_cover",
     "shown_address",
     "standard_input_kept",
     "standard_output",

@@ -3,7 +3,7 @@
 import contextlib
 import hashlib
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -55,16 +55,16 @@ class StreamDigest:
 def digest_streams(
     path: Path,
     *,
-    but: int | None = None,
+    but: int | Collection[int] = (),
     first_s: Fraction | None = None,
     end_s: Fraction | None = None,
     shift_s: Fraction = Fraction(0),
 ) -> list[StreamDigest]:
-    """Hash the packets of every stream, or every one but one; an attachment counts as one packet.
+    """Hash the packets of every stream, or of those not left out; an attachment is one packet.
 
     Args:
         path: The file.
-        but: Index of the stream that is left out.
+        but: Index of the stream that is left out, or several.
         first_s: Packets shown before this time of the file's clock are left out.
         end_s: So are those from this time on.
         shift_s: Taken off the times.
@@ -72,10 +72,11 @@ def digest_streams(
     Raises:
         VideoReadError: The file cannot be read.
     """
+    left_out = {but} if isinstance(but, int) else but
     with contextlib.closing(open_source(path)) as container:
         digests, hashes = {}, {}
         for stream in container.streams:
-            if stream.index == but or is_chapter_track(stream):
+            if stream.index in left_out or is_chapter_track(stream):
                 continue
             digests[stream.index] = StreamDigest(
                 stream.index, stream.type, codec_name(stream), stream_time_base(stream)

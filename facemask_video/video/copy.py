@@ -25,7 +25,7 @@ from facemask_video.video.compare import StreamDigest, digest_streams
 from facemask_video.video.lost_metadata import find_lost
 from facemask_video.video.matroska import set_pixel_aspect
 from facemask_video.video.nal_units import framing_of, is_parameter_set, units_of
-from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
+from facemask_video.video.passthrough import Converted, Passthrough, join_tags, kept_tags
 from facemask_video.video.probe import describe_error, open_source, probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.target import (
@@ -63,6 +63,7 @@ def copy_video(
     overwrite: bool,
     metadata: Mapping[str, str],
     seal: Seal | None = None,
+    converted: Mapping[int, Converted] | None = None,
 ) -> list[str]:
     """Write a source's packets into another file.
 
@@ -75,6 +76,7 @@ def copy_video(
         overwrite: Replace the target if it exists.
         metadata: Container tags added to the source's.
         seal: Called with the complete file before it is renamed.
+        converted: See `Passthrough`.
 
     Returns:
         What of the rest could not be kept, and why.
@@ -88,9 +90,10 @@ def copy_video(
     growing = make_part(path)
     part = growing.path
     try:
-        notes = _write(
-            part, path, reader, audio=audio, strict=strict, metadata=metadata, shift_s=shift_s
+        carried = Passthrough(
+            reader.path, video_index=None, audio=audio, strict=strict, converted=converted
         )
+        held, notes = _write(part, path, reader, carried, metadata=metadata, shift_s=shift_s)
         written = _read_back(part, reader, times, shift_s)
         if seal is not None:
             seal(part)
@@ -99,21 +102,21 @@ def copy_video(
         growing.close()
     if shift_s:
         notes.append(begins_at_zero(shift_s))
-    return [*notes, *find_lost(reader.info, written, muxer_of(path), streams_missing=0)]
+    # A stream without one packet, of a damaged file, say, is in no header.
+    missing = held - len(written.streams)
+    return [*notes, *find_lost(reader.info, written, muxer_of(path), streams_missing=missing)]
 
 
 def _write(
     part: Path,
     path: Path,
     reader: VideoReader,
+    carried: Passthrough,
     *,
-    audio: bool,
-    strict: bool,
     metadata: Mapping[str, str],
     shift_s: Fraction,
-) -> list[str]:
+) -> tuple[int, list[str]]:
     format_name, info = muxer_of(path), reader.info
-    carried = Passthrough(reader.path, video_index=None, audio=audio, strict=strict)
     with contextlib.closing(carried):
         held = carried.plan(format_name)
         if info.video_index not in held:
@@ -153,7 +156,8 @@ def _write(
     aspect = reader.first_picture_tags.sample_aspect
     if format_name in ("matroska", "webm") and aspect not in (None, 1):
         set_pixel_aspect(part, aspect, track=1 + held.index(info.video_index))
-    return carried.notes
+    carried.set_aspects(part)
+    return len(held), carried.notes
 
 
 def _read_back(

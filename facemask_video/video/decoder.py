@@ -21,6 +21,7 @@ from facemask_video.video.continuous_clock import ContinuousClock
 from facemask_video.video.probe import (
     clock_may_jump,
     describe_error,
+    main_video,
     open_source,
 )
 
@@ -61,7 +62,7 @@ class Decoder:
         self._container = container
         self._stream = stream
         self._path, self._name = path, shown_source(path)
-        self._clock = _clock_of(container, stream)
+        self._clock = _clock_of(container, stream, path)
         self._places: list[int] = []
         self.packets = 0
         self.damaged = 0
@@ -90,7 +91,7 @@ class Decoder:
                 them, where packets are timed. Pictures before it may still come, or none where
                 times are not in order.
         """
-        packets = self._packets()
+        packets = self._packets(self._container, self._stream, self._clock)
         if from_tick is not None and not self.counts_packets:
             packets = _from_group_of(from_tick, packets)
         # More than any decoder holds back, by reordering and by threads together.
@@ -142,9 +143,8 @@ class Decoder:
             assert isinstance(stream, VideoStream), "the stream that the first pass read"
             stream.codec_context.options = self._stream.codec_context.options
             stream.codec_context.thread_count = 1
-            packets: Iterable[Packet[VideoStream]] = _demuxed(
-                container, stream, _clock_of(container, stream)
-            )
+            clock = _clock_of(container, stream, self._path)
+            packets: Iterable[Packet[VideoStream]] = self._packets(container, stream, clock)
             if math.isfinite(delivered):
                 # What comes from a pipe has no place to go back to.
                 if clock_may_jump(container) or container.file is not None:
@@ -152,21 +152,24 @@ class Decoder:
                 else:
                     with contextlib.suppress(av.error.FFmpegError):
                         container.seek(int(delivered), stream=stream, backward=True)
+            refused, damaged = self._refused, self.damaged
             for packet in packets:
-                refused, damaged = self._refused, self.damaged
                 pictures = self._decode(packet)
                 if packet.pts is not None and packet.pts <= delivered:
                     # The first pass has counted this one.
                     self._refused, self.damaged = refused, damaged
+                refused, damaged = self._refused, self.damaged
                 for picture in pictures:
                     if picture.pts is not None and picture.pts > delivered:
                         yield picture
 
-    def _packets(self) -> "Iterator[Packet[VideoStream]]":
+    def _packets(
+        self, container: InputContainer, stream: VideoStream, clock: ContinuousClock
+    ) -> "Iterator[Packet[VideoStream]]":
         failures = 0
         while True:
             try:
-                for packet in _demuxed(self._container, self._stream, self._clock):
+                for packet in _demuxed(container, stream, clock):
                     failures = 0
                     yield packet
                 return
@@ -185,8 +188,12 @@ class Decoder:
                 ) from exc
 
 
-def _clock_of(container: InputContainer, stream: VideoStream) -> ContinuousClock:
-    return ContinuousClock(video_index=stream.index, closes_pauses=clock_may_jump(container))
+def _clock_of(container: InputContainer, stream: VideoStream, path: Path) -> ContinuousClock:
+    if not clock_may_jump(container):
+        # No other stream is looked at.
+        return ContinuousClock(video_index=stream.index, closes_pauses=False)
+    # By one stream for all: that of the packets which are copied.
+    return ContinuousClock(video_index=main_video(container, path).index, closes_pauses=True)
 
 
 def _demuxed(

@@ -6,11 +6,13 @@ this, so that the frames' way through the program and the packets' need not wait
 """
 
 import contextlib
+import heapq
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 import av
 import av.error
@@ -20,11 +22,13 @@ from av.format import Flags
 from av.packet import Packet
 from av.rational import AVRational
 from av.stream import Discard, Disposition, Stream
+from av.video.stream import VideoStream
 
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.standard_streams import shown_source
 from facemask_video.core.wording import counted
 from facemask_video.video.continuous_clock import ContinuousClock
+from facemask_video.video.matroska import set_pixel_aspect
 from facemask_video.video.probe import (
     clock_may_jump,
     codec_name,
@@ -44,12 +48,13 @@ _MUXERS_OWN_TAGS = {
     *("number_of_frames", "number_of_bytes", "bps"),
 }
 _COVERS = {
-    "mjpeg": ("image/jpeg", "jpg"),
-    "png": ("image/png", "png"),
-    "gif": ("image/gif", "gif"),
-    "bmp": ("image/bmp", "bmp"),
-    "webp": ("image/webp", "webp"),
+    "mjpeg": ("image/jpeg", ".jpg"),
+    "png": ("image/png", ".png"),
+    "gif": ("image/gif", ".gif"),
+    "bmp": ("image/bmp", ".bmp"),
+    "webp": ("image/webp", ".webp"),
 }
+_UNKNOWN_COVER = ("image/unknown", ".bin")
 # A demuxer hands packets out in rough time order; none seen strays this far past the range's end,
 # or before its beginning.
 _STRAY_S = 10
@@ -105,6 +110,22 @@ def join_tags(source: dict[str, str], ours: dict[str, str]) -> dict[str, str]:
     return joined
 
 
+class ConvertedStream(Protocol):
+    """A further video stream that was encoded anew, on the source's clock."""
+
+    sample_aspect: Fraction | None
+
+    def add_to(self, output: OutputContainer, source: Stream) -> VideoStream:
+        """Give the output the stream, with the tags of the source's."""
+
+    def packets(self) -> "Iterator[Packet[VideoStream]]":
+        """Yield its packets."""
+
+
+Converted = ConvertedStream | bytes
+"""What a further video stream is replaced by: another stream, or the bytes of a cover picture."""
+
+
 class Passthrough:
     """The other streams of a source on their way into an output.
 
@@ -115,7 +136,15 @@ class Passthrough:
         notes: Which streams the output's container cannot hold, and why.
     """
 
-    def __init__(self, path: Path, *, video_index: int | None, audio: bool, strict: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        video_index: int | None,
+        audio: bool,
+        strict: bool,
+        converted: Mapping[int, Converted] | None = None,
+    ) -> None:
         """Open a source once more.
 
         Args:
@@ -123,7 +152,11 @@ class Passthrough:
             video_index: The stream that is encoded, not carried; None carries all.
             audio: False leaves audio streams out.
             strict: Raise instead of noting a stream that cannot be held.
+            converted: What video streams are replaced by, by their indices in the source; None
+                where that was not asked for, so that the others are noted.
         """
+        self._says_kept = converted is None
+        self._converted = converted or {}
         self.notes: list[str] = []
         self._path, self._name = path, shown_source(path)
         self._video_index = video_index
@@ -131,13 +164,15 @@ class Passthrough:
         self._strict = strict
         self._container: InputContainer = open_source(path)
         self._targets: dict[int, Stream] = {}
+        self._copied: AbstractSet[int] = frozenset()
         self._last_dts: dict[int, int] = {}
         self._muxed_dts: dict[int, int] = {}
         self._muxed: dict[int, int] = {}
         self._delayed: dict[int, int] = {}
         self._may_stand_still = False
-        self._pending: Packet[Stream] | None = None
-        self._packets: Iterator[Packet[Stream]] = iter(())
+        self._is_matroska = False
+        self._pending: tuple[int, Packet[Stream]] | None = None
+        self._packets: Iterator[tuple[int, Packet[Stream]]] = iter(())
         self._shift_s = Fraction(0)
         self._first_s: Fraction | None = None
         self._end_s: Fraction | None = None
@@ -158,7 +193,7 @@ class Passthrough:
             VideoWriteError: One cannot be held, or shows faces of its own, and ``strict`` was
                 asked for.
         """
-        held = []
+        held: list[int] = []
         main_index = main_video(self._container, self._path).index
         for stream in self._container.streams:
             if stream.index == self._video_index or (stream.type == "audio" and not self._audio):
@@ -168,12 +203,15 @@ class Passthrough:
             if is_timecode_track(stream) and format_name in _WRITES_TIMECODE | _KEEPS_TAGS:
                 # Its one packet says what the tag does, which the video stream has as well.
                 continue
-            reason = why_not_held(stream, format_name)
+            converted = self._converted.get(stream.index)
+            encoded = converted is not None and not isinstance(converted, bytes)
+            # What is encoded was tried before.
+            reason = None if encoded else why_not_held(stream, format_name)
             name = codec_name(stream) or getattr(stream, "name", None) or "no codec"
             text = f"{stream.type} stream {stream.index} ({name})"
             if reason is None:
                 held.append(stream.index)
-                if stream.type == "video" and stream.index != main_index:
+                if stream.type == "video" and stream.index != main_index and self._says_kept:
                     self._say_not_converted(stream, text)
                 continue
             if self._strict:
@@ -194,10 +232,12 @@ class Passthrough:
         kind = ", a cover picture," if cover else ""
         if self._strict:
             raise VideoWriteError(
-                f"{self._name}: {text}{kind} would be kept as it is, any faces in it too; take it "
-                "out of the source, or leave --strict-streams out."
+                f"{self._name}: {text}{kind} would be kept as it is, any faces in it too; pass "
+                "--all-video, take it out of the source, or leave --strict-streams out."
             )
-        self.notes.append(f"{text}{kind} is kept as it is: faces in it are not converted")
+        self.notes.append(
+            f"{text}{kind} is kept as it is: faces in it are not converted (--all-video does)"
+        )
 
     def holds_cover_art(self, indices: list[int]) -> bool:
         """Return whether one of these streams is a cover picture."""
@@ -207,11 +247,17 @@ class Passthrough:
     def add(self, output: OutputContainer, index: int) -> None:
         """Give the output a stream like one of the source."""
         stream = self._container.streams[index]
+        converted = self._converted.get(index)
+        self._is_matroska = output.format.name in ("matroska", "webm")
+        if converted is not None and not isinstance(converted, bytes):
+            self._targets[index] = converted.add_to(output, stream)
+            return
         if output.format.name == "matroska" and stream.disposition & Disposition.attached_pic:
             # Matroska keeps a cover as an attached file; a track would play as a second video.
-            mimetype, suffix = _COVERS.get(codec_name(stream) or "", ("image/unknown", "bin"))
-            name = stream.metadata.get("filename", f"cover.{suffix}")
-            cover = output.add_attachment(name, mimetype, self._cover(index))
+            mimetype, suffix = _COVERS.get(codec_name(stream) or "", _UNKNOWN_COVER)
+            name = stream.metadata.get("filename", f"cover{suffix}")
+            picture = converted or read_cover(self._path, index)[1]
+            cover = output.add_attachment(name, mimetype, picture)
             cover.metadata.update(kept_tags(dict(stream.metadata)))
             return
         self._may_stand_still = bool(output.format.flags & _MAY_STAND_STILL)
@@ -221,12 +267,15 @@ class Passthrough:
         if stream.type != "attachment":
             self._targets[index] = target
 
-    def _cover(self, index: int) -> bytes:
-        """Return the picture of a cover stream, which demuxers hand out before all else."""
-        with contextlib.closing(open_source(self._path)) as container:
-            for packet in container.demux(container.streams[index]):
-                return bytes(packet)
-        return b""
+    def set_aspects(self, part: Path) -> None:
+        """Write the pixel aspect of converted streams where PyAV cannot have the muxer do it."""
+        for index, target in self._targets.items():
+            converted = self._converted.get(index)
+            if converted is None or isinstance(converted, bytes):
+                continue
+            aspect = converted.sample_aspect
+            if self._is_matroska and aspect not in (None, 1):
+                set_pixel_aspect(part, aspect, track=1 + target.index)
 
     def start(self, *, shift_s: Fraction, first_s: Fraction | None, end_s: Fraction | None) -> None:
         """Begin to read packets.
@@ -239,30 +288,39 @@ class Passthrough:
         self._shift_s, self._first_s, self._end_s = shift_s, first_s, end_s
         if not self._targets:
             return
+        encoded = {
+            index: converted
+            for index, converted in self._converted.items()
+            if index in self._targets and not isinstance(converted, bytes)
+        }
+        self._copied = self._targets.keys() - encoded.keys()
         if first_s is not None and is_indexed(self._container):
             # Where it fails, reading from the start finds the same packets, only later.
             with contextlib.suppress(av.error.FFmpegError):
                 self._container.seek(max(0, int(first_s - _STRAY_S) * av.time_base))
         if not clock_may_jump(self._container):
             for stream in self._container.streams:
-                if stream.index not in self._targets:
+                if stream.index not in self._copied:
                     # Most demuxers then skip its bytes, which are nearly all of the file.
                     stream.discard = Discard.all
-        self._packets = self._read()
+        # In rough order of time, as those of a file are.
+        self._packets = heapq.merge(
+            self._read(),
+            *(self._encoded(index, converted) for index, converted in encoded.items()),
+            key=lambda each: _due_s(each[1]),
+        )
 
     def until(self, time_s: Fraction | None) -> "Iterator[Packet[Stream]]":
         """Yield the packets due up to a time on the output's clock; all that remain for None."""
         while True:
             if self._pending is None:
                 self._pending = next(self._packets, None)
-            packet = self._pending
-            if packet is None:
+            if self._pending is None:
                 return
-            assert packet.dts is not None, "_timed gives every packet a dts"
-            if time_s is not None and packet.dts * stream_time_base(packet.stream) > time_s:
+            index, packet = self._pending
+            if time_s is not None and _due_s(packet) > time_s:
                 return
             self._pending = None
-            index = packet.stream.index
             packet.stream = self._targets[index]
             self._raise_time(packet, index)
             yield packet
@@ -301,20 +359,30 @@ class Passthrough:
                 "the one before, so it follows that by a tick"
             )
 
+    def _encoded(
+        self, index: int, converted: ConvertedStream
+    ) -> "Iterator[tuple[int, Packet[Stream]]]":
+        for packet in converted.packets():
+            moved = cast("Packet[Stream]", packet)
+            self._shift(moved)
+            yield index, moved
+
     def _demuxed(self) -> "Iterator[Packet[Stream]]":
+        if not self._copied:
+            return
         if not clock_may_jump(self._container):
             yield from self._container.demux(
-                [self._container.streams[index] for index in self._targets]
+                [self._container.streams[index] for index in sorted(self._copied)]
             )
             return
         # All streams are looked at, so that these move as the video does.
         main = main_video(self._container, self._path)
         clock = ContinuousClock(video_index=main.index, closes_pauses=True)
         for packet in clock.mend(self._container.demux()):
-            if packet.stream.index in self._targets:
+            if packet.stream.index in self._copied:
                 yield packet
 
-    def _read(self) -> "Iterator[Packet[Stream]]":
+    def _read(self) -> "Iterator[tuple[int, Packet[Stream]]]":
         try:
             for packet in self._demuxed():
                 if packet.size == 0 and packet.pts is None:
@@ -327,12 +395,22 @@ class Passthrough:
                         return
                     continue
                 self._shift(packet)
-                yield packet
+                yield packet.stream.index, self._with_own_picture(packet)
         except (av.error.FFmpegError, OSError) as exc:
             raise VideoReadError(
                 f"{self._name}: an audio or subtitle stream cannot be read on "
                 f"({describe_error(exc)}); repair the file, or leave those streams out."
             ) from exc
+
+    def _with_own_picture(self, packet: "Packet[Stream]") -> "Packet[Stream]":
+        """Return a packet, or one like it that holds the cover picture which was converted."""
+        picture = self._converted.get(packet.stream.index)
+        if not isinstance(picture, bytes):
+            return packet
+        replaced = cast("Packet[Stream]", Packet(picture))
+        replaced.pts, replaced.dts = packet.pts, packet.dts
+        replaced.time_base, replaced.is_keyframe = packet.time_base, packet.is_keyframe
+        return replaced
 
     def _timed(self, packet: "Packet[Stream]") -> Fraction:
         """Give a packet the times it lacks and return its presentation time in seconds."""
@@ -347,7 +425,7 @@ class Passthrough:
 
     def _shift(self, packet: "Packet[Stream]") -> None:
         if self._shift_s:
-            ticks = round(self._shift_s / stream_time_base(packet.stream))
+            ticks = round(self._shift_s / _base_of(packet))
             assert packet.pts is not None, "_timed ran first"
             assert packet.dts is not None, "_timed ran first"
             packet.pts -= ticks
@@ -373,6 +451,38 @@ class Passthrough:
             chapters.append(moved)
         if chapters:
             output.set_chapters(chapters)  # type: ignore[arg-type]
+
+
+def _base_of(packet: "Packet[Stream]") -> Fraction:
+    return fraction(packet.time_base) or stream_time_base(packet.stream)
+
+
+def _due_s(packet: "Packet[Stream]") -> Fraction:
+    assert packet.dts is not None, "_timed gives every packet a dts"
+    return packet.dts * _base_of(packet)
+
+
+def read_cover(path: Path, index: int) -> tuple[str, bytes]:
+    """Return the picture of a cover stream and the suffix of its kind.
+
+    Raises:
+        VideoReadError: The file cannot be read.
+    """
+    with contextlib.closing(open_source(path)) as container:
+        stream = container.streams[index]
+        _, suffix = _COVERS.get(codec_name(stream) or "", _UNKNOWN_COVER)
+        # Demuxers hand it out before all else.
+        return suffix, next((bytes(packet) for packet in container.demux(stream)), b"")
+
+
+def can_hold(path: Path, index: int, format_name: str) -> bool:
+    """Return whether a container of a format takes the packets of a file's stream.
+
+    Raises:
+        VideoReadError: The file cannot be read.
+    """
+    with contextlib.closing(open_source(path)) as container:
+        return why_not_held(container.streams[index], format_name) is None
 
 
 def _add_like(output: OutputContainer, stream: Stream) -> Stream:

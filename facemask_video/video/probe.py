@@ -494,6 +494,15 @@ def probe(path: Path, *, max_pixels: int = MAX_PIXELS) -> VideoInfo:
     return probe_first_picture(path, max_pixels=max_pixels).info
 
 
+def probe_stream(path: Path, index: int, *, max_pixels: int = MAX_PIXELS) -> VideoInfo:
+    """Describe a video file by another stream than its main one.
+
+    Raises:
+        VideoReadError: It cannot be opened, or not one picture of the stream can be decoded.
+    """
+    return probe_first_picture(path, index, max_pixels=max_pixels).info
+
+
 def probe_first_picture(
     path: Path, video_index: int | None = None, *, max_pixels: int = MAX_PIXELS
 ) -> ProbedVideo:

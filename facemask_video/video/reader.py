@@ -14,7 +14,7 @@ import av.error
 from av.video.frame import PictureType
 
 from facemask_video.config.video import OnChange
-from facemask_video.core.errors import VideoReadError
+from facemask_video.core.errors import NoFrameInRangeError, VideoReadError
 from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.core.standard_streams import shown_source
 from facemask_video.core.wording import counted
@@ -225,7 +225,7 @@ class VideoReader:
                 self._first_aspect = fraction(self._stream.codec_context.sample_aspect_ratio)
             self._frames += 1
         if self._frames == 0:
-            raise VideoReadError(
+            raise NoFrameInRangeError(
                 f"{self._name}: no frame lies in the range asked for; the file lasts "
                 f"{float(self.info.duration_s or 0):.3f} s."
             )

@@ -7,7 +7,6 @@ target is either whole or not there. Standard output gets each frame as it is fi
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,12 +14,9 @@ from typing import Self
 
 import av
 import av.error
-from av.codec import Codec
-from av.codec.context import Flags
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
-from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from facemask_video.config import VideoConfig
@@ -31,23 +27,19 @@ from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.core.standard_streams import is_standard, shown_target
 from facemask_video.core.wording import counted
 from facemask_video.video.avi import count_packets_of
-from facemask_video.video.chroma_siting import SITINGS
 from facemask_video.video.codecs import codec_of
-from facemask_video.video.encoder import EncoderPlan, configure, encoder_for, plan_encoder
 from facemask_video.video.gif import finish_gif, loop_count
 from facemask_video.video.groups import Groups, Header
 from facemask_video.video.lost_metadata import find_lost
 from facemask_video.video.matroska import set_pixel_aspect
-from facemask_video.video.native_frame import NativeFrame, native
-from facemask_video.video.output_clock import OutputClock
-from facemask_video.video.passthrough import Passthrough, join_tags, kept_tags
-from facemask_video.video.pixel_format import converted, range_and_matrix
+from facemask_video.video.native_frame import native
+from facemask_video.video.passthrough import Converted, Passthrough, join_tags, kept_tags
+from facemask_video.video.picture_encoder import PictureEncoder
 from facemask_video.video.probe import describe_error, fraction, probe
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.segments import SegmentedEncoder, SegmentStore
 from facemask_video.video.standard_streams import OutputWriting, standard_output
 from facemask_video.video.target import (
-    FIXED_RATE,
     UNTIMED,
     Seal,
     begin_of_clock_s,
@@ -62,9 +54,6 @@ from facemask_video.video.target import (
 
 logger = logging.getLogger(__name__)
 
-_FALLBACK_RATE = Fraction(25)
-# More frames than any encoder holds back.
-_DURATIONS_KEPT = 1000
 # Codecs that leave the pixel aspect to the container.
 _WITHOUT_ASPECT = ("vp8", "vp9", "av1")
 
@@ -96,6 +85,7 @@ class VideoWriter:
         segments: SegmentStore | None = None,
         groups: Groups | None = None,
         stream_format: str | None = None,
+        converted: Mapping[int, Converted] | None = None,
     ) -> None:
         """Check everything that can be checked before the first frame.
 
@@ -111,6 +101,7 @@ class VideoWriter:
             groups: Of the source's packets, some of which become segments; see `copy_group`.
             stream_format: Container on standard output, one of `STREAM_MUXERS`; Matroska where
                 None.
+            converted: See `Passthrough`.
 
         Raises:
             VideoWriteError: The target or the encoder cannot be used so.
@@ -124,15 +115,11 @@ class VideoWriter:
         self._overwrite = overwrite
         self._strict_streams = video.strict_streams
         self.metadata = dict(metadata or {})
-        self._width_px, self._height_px = reader.stored_size(columns)
-        self._plan = self._plan_encoder(video)
-        self.notes = [*self._plan.notes, *_mastering_notes(reader)]
-        self._clock = OutputClock(self._plan.time_base)
-        self._durations: dict[int, int] = {}
-        self._shortest = 0
-        self._last_delay_cs: int | None = None
-        self._earlier: Sequence[int] = ()
-        self._frames = 0
+        self._pictures = PictureEncoder(path, reader, video, self._format, columns=columns)
+        self._plan = self._pictures.plan
+        self.notes = list(self._pictures.notes)
+        self._begun = False
+        self._frames_copied = 0
         self._finished = False
         self._part: Part | None = None
         self._stdout = standard_output() if is_standard(path) else None
@@ -140,13 +127,12 @@ class VideoWriter:
         self._segments: SegmentStore | None = None
         self._segmented: SegmentedEncoder | None = None
         self._groups = groups
-        # Of segments' encoders; without groups those of the stream's own.
-        self._flags: int = Flags.global_header
         self._passthrough = Passthrough(
             reader.path,
             video_index=reader.info.video_index,
             audio=video.audio,
             strict=video.strict_streams,
+            converted=converted,
         )
         try:
             self._held = self._passthrough.plan(self._format)
@@ -158,35 +144,11 @@ class VideoWriter:
             self._stream = self._add_streams(self._output)
             self._segments = segments
             self._segmented = (
-                None if segments is None else SegmentedEncoder(segments, self._encoder)
+                None if segments is None else SegmentedEncoder(segments, self._pictures.make)
             )
         except BaseException:
             self.discard()
             raise
-
-    def _plan_encoder(self, video: VideoConfig) -> EncoderPlan:
-        info = self._reader.info
-        name, own_format, notes = encoder_for(
-            video.encoder,
-            self._format,
-            width_px=self._width_px,
-            height_px=self._height_px,
-            source_container=info.container,
-            source_format=self._reader.pixel_format,
-        )
-        plan = plan_encoder(
-            replace(video, encoder=name, pixel_format=video.pixel_format or own_format),
-            width_px=self._width_px,
-            height_px=self._height_px,
-            source_format=self._reader.pixel_format,
-            time_base=info.time_base,
-            frame_rate=info.frame_rate or _FALLBACK_RATE,
-            fixed_rate=self._format in FIXED_RATE,
-            interlaced=info.interlaced,
-        )
-        # Apple's players take HEVC under no other name.
-        hevc = self._format in ("mp4", "mov") and codec_of(name) == "hevc"
-        return replace(plan, tag="hvc1" if hevc else None, notes=(*notes, *plan.notes))
 
     def _open_output(self) -> OutputContainer:
         file: str | OutputWriting | None = self._stdout
@@ -222,14 +184,11 @@ class VideoWriter:
         Raises:
             VideoWriteError: The frame does not fit this video, or it cannot be written.
         """
-        picture_frame = native(frame)
-        self._check_frame(picture_frame)
-        tick = self._next_tick(picture_frame)
-        picture = converted(picture_frame, self._plan.pixel_format)
-        picture.pts = tick
-        picture.time_base = self._plan.time_base
-        if self._plan.time_base != frame.time_base:
-            picture.duration = 0
+        if not self._begun:
+            self._begin(frame)
+        picture = self._pictures.picture(
+            native(frame), stored_base=fraction(self._stream.time_base)
+        )
         with self._reporting():
             if self._segmented is None:
                 self._mux(self._stream.encode(picture))
@@ -243,7 +202,9 @@ class VideoWriter:
             VideoWriteError: The header cannot be written.
         """
         assert self._segmented is not None, "there are segments"
-        self._next_tick(native(frame))
+        if not self._begun:
+            self._begin(frame)
+        self._pictures.tick_of(native(frame), stored_base=fraction(self._stream.time_base))
         self._segmented.pass_over()
 
     def go_on_after(self, times: Sequence[int]) -> None:
@@ -252,7 +213,7 @@ class VideoWriter:
         Args:
             times: In ticks of the source.
         """
-        self._earlier = times
+        self._pictures.earlier = times
 
     def copy_group(self, group: int, *, frames: int) -> None:
         """Take a group of the source's packets in place of encoded frames.
@@ -263,10 +224,14 @@ class VideoWriter:
         """
         assert self._groups is not None, "there are groups"
         assert self._segments is not None, "groups lie in segments"
-        if self._frames == 0:
+        if not self._begun:
             self._begin(None)
-        self._frames += frames
+        self._frames_copied += frames
         self._segments.copy(self._groups.span(group), frames=frames)
+
+    @property
+    def _frames(self) -> int:
+        return self._pictures.frames + self._frames_copied
 
     @property
     def frames_copied(self) -> int:
@@ -278,25 +243,6 @@ class VideoWriter:
         assert self._segmented is not None, "there are segments"
         with self._reporting():
             self._segmented.end_segment()
-
-    def _next_tick(self, frame: NativeFrame) -> int:
-        """Count a frame and return its time on the encoder's clock."""
-        if self._frames == 0:
-            self._begin(frame)
-        stored_base = fraction(self._stream.time_base) or self._plan.time_base
-        self._frames += 1
-        for pts in self._earlier:
-            self._clock.tick_of(pts, frame.time_base, stored_base=stored_base)
-        self._earlier = ()
-        tick = self._clock.tick_of(frame.pts, frame.time_base, stored_base=stored_base)
-        duration = round(frame.picture.duration * frame.time_base / self._plan.time_base)
-        self._last_delay_cs = round(frame.picture.duration * frame.time_base * 100) or None
-        if duration > 0:
-            self._durations[tick] = duration
-            self._shortest = min(self._shortest or duration, duration)
-            if len(self._durations) > _DURATIONS_KEPT:
-                del self._durations[next(iter(self._durations))]
-        return tick
 
     def finish(self, *, seal: Seal | None = None) -> None:
         """Write what is still buffered and the rest of the other streams, then rename.
@@ -326,9 +272,7 @@ class VideoWriter:
             else:
                 self._finish_file(self._part.path, seal)
             self._finished = True
-            self.notes.extend(
-                self._clock.notes(self._format, self._plan.name, self._reader.info.time_base)
-            )
+            self.notes.extend(self._pictures.clock_notes())
         finally:
             self.discard()
 
@@ -342,7 +286,7 @@ class VideoWriter:
                 finish_gif(
                     part,
                     comment=self.metadata.get("comment", ""),
-                    last_delay_cs=self._last_delay_cs,
+                    last_delay_cs=self._pictures.last_delay_cs,
                 )
         self.notes.extend(self._lost_metadata(part))
         if seal is not None:
@@ -372,6 +316,7 @@ class VideoWriter:
         aspect = self._reader.first_picture_tags.sample_aspect
         if self._format in ("matroska", "webm") and aspect not in (None, 1):
             set_pixel_aspect(part, aspect, track=1 + self._stream.index)
+        self._passthrough.set_aspects(part)
 
     def _lost_metadata(self, part: Path) -> list[str]:
         """Read the written header back and say what did not come through.
@@ -380,7 +325,8 @@ class VideoWriter:
             VideoWriteError: A stream did not, and ``strict_streams`` was asked for.
         """
         try:
-            written = probe(part, max_pixels=max(MAX_PIXELS, self._width_px * self._height_px))
+            own_px = self._pictures.width_px * self._pictures.height_px
+            written = probe(part, max_pixels=max(MAX_PIXELS, own_px))
         except VideoReadError as exc:
             raise VideoWriteError(
                 f"{self.path}: what was written cannot be read back ({exc}); choose another "
@@ -407,10 +353,11 @@ class VideoWriter:
         unheld = self._format == "matroska" and codec_of(self._plan.name) in _WITHOUT_ASPECT
         if unheld and aspect not in (None, 1):
             yield f"the pixel aspect {aspect} cannot be written into a stream of this codec"
-        if self._format in UNTIMED and self._clock.gaps:
+        gaps = self._pictures.clock.gaps
+        if self._format in UNTIMED and gaps:
             yield (
-                f"y4m holds no times: {counted(self._clock.gaps, 'frame')} follow at the nominal "
-                "rate, although due later; take --format matroska"
+                f"y4m holds no times: {counted(gaps, 'frame')} follow at the nominal rate, "
+                "although due later; take --format matroska"
             )
         if self._format in UNTIMED:
             yield (
@@ -441,8 +388,7 @@ class VideoWriter:
             for source in self._passthrough.streams:
                 if source.index == reader.info.video_index:
                     video = self._add_video(output, source)
-                    video.metadata.update(self._video_tags(dict(source.metadata)))
-                    video.disposition = source.disposition
+                    self._pictures.tag(video, source)
                 elif source.index in self._held:
                     self._passthrough.add(output, source.index)
         except ValueError as exc:
@@ -451,81 +397,27 @@ class VideoWriter:
                 "choose another --encoder or suffix (.mkv holds all)."
             ) from exc
         assert video is not None, "the source's main stream is among its streams"
-        video.time_base = plan.time_base
         return video
 
     def _add_video(self, output: OutputContainer, source: Stream) -> VideoStream:
-        reader, plan = self._reader, self._plan
-        if self._groups is not None:
-            added = output.add_stream_from_template(source, opaque=True)
-            assert isinstance(added, VideoStream), "the source's main stream"
-            encoder = self._encoder()
-            encoder.open()
-            ours = Header.parse(bytes(encoder.extradata or b""))
-            added.codec_context.extradata = self._groups.header.joined(ours)
-            return added
-        added = output.add_stream(
-            plan.name, rate=reader.info.frame_rate or _FALLBACK_RATE, options=plan.options
-        )
-        assert isinstance(added, VideoStream), "plan_encoder took video only"
-        self._configure(added.codec_context)
-        if reader.display_matrix is not None:
-            added.set_display_matrix(reader.display_matrix)
-        self._flags = added.codec_context.flags
+        if self._groups is None:
+            return self._pictures.add_to(output)
+        added = output.add_stream_from_template(source, opaque=True)
+        assert isinstance(added, VideoStream), "the source's main stream"
+        encoder = self._pictures.make()
+        encoder.open()
+        ours = Header.parse(bytes(encoder.extradata or b""))
+        added.codec_context.extradata = self._groups.header.joined(ours)
         return added
-
-    def _encoder(self) -> VideoCodecContext:
-        """Return an encoder for a segment, not open yet."""
-        context = Codec(self._plan.name, "w").create("video")
-        self._configure(context)
-        context.framerate = self._reader.info.frame_rate or _FALLBACK_RATE
-        context.flags = self._flags
-        return context
-
-    def _configure(self, context: VideoCodecContext) -> None:
-        """Set an encoder up as planned, with the source's aspect and colour tags."""
-        configure(context, self._plan, width_px=self._width_px, height_px=self._height_px)
-        picture = self._reader.first_picture_tags
-        if picture.sample_aspect is not None:
-            context.sample_aspect_ratio = picture.sample_aspect
-        siting = self._reader.info.chroma_siting
-        if siting != SITINGS[0]:
-            # An option of every encoder. Those that write none say nothing; it is noted as lost.
-            context.options = {**context.options, "chroma_sample_location": siting}
-        context.color_primaries = picture.primaries
-        context.color_trc = picture.transfer
-        context.color_range, context.colorspace = range_and_matrix(
-            self._reader.pixel_format,
-            self._plan.pixel_format,
-            picture,
-            width_px=self._width_px,
-            height_px=self._height_px,
-        )
-
-    def _video_tags(self, tags: dict[str, str]) -> dict[str, str]:
-        # What is not there any more must not be announced.
-        opaque = "ALPHA" in self._reader.info.side_data
-        return {
-            key: value
-            for key, value in kept_tags(tags).items()
-            if not (opaque and key.lower() == "alpha_mode")
-        }
-
-    def _check_frame(self, frame: NativeFrame) -> None:
-        size = (frame.picture.width, frame.picture.height)
-        if size != (self._width_px, self._height_px):
-            raise VideoWriteError(
-                f"{self._name}: frame {frame.index} is {size[0]}x{size[1]}, the video "
-                f"{self._width_px}x{self._height_px}; split the source where its size changes."
-            )
 
     def _begin(self, frame: Frame | None) -> None:
         """Write the header, now that the first frame's time is known, or is the source's."""
         reader, output = self._reader, self._output
         assert output is not None, "write after finish or discard"
+        self._begun = True
         # Groups are only copied where clocks begin alike.
         shift_s = Fraction(0) if frame is None else self._begin_s(frame)
-        self._clock.begin_at(shift_s)
+        self._pictures.clock.begin_at(shift_s)
         end_tick = reader.end_tick
         self._passthrough.start(
             shift_s=shift_s,
@@ -554,13 +446,11 @@ class VideoWriter:
         output = self._output
         assert output is not None, "mux after discard"
         for packet in packets:
-            if packet.dts is not None:
-                due_s = packet.dts * (fraction(packet.time_base) or self._plan.time_base)
+            due_s = self._pictures.time_s(packet)
+            if due_s is not None:
                 for other in self._passthrough.until(due_s):
                     output.mux_one(other)
-            if not packet.duration and packet.pts is not None:
-                # Left to itself a muxer lets the last frame last as long as the average one.
-                packet.duration = self._durations.pop(packet.pts, self._shortest)
+            self._pictures.give_duration(packet)
             output.mux_one(packet)
 
     @contextlib.contextmanager
@@ -576,11 +466,3 @@ class VideoWriter:
                 f"{self._name}: writing failed after {self._frames} frames "
                 f"({describe_error(exc)}); check free space and encoder options."
             ) from exc
-
-
-def _mastering_notes(reader: VideoReader) -> Iterator[str]:
-    if reader.mastering_data:
-        yield (
-            f"{', '.join(reader.mastering_data)} in the source cannot be handed to an encoder "
-            "here and are left out; the colour tags are kept"
-        )

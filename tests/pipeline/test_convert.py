@@ -96,7 +96,7 @@ def test_a_report_counts_frames_faces_and_seconds(source: Path, tmp_path: Path) 
     assert plain["faces"] == plain["frames"] == plain["frames_with_faces"] > 10
     assert plain["tracks"] == 1
     # The fakes bring no classifier, and the rest was not asked for.
-    left_out = {"classify", "recall", "limit", "draw", "label"}
+    left_out = {"further", "classify", "recall", "limit", "draw", "label"}
     assert set(plain["seconds"]) == {"total", *STAGES} - left_out
     assert plain["input"]["path"] == str(source)
     assert plain["output"]["bytes"] == (tmp_path / "out.mkv").stat().st_size
