@@ -212,6 +212,8 @@ def _why_whole(config: ConvertConfig) -> str | None:
     video = config.video
     if video.smart_copy:
         return "--smart-copy has segments of its own"
+    if video.all_video:
+        return "--all-video was asked for"
     if video.start_s is not None or video.end_s is not None:
         return "a part of it was asked for"
     return None

@@ -18,6 +18,8 @@ _LONGEST_PAUSE_S = 10.0
 _CARELESS_S = 0.1
 # A stretch of the clock goes on where a packet is due to within this.
 _NEAR_S = 1.0
+# More ticks than any clock has gone through: those of a damaged header.
+_BELIEVABLE_TICKS = 1 << 60
 # Packets of other streams that wait for the video to say how far the clock has jumped.
 _MOST_HELD = 500
 
@@ -53,6 +55,7 @@ class ContinuousClock:
         held: list[Packet[Stream]] = []
         for packet in packets:
             index = packet.stream.index
+            _drop_unbelievable(packet)
             if index != self._video_index and len(held) < _MOST_HELD:
                 waiting = any(other.stream.index == index for other in held)
                 if waiting or (_is_steady(packet) and self._part_for(packet) is None):
@@ -125,6 +128,13 @@ class ContinuousClock:
 
     def _at(self, time_s: Fraction, part: int) -> float:
         return float(time_s + self._offsets_s[part])
+
+
+def _drop_unbelievable(packet: "Packet[Stream]") -> None:
+    if packet.pts is not None and abs(packet.pts) > _BELIEVABLE_TICKS:
+        packet.pts = None
+    if packet.dts is not None and abs(packet.dts) > _BELIEVABLE_TICKS:
+        packet.dts = None
 
 
 def _time_of(packet: "Packet[Stream]") -> Fraction | None:

@@ -407,7 +407,7 @@ class Passthrough:
         picture = self._converted.get(packet.stream.index)
         if not isinstance(picture, bytes):
             return packet
-        replaced = cast("Packet[Stream]", Packet(picture))
+        replaced = Packet(picture)
         replaced.pts, replaced.dts = packet.pts, packet.dts
         replaced.time_base, replaced.is_keyframe = packet.time_base, packet.is_keyframe
         return replaced
