@@ -128,9 +128,9 @@ def test_what_was_in_the_queue_is_done_after_the_process_is_gone(
     tmp_path: Path, clips: list[Path]
 ) -> None:
     first = Queue(tmp_path / "results", threading.Event())
-    first.conversions.start()
     for clip in clips:
         first.conversions.add(clip, MASK | {"crf": 30})
+    first.conversions.start()
     first.wait(a="running")
     first.conversions.close()
     second = Queue(tmp_path / "results", threading.Event())
