@@ -117,7 +117,7 @@ def _branches_of_a_gpu() -> Iterator[None]:
         for owner, name, instead in (
             (batching, "optimize_for_cpu", lambda *_: None),
             (batching, "limits_of", lambda _: batching.LIMITS["cuda"]),
-            (integral_image, "sums_by_opencv", lambda _: False),
+            (integral_image, "uses_opencv", lambda _: False),
             (inpaint, "_is_array", lambda _: False),
         ):
             stack.enter_context(mock.patch.object(owner, name, instead))

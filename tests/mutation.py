@@ -77,7 +77,7 @@ def mutated(intact: bytes, seed: int) -> bytes:
     chance, data = random.Random(seed), bytearray(intact)
     kinds: list[Callable[[random.Random, bytearray, int], None]] = [
         *(_flip, _flip, _overwrite, _overwrite, _claim, _claim),
-        *(_take_out, _insert, _repeat, _cut_off, _wipe),
+        *(_take_out, _insert, _repeat, _truncate, _wipe),
     ]
     for _ in range(chance.choice([1, 1, 2, 4, 8])):
         if len(data) < 16:
@@ -121,7 +121,7 @@ def _repeat(chance: random.Random, data: bytearray, place: int) -> None:
     data[place:place] = data[place : place + chance.choice([8, 188, 1000])]
 
 
-def _cut_off(_chance: random.Random, data: bytearray, place: int) -> None:
+def _truncate(_chance: random.Random, data: bytearray, place: int) -> None:
     del data[place + 1 :]
 
 

@@ -55,7 +55,7 @@ class IntegralImages:
         self.height, self.width = images[0].shape[:2]
         # 32 bits hold 255 x 8 million px, more than any thumbnail has. With a fourth, empty channel
         # a pixel's sums are 128 bits, and are fetched as one complex number: in half the time.
-        if sums_by_opencv(device):
+        if uses_opencv(device):
             # OpenCV sums in one pass over memory, a tenth of the time of two of PyTorch's.
             table = np.empty((len(images), self.height + 1, self.width + 1, 4), np.int32)
             for image, integral in zip(images, table, strict=True):
@@ -121,7 +121,7 @@ class IntegralImages:
         return crops.permute(0, 3, 1, 2)
 
 
-def sums_by_opencv(device: torch.device) -> bool:
+def uses_opencv(device: torch.device) -> bool:
     """Tell whether images are summed where they lie: on a processor."""
     return device.type == "cpu"
 

@@ -56,7 +56,7 @@ def paint_faces(
         grain=composite.grain == "auto",
         forget_every=SEGMENT_FRAMES,
     )
-    cropped = judge_faces(tracked, config, networks, stages, pace=pace)
+    cropped = classify_faces(tracked, config, networks, stages, pace=pace)
     translated = stages.run("translate", translate(cropped))
     matched = stages.run("match_colours", match(translated))
     if config.direction is Direction.UNMASK and composite.reference == "auto":
@@ -70,7 +70,7 @@ def paint_faces(
     return blended
 
 
-def judge_faces(
+def classify_faces(
     tracked: Iterator[TrackedFrame],
     config: ConvertConfig,
     networks: Networks,

@@ -20,7 +20,7 @@ from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_networks
 from facemask_video.pipeline.output_layout import lay_out
 from facemask_video.pipeline.output_paths import check_targets
-from facemask_video.pipeline.painting import judge_faces, paint_faces
+from facemask_video.pipeline.painting import classify_faces, paint_faces
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.ranges import (
@@ -193,7 +193,7 @@ def _follow(
 ) -> None:
     assert networks.finder is not None, "loaded"
     tracked = track_faces(reader, config, stages, networks.finder)
-    judged = judge_faces(tracked, config, networks, stages)
+    judged = classify_faces(tracked, config, networks, stages)
     with FollowedWriter(path) as record:
         for index, item in enumerate(judged):
             record.write(item)

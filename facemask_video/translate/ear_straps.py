@@ -91,7 +91,7 @@ def hang_straps(crop: TranslatedCrop) -> TranslatedCrop:
         return crop
     points = geometry.apply(crop.source.frame_to_crop, crop.source.face.landmarks)
     pose = _pose(np.asarray(points, np.float64))
-    skin = _likeness_to_skin(crop.source.image, mask, pose)
+    skin = _skin_similarity(crop.source.image, mask, pose)
     if skin is None:
         return crop
     straps = np.zeros([_FINER * side for side in mask.shape], np.uint8)
@@ -141,7 +141,7 @@ def _lines(mask: NDArray[np.bool_], pose: _Pose) -> list[_Points]:
     return [pose.to_crop(line) for line in lines]
 
 
-def _likeness_to_skin(
+def _skin_similarity(
     image: ImageU8, mask: NDArray[np.bool_], pose: _Pose
 ) -> NDArray[np.float32] | None:
     """Say in [0, 1] how like the face's skin each pixel of a smaller picture is.
@@ -164,8 +164,8 @@ def _likeness_to_skin(
     skin = np.median(colours[row[known], column[known]], axis=0)
     apart = (colours - skin.astype(np.float32)) / np.array(_SKIN_SPREAD, np.float32)
     distance = np.linalg.norm(apart, axis=2)
-    likeness = np.exp(-2 * np.maximum(distance - 0.8, 0) ** 2)
-    return np.asarray(cv2.GaussianBlur(likeness, (0, 0), 0.5), np.float32)
+    similarity = np.exp(-2 * np.maximum(distance - 0.8, 0) ** 2)
+    return np.asarray(cv2.GaussianBlur(similarity, (0, 0), 0.5), np.float32)
 
 
 def _draw(

@@ -219,9 +219,9 @@ def test_a_cut_is_made_where_least_is_painted_twice() -> None:
         return FollowedFrame(index, 0, tuple(faces))
 
     known = [frame(index) for index in range(1000)]
-    cuts = cut(known, config, longest=300, step=50, first=0)
+    ranges = cut(known, config, longest=300, step=50, first=0)
 
     # 300 rather than 200 and 250; 500 leans on what the person looked like from 400 on.
-    begins = [(span.first, span.begin) for span in cuts]
+    begins = [(span.first, span.begin) for span in ranges]
     assert begins == [(0, 0), (300, 300), (500, 400), (800, 800)]
-    assert cuts[-1].after == 1000
+    assert ranges[-1].after == 1000

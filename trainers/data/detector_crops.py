@@ -43,7 +43,7 @@ _AROUND, _SQUARE_PX = 2.3, 176
 _DRAWN, _REAL_CLOTH, _HIGH, _LOOSE = 0.6, 0.3, 0.15, 0.3
 """Shares: of bare faces in a drawn mask, and of those of real cloth, pulled up, standing off."""
 
-_BOWED, _PITCH_DEG, _SPOILT, _DARK, _CUT, _PADDED, _JPEG = 0.3, 30.0, 0.5, 0.3, 0.4, 0.5, 0.4
+_BOWED, _PITCH_DEG, _SPOILT, _DARK, _TRUNCATED, _PADDED, _JPEG = 0.3, 30.0, 0.5, 0.3, 0.4, 0.5, 0.4
 """Shares: bowed or raised heads, blur and noise, dark pictures, cut close, edges repeated as in a
 close look, compressed."""
 
@@ -176,9 +176,9 @@ def _placed(
     middle, half = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]) / 2 * scale
     # How far the frame reaches from the face's middle, left, up, right and down.
     reach = rng.uniform(0.9, 1.4, 4) * scale * side
-    if rng.random() < _CUT:
-        is_cut = rng.random(4) < 0.6
-        reach[is_cut] = rng.uniform(0.3, 0.62, 4)[is_cut] * scale * side
+    if rng.random() < _TRUNCATED:
+        is_truncated = rng.random(4) < 0.6
+        reach[is_truncated] = rng.uniform(0.3, 0.62, 4)[is_truncated] * scale * side
     width, height = (max(24, round(float(each))) for each in reach[:2] + reach[2:])
     at = reach[:2]
     offset = at - linear @ middle
