@@ -114,12 +114,18 @@ def _detect_padded(frame: Frame, detector: Detector, min_face_px: float) -> Sequ
 def _refined(
     picture: ImageU8, found: Sequence[Detection], detector: Detector
 ) -> Sequence[Detection]:
-    """Place and score detections as in a video: by the mean of several close looks."""
+    """Place detections as in a video, by the mean of several close looks.
+
+    Those can make a face surer, not less sure: no further frame will show what is a face.
+    """
     if not isinstance(detector, RegionDetector):
         return found
     refined = detector.refine([picture], [[each.box for each in found]])[0]
     return [
-        replace(near if same_face(near, each) else each, score=(each.score + near.score) / 2)
+        replace(
+            near if same_face(near, each) else each,
+            score=max(each.score, (each.score + near.score) / 2),
+        )
         for each, near in zip(found, refined, strict=True)
     ]
 
