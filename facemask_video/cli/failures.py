@@ -30,6 +30,20 @@ class ClearFailures(click.Group):
     interrupted = "Interrupted."
     """Said after Ctrl-C."""
 
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the arguments; interrupted meanwhile, end as commands do, where click exits with 1."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except KeyboardInterrupt:
+            click.echo(self.interrupted, err=True)
+            raise click.exceptions.Exit(INTERRUPTED) from None
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; turn what it raises on purpose into a line and an exit code."""
         for stream in (sys.stdout, sys.stderr):
