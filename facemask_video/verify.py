@@ -169,21 +169,22 @@ def _further_streams(info: VideoInfo) -> list[StreamInfo]:
 
 def _further_pairs(source: VideoInfo, output: VideoInfo) -> Iterator[tuple[StreamInfo, StreamInfo]]:
     """Yield each further video stream of a source with what it became: they keep their order."""
-    for is_cover in (False, True):
+    for is_cover_art in (False, True):
         one, two = (
-            [s for s in _further_streams(info) if _is_cover(s) == is_cover]
+            [s for s in _further_streams(info) if _is_cover_art(s) == is_cover_art]
             for info in (source, output)
         )
         yield from zip(one, two, strict=False)
 
 
-def _is_cover(stream: StreamInfo) -> bool:
+def _is_cover_art(stream: StreamInfo) -> bool:
     return "attached_pic" in stream.dispositions
 
 
 def _further_count_row(source: VideoInfo, output: VideoInfo) -> VerifyRow:
     one, two = (
-        ", ".join("cover" if _is_cover(s) else "video" for s in _further_streams(info)) or "none"
+        ", ".join("cover" if _is_cover_art(s) else "video" for s in _further_streams(info))
+        or "none"
         for info in (source, output)
     )
     # A container may hold covers in another place than the source's.
@@ -199,20 +200,20 @@ def _further_rows(
 ) -> Iterator[VerifyRow]:
     """Compare a further video stream, or a cover picture, with what it became."""
     one, two = pair
-    name = f"{'cover picture' if _is_cover(one) else 'video stream'} {one.index}"
+    name = f"{'cover picture' if _is_cover_art(one) else 'video stream'} {one.index}"
     start_s = None if source.start_s is None else float(shift_s - source.zero_s)
     try:
         with (
             VideoReader(
                 source.path,
-                start_s=None if _is_cover(one) else start_s,
-                end_s=None if _is_cover(one) else source.end_s,
+                start_s=None if _is_cover_art(one) else start_s,
+                end_s=None if _is_cover_art(one) else source.end_s,
                 video_index=one.index,
                 max_pixels=source.max_pixels,
             ) as first,
             VideoReader(output.path, video_index=two.index, max_pixels=output.max_pixels) as second,
         ):
-            if _is_cover(one):
+            if _is_cover_art(one):
                 sizes = _size(first.info), _size(second.info)
                 yield VerifyRow(f"{name}: size", sizes[0] == sizes[1], *sizes)
                 return

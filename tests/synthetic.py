@@ -219,12 +219,12 @@ def join_videos(path: Path, main: Path, second: Path | None, cover: Path | None 
         for number, container in enumerate(given):
             streams = container.streams if number == 0 else container.streams.video[:1]
             added = {s.index: output.add_stream_from_template(s, opaque=True) for s in streams}
-            is_cover = cover is not None and number == len(given) - 1
-            if is_cover:
+            is_cover_art = cover is not None and number == len(given) - 1
+            if is_cover_art:
                 added[0].disposition = Disposition.attached_pic
             for packet in container.demux():
                 if packet.dts is not None and packet.stream.index in added:
-                    due_s = -1.0 if is_cover else float(packet.dts * packet.time_base)
+                    due_s = -1.0 if is_cover_art else float(packet.dts * packet.time_base)
                     packet.stream = added[packet.stream.index]
                     packets.append((due_s, packet))
         for _, packet in sorted(packets, key=lambda each: each[0]):

@@ -37,7 +37,7 @@ class ClearFailures(click.Group):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        """Read the arguments; interrupted meanwhile, end as commands do, where click exits with 1."""
+        """Read the arguments; interrupted meanwhile, end as commands do: click would with 1."""
         try:
             return super().make_context(info_name, args, parent, **extra)
         except KeyboardInterrupt:

@@ -37,7 +37,7 @@ from facemask_video.video import (
     can_hold,
     first_frame_s,
     probe_stream,
-    read_cover,
+    read_cover_art,
 )
 from facemask_video.video.target import muxer_of
 
@@ -101,7 +101,7 @@ def expected_further_frames(reader: VideoReader, config: ConvertConfig) -> int |
     """Estimate how many frames they have together; None where a header is silent."""
     total = 0
     for stream in further_streams(reader):
-        if _is_cover(stream):
+        if _is_cover_art(stream):
             continue
         try:
             info = probe_stream(reader.path, stream.index, max_pixels=reader.max_pixels)
@@ -139,8 +139,8 @@ def convert_further(
     found = FurtherStreams()
     for stream in further_streams(reader):
         try:
-            if _is_cover(stream):
-                _convert_cover(found, reader, stream, target, config, networks)
+            if _is_cover_art(stream):
+                _convert_cover_art(found, reader, stream, target, config, networks)
             else:
                 _convert_stream(found, reader, stream, target, config, networks, stages, on_frame)
         except NoFrameInRangeError:
@@ -154,7 +154,7 @@ def convert_further(
     return found
 
 
-def _is_cover(stream: StreamInfo) -> bool:
+def _is_cover_art(stream: StreamInfo) -> bool:
     return "attached_pic" in stream.dispositions
 
 
@@ -233,7 +233,7 @@ def _convert_stream(
     found.notes += [f"video stream {stream.index}: {note}" for note in notes]
 
 
-def _convert_cover(
+def _convert_cover_art(
     found: FurtherStreams,
     main: VideoReader,
     stream: StreamInfo,
@@ -241,7 +241,7 @@ def _convert_cover(
     config: ConvertConfig,
     networks: Networks,
 ) -> None:
-    suffix, picture = read_cover(main.path, stream.index)
+    suffix, picture = read_cover_art(main.path, stream.index)
     if suffix not in WRITTEN_SUFFIXES:
         raise VideoReadError(
             f"{main.path}: the cover picture, stream {stream.index} ({stream.codec}), is of a "

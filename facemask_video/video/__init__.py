@@ -17,7 +17,7 @@ from facemask_video.video.live_source import (
 )
 from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.panels import beside, grey_frame
-from facemask_video.video.passthrough import Converted, can_hold, read_cover
+from facemask_video.video.passthrough import Converted, can_hold, read_cover_art
 from facemask_video.video.probe import probe, probe_stream
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.segments import SegmentStore
@@ -67,7 +67,7 @@ __all__ = [
     "probe",
     "probe_stream",
     "pushed_as",
-    "read_cover",
+    "read_cover_art",
     "shown_address",
     "standard_input_kept",
     "standard_output",

@@ -54,7 +54,7 @@ _COVERS = {
     "bmp": ("image/bmp", ".bmp"),
     "webp": ("image/webp", ".webp"),
 }
-_UNKNOWN_COVER = ("image/unknown", ".bin")
+_UNKNOWN_COVER_ART = ("image/unknown", ".bin")
 # A demuxer hands packets out in rough time order; none seen strays this far past the range's end,
 # or before its beginning.
 _STRAY_S = 10
@@ -254,9 +254,9 @@ class Passthrough:
             return
         if output.format.name == "matroska" and stream.disposition & Disposition.attached_pic:
             # Matroska keeps a cover as an attached file; a track would play as a second video.
-            mimetype, suffix = _COVERS.get(codec_name(stream) or "", _UNKNOWN_COVER)
+            mimetype, suffix = _COVERS.get(codec_name(stream) or "", _UNKNOWN_COVER_ART)
             name = stream.metadata.get("filename", f"cover{suffix}")
-            picture = converted or read_cover(self._path, index)[1]
+            picture = converted or read_cover_art(self._path, index)[1]
             cover = output.add_attachment(name, mimetype, picture)
             cover.metadata.update(kept_tags(dict(stream.metadata)))
             return
@@ -462,7 +462,7 @@ def _due_s(packet: "Packet[Stream]") -> Fraction:
     return packet.dts * _base_of(packet)
 
 
-def read_cover(path: Path, index: int) -> tuple[str, bytes]:
+def read_cover_art(path: Path, index: int) -> tuple[str, bytes]:
     """Return the picture of a cover stream and the suffix of its kind.
 
     Raises:
@@ -470,7 +470,7 @@ def read_cover(path: Path, index: int) -> tuple[str, bytes]:
     """
     with contextlib.closing(open_source(path)) as container:
         stream = container.streams[index]
-        _, suffix = _COVERS.get(codec_name(stream) or "", _UNKNOWN_COVER)
+        _, suffix = _COVERS.get(codec_name(stream) or "", _UNKNOWN_COVER_ART)
         # Demuxers hand it out before all else.
         return suffix, next((bytes(packet) for packet in container.demux(stream)), b"")
 

@@ -18,7 +18,7 @@ from facemask_video.core.faces import Detection
 from facemask_video.pipeline.convert import convert
 from facemask_video.pipeline.report import ConversionReport
 from facemask_video.verify import verify
-from facemask_video.video import VideoReader, probe, read_cover
+from facemask_video.video import VideoReader, probe, read_cover_art
 from facemask_video.video.compare import digest_streams
 from tests.fakes import ScriptedDetector, detection_at, fake_networks
 from tests.synthetic import encode_clip, join_videos, moving_square_frames
@@ -108,7 +108,7 @@ def test_a_cover_picture_is_converted_as_a_picture(
     assert _failed(source, out, all_video=True) == []
     (index,) = (s.index for s in probe(out).streams if "attached_pic" in s.dispositions)
     picture = tmp_path / "cover.jpg"
-    picture.write_bytes(read_cover(out, index)[1])
+    picture.write_bytes(read_cover_art(out, index)[1])
     before, after = (
         np.asarray(Image.open(path).convert("L"), np.float32)
         for path in (clips / "cover.jpg", picture)
