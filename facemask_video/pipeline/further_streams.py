@@ -22,7 +22,6 @@ from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_finder
 from facemask_video.pipeline.no_face import why_not_copied
 from facemask_video.pipeline.output_layout import COLUMNS, lay_out
-from facemask_video.pipeline.picture import convert_picture
 from facemask_video.pipeline.plan import expected_frames
 from facemask_video.pipeline.report import Tally
 from facemask_video.pipeline.resume import Resumption
@@ -241,6 +240,9 @@ def _convert_cover_art(
     config: ConvertConfig,
     networks: Networks,
 ) -> None:
+    # Pillow and what else pictures need is loaded only where there is one.
+    from facemask_video.pipeline.picture import convert_picture
+
     suffix, picture = read_cover_art(main.path, stream.index)
     if suffix not in WRITTEN_SUFFIXES:
         raise VideoReadError(

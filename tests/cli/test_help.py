@@ -32,8 +32,10 @@ _COMMANDS = [
     "doctor",
     "extract",
     "inspect",
+    "live",
     "preview",
     "track",
+    "ui",
     "verify",
 ]
 
@@ -134,7 +136,9 @@ def test_every_command_takes_a_file_of_settings_and_names_its_faults(
         "doctor": [],
         "extract": ["in.mp4", "-o", tmp_path / "set"],
         "inspect": ["in.mp4"],
+        "live": ["in.mp4", "-"],
         "preview": ["in.mp4", "-o", tmp_path / "seen.png"],
+        "ui": [tmp_path],
         "track": ["in.mp4", "--out", tmp_path / "faces.jsonl"],
         "verify": ["in.mp4", "out.mp4"],
     }

@@ -77,7 +77,7 @@ def test_help_says_that_unmask_invents(run: Run, arguments: list[str]) -> None:
         ("inspect -dash.mp4", "write ./-dash.mp4 for a file"),
         ("extract in.mp4 -oset.v2 --config none.toml", "none.toml: cannot be read"),
         ("inspekt out.mp4", "inspekt: is neither a command nor a file; did you mean 'inspect'"),
-        ("web", "web: is neither a command nor a file; commands are convert, batch, track"),
+        ("web", "web: is neither a command nor a file; commands are convert, batch, live"),
         ("in.mp4 -d mask -ss 10", "-ss is an option of ffmpeg; give --start"),
         ("in.mp4 -d mask -to 10", "-to is an option of ffmpeg; give --end"),
         ("in.mp4 -d mask -t 10", "give --end, which is a time of the input"),

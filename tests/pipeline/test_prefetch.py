@@ -85,9 +85,11 @@ def test_no_other_file_of_the_pipeline_starts_a_thread() -> None:
     ]
 
     # The progress bar's clock touches nothing but the bar; a batch has processes of its own, and in
-    # each a thread that ends it with its parent.
-    of_a_batch = ["batch/local_workers.py", "batch/worker.py"]
-    assert sorted(starters) == [*of_a_batch, "cli/progress.py", "pipeline/prefetch.py"]
+    # each a thread that ends it with its parent; a live source and what it is pushed to go at
+    # their own pace; the page answers while it works.
+    elsewhere = {"batch", "live", "ui"}
+    within = [path for path in starters if path.partition("/")[0] not in elsewhere]
+    assert sorted(within) == ["cli/progress.py", "pipeline/prefetch.py"]
 
 
 class TestPrefetch(StageContract):
