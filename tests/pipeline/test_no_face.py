@@ -104,6 +104,22 @@ def test_a_transport_stream_is_copied_into_a_container_that_frames_otherwise(
     assert [row for row in verify(source, out).rows if not row.ok] == []
 
 
+def test_a_sound_without_one_packet_is_not_dropped_from_a_copy_without_a_word(
+    tmp_path: Path,
+) -> None:
+    source = _clip(tmp_path / "in.mov", audio=True)
+    data = bytearray(source.read_bytes())
+    # The sound's table of sizes, after the pictures': how many samples there are.
+    at = data.rindex(b"stsz") + 12
+    data[at : at + 4] = bytes(4)
+    source.write_bytes(data)
+
+    report = _convert(source, tmp_path / "out.mov")
+
+    assert "1 of the copied streams is lost: a mov file did not take it" in report.notes
+    assert [stream.kind for stream in probe(tmp_path / "out.mov").streams] == ["video"]
+
+
 def test_pictures_without_times_are_not_copied_in_another_order(tmp_path: Path) -> None:
     whole, source = _clip(tmp_path / "whole.ts", b_frames=2), tmp_path / "in.h264"
     with av.open(str(whole)) as given:

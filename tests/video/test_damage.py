@@ -3,6 +3,7 @@
 import random
 import struct
 
+import av
 import pytest
 
 from facemask_video.core.errors import FacemaskVideoError, VideoReadError
@@ -45,6 +46,34 @@ def read_or_refuse(path):
         refused = str(exc)
     assert times or refused
     assert "\n" not in refused
+
+
+def test_an_end_that_cannot_be_demuxed_keeps_the_pictures_before_it(tmp_path):
+    clip = encode_clip(tmp_path / "in.nut", moving_square_frames(10))
+    with av.open(str(clip)) as container:
+        packets = [bytes(packet) for packet in container.demux() if packet.size]
+    data = bytearray(clip.read_bytes())
+    at = data.rindex(packets[7])
+    data[at : at + len(packets[7])] = b"\xff" * len(packets[7])
+    # The index, without which a seek fails too.
+    at = data.rindex(packets[8])
+    data[at:] = bytes(len(data) - at)
+    clip.write_bytes(data)
+    with VideoReader(clip) as reader:
+        assert len(list(reader)) == 7
+    assert any("corrupt video packet" in note for note in reader.notes)
+
+
+@pytest.mark.parametrize("time", [(1 << 61) + 5, 1 << 63, (1 << 63) + (1 << 20)])
+def test_a_packet_that_claims_a_time_no_clock_has_follows_the_one_before(tmp_path, time):
+    clip = encode_clip(tmp_path / "in.ivf", moving_square_frames(5), codec="libvpx")
+    data = bytearray(clip.read_bytes())
+    # The file's header, the size and time of the first packet, the packet, the size of the second.
+    first = 32 + 12 + struct.unpack_from("<I", data, 32)[0]
+    struct.pack_into("<Q", data, first + 4, time)
+    clip.write_bytes(data)
+    with VideoReader(clip) as reader:
+        assert [frame.pts for frame in reader] == [0, 1, 2, 3, 4]
 
 
 def test_a_header_that_claims_a_huge_picture_is_refused(tmp_path):
