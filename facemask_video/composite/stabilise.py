@@ -5,6 +5,7 @@ crops of one person lie on top of each other already; blending each with its pas
 flow. Where the person moves, the past would smear, so it is weighed pixel by pixel.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,6 +78,12 @@ class _Past:
 
 
 _PAST_NAMES = ("frame_index", "source_view", "image_view", "alpha_view", "image", "alpha")
+
+
+def frames_remembered(temporal: float) -> int:
+    """Return how many frames back a face leaves a thousandth of itself in the present one."""
+    memory = temporal * _MAX_MEMORY
+    return math.ceil(math.log(0.001) / math.log(memory)) if memory > 0 else 0
 
 
 class Stabiliser:

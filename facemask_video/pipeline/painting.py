@@ -43,6 +43,20 @@ def paint_faces(
         keeper: See `SteadyFaces`.
         pace: How far ahead the stages are.
     """
+    cropped = classify_faces(tracked, config, networks, stages, pace=pace)
+    return paint_crops(cropped, config, networks, stages, keeper=keeper, pace=pace)
+
+
+def paint_crops(
+    cropped: Iterator[CroppedFrame],
+    config: ConvertConfig,
+    networks: Networks,
+    stages: StageStack,
+    *,
+    keeper: PastKeeper | None = None,
+    pace: Pace = WHOLE_FILES,
+) -> Iterator[BlendedFrame]:
+    """Do what `paint_faces` does after `classify_faces`."""
     composite = config.composite
     translate = TranslateFaces(
         networks.translator,
@@ -56,7 +70,6 @@ def paint_faces(
         grain=composite.grain == "auto",
         forget_every=SEGMENT_FRAMES,
     )
-    cropped = classify_faces(tracked, config, networks, stages, pace=pace)
     translated = stages.run("translate", translate(cropped))
     matched = stages.run("match_colours", match(translated))
     if config.direction is Direction.UNMASK and composite.reference == "auto":

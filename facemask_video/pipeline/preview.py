@@ -1,6 +1,7 @@
 """Show what a conversion makes of one moment, by the very stages of a conversion."""
 
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -10,11 +11,12 @@ import cv2
 import numpy as np
 
 from facemask_video import __version__, provenance
+from facemask_video.composite.stabilise import frames_remembered
 from facemask_video.composite.stage import DrawFaces
 from facemask_video.config import PreviewConfig
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError, VideoReadError, VideoWriteError
-from facemask_video.core.faces import BlendedFrame, TrackedFace
+from facemask_video.core.faces import BlendedFrame, CroppedFrame, TrackedFace
 from facemask_video.core.files import atomic_write
 from facemask_video.core.frame import AlphaF32, Frame, ImageU8, VideoInfo
 from facemask_video.core.geometry import Box
@@ -25,7 +27,7 @@ from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.output_layout import alpha_of
 from facemask_video.pipeline.output_paths import check_targets
-from facemask_video.pipeline.painting import paint_faces
+from facemask_video.pipeline.painting import classify_faces, paint_crops
 from facemask_video.pipeline.picture import (
     check_faces,
     detector_of,
@@ -43,6 +45,7 @@ from facemask_video.stills.still import Still, rgb_or_grey
 from facemask_video.stills.write import encode_stills
 from facemask_video.track import Sidecar
 from facemask_video.translate.device import pick_device
+from facemask_video.translate.stage import stays_as_it_is
 from facemask_video.video import VideoReader, probe
 from facemask_video.video.target import check_outputs
 
@@ -283,8 +286,14 @@ def _show_moment(
                 config.detect, info, pick_device(networks.device["device"])
             )
             tracked = track_faces(frames, conversion, stages, finder)
-        blended = paint_faces(tracked, conversion, networks, stages)
-        shown = _shown_at(reader.tick_at(at_s), blended)
+        tick = reader.tick_at(at_s)
+        cropped = _without_far_past(
+            classify_faces(tracked, conversion, networks, stages),
+            tick,
+            kept=frames_remembered(conversion.composite.temporal),
+        )
+        blended = paint_crops(cropped, conversion, networks, stages)
+        shown = _shown_at(tick, blended)
         time_s = float(shown.source.pts * shown.source.time_base - reader.zero_s)
         return shown, info, time_s, list(reader.notes), str(networks.weights.get("sha256", ""))
 
@@ -346,6 +355,24 @@ def _last_shown_s(source: Path, at_s: float) -> float:
             else:
                 return float(last - reader.zero_s)
     raise AssertionError("the last way returns or raises")
+
+
+def _without_far_past(
+    cropped: Iterator[CroppedFrame], tick: int, *, kept: int
+) -> Iterator[CroppedFrame]:
+    """Yield frames up to a time, and before the last ones no face that would be translated.
+
+    Bare faces that stay as they are, are kept: a later face may be shown by them.
+    """
+    near: deque[CroppedFrame] = deque()
+    for item in cropped:
+        near.append(item)
+        if len(near) > kept + 1:
+            early = near.popleft()
+            yield replace(early, crops=tuple(filter(stays_as_it_is, early.crops)))
+        if item.frame.pts >= tick:
+            break
+    yield from near
 
 
 def _shown_at(tick: int, blended: Iterable[BlendedFrame]) -> BlendedFrame:

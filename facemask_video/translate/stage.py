@@ -72,7 +72,7 @@ class TranslateFaces:
             waiting = _PendingFrame(item)
             held.append(waiting)
             for crop in item.crops:
-                if _is_refused(crop):
+                if stays_as_it_is(crop):
                     waiting.done.append(_unchanged(crop))
                 else:
                     todo.append((waiting, crop))
@@ -99,7 +99,8 @@ class TranslateFaces:
             waiting.done.append(crop)
 
 
-def _is_refused(crop: Crop) -> bool:
+def stays_as_it_is(crop: Crop) -> bool:
+    """Say whether the classifier judged that a face is not to be translated."""
     return crop.face.verdict is not None and crop.face.verdict.translate is False
 
 

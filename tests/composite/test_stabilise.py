@@ -4,7 +4,7 @@ import pytest
 from numpy.typing import NDArray
 
 from facemask_video.composite.alpha import clean
-from facemask_video.composite.stabilise import Stabiliser
+from facemask_video.composite.stabilise import Stabiliser, frames_remembered
 from facemask_video.core.faces import TranslatedCrop
 from tests.composite.crops import SIZE_PX, lower_half, picture, translated
 
@@ -190,3 +190,9 @@ def test_changes_measured_small_give_what_whole_crops_give(size_px: int) -> None
 def test_strength_outside_its_range_is_refused(temporal: float) -> None:
     with pytest.raises(ValueError, match="temporal"):
         Stabiliser(temporal)
+
+
+def test_what_lies_further_back_than_remembered_leaves_nothing() -> None:
+    assert frames_remembered(0.0) == 0
+    assert frames_remembered(0.6) == 11
+    assert (0.85 * 1.0) ** frames_remembered(1.0) <= 0.001
