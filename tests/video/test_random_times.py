@@ -38,7 +38,7 @@ def _with_times(intact: Path, path: Path, times: list[int]) -> bool:
 def test_times_are_kept_or_what_becomes_of_them_is_said(tmp_path: Path) -> None:
     frames = moving_square_frames(6, width_px=32, height_px=32, side_px=8)
     intact = encode_clip(tmp_path / "intact.mkv", frames, codec="mpeg4", gop=1)
-    told: list[str] = []
+    noted: list[str] = []
 
     @settings(
         max_examples=60,
@@ -70,7 +70,7 @@ def test_times_are_kept_or_what_becomes_of_them_is_said(tmp_path: Path) -> None:
                 writer.finish()
             notes = [*reader.notes, *writer.notes]
         except FacemaskVideoError as exc:
-            told.append("two lines" if "\n" in str(exc) or out.exists() else "refused")
+            noted.append("two lines" if "\n" in str(exc) or out.exists() else "refused")
             return
         with VideoReader(out) as reader:
             shown = [frame.pts for frame in reader]
@@ -78,8 +78,8 @@ def test_times_are_kept_or_what_becomes_of_them_is_said(tmp_path: Path) -> None:
         assert len(shown) == len(set(shown)) or "share the time" in " ".join(notes), times
         wrong = [row.name for row in verify(source, out).rows if not row.ok]
         assert not wrong or notes, (suffix, times, wrong)
-        told.append("noted" if notes else "exact")
+        noted.append("noted" if notes else "exact")
 
     answers()
-    assert told.count("exact") > 5
-    assert "two lines" not in told
+    assert noted.count("exact") > 5
+    assert "two lines" not in noted
