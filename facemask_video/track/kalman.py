@@ -39,6 +39,9 @@ _ACCELERATION_TIME_S = 0.5
 # Time constant of an acceleration. Were it to last, a face would be predicted far away after a
 # second unseen.
 
+_LONGEST_STEP_S = 10.0
+# A face may then be thousands of its sizes away, and after minutes rounding is all that is left.
+
 _NIS_MEMORY = 0.25
 # Weight of the newest in the running mean of the largest normalised innovation squared.
 _USUAL_NIS = 4.0
@@ -141,11 +144,12 @@ class PoseFilter:
     def predict(self, time_s: float) -> FilterStep:
         """Go on to a later frame.
 
-        A time that does not grow (damaged timestamps) counts as one millisecond.
+        A time that does not grow (damaged timestamps) counts as one millisecond, and a pause of
+        more than ten seconds as ten.
         """
         _, continuous_white_noise = _load_filterpy()
         previous = self._before = self.newest
-        step_s = max(time_s - previous.time_s, 1e-3)
+        step_s = min(max(time_s - previous.time_s, 1e-3), _LONGEST_STEP_S)
         # A calm head is smoothed long; where predictions keep failing, noise must be stronger.
         density = self._density * max(1.0, (self._mean_nis / _USUAL_NIS) ** 3)
         spectral_density = density * (_NOISE_SCALE * self._scale()) ** 2

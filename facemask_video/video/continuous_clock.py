@@ -18,8 +18,9 @@ _LONGEST_PAUSE_S = 10.0
 _CARELESS_S = 0.1
 # A stretch of the clock goes on where a packet is due to within this.
 _NEAR_S = 1.0
-# More ticks than any clock has gone through: those of a damaged header.
-_BELIEVABLE_TICKS = 1 << 60
+# A thousand years, and more ticks than any clock has gone through: those of a damaged header.
+_BELIEVABLE_S = 1000 * 365 * 24 * 3600
+_BELIEVABLE_TICKS = 1 << 62
 # Packets of other streams that wait for the video to say how far the clock has jumped.
 _MOST_HELD = 500
 
@@ -131,9 +132,10 @@ class ContinuousClock:
 
 
 def _drop_unbelievable(packet: "Packet[Stream]") -> None:
-    if packet.pts is not None and abs(packet.pts) > _BELIEVABLE_TICKS:
+    most = min(_BELIEVABLE_TICKS, int(_BELIEVABLE_S / stream_time_base(packet.stream)))
+    if packet.pts is not None and abs(packet.pts) > most:
         packet.pts = None
-    if packet.dts is not None and abs(packet.dts) > _BELIEVABLE_TICKS:
+    if packet.dts is not None and abs(packet.dts) > most:
         packet.dts = None
 
 

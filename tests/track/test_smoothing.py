@@ -95,6 +95,17 @@ def test_smoothing_does_not_lag_at_constant_acceleration(motion: Motion, rate: s
     assert abs(float(speed @ (tracked - drawn)[:, 0]) / float(speed @ speed)) < 0.1
 
 
+@pytest.mark.parametrize("pause_s", [400.0, 3600.0, 2e5, 1e10])
+def test_a_face_is_followed_after_a_pause_of_any_length(pause_s: float) -> None:
+    at_s = [*times("25", 10), *(pause_s + time_s for time_s in times("25", 10))]
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        places = [Place(300 + seed % 3 * index, 300, 100) for index in range(20)]
+        followed = track([[detection(place, rng, noise=0.02)] for place in places], at_s)
+        for (face,), place in zip(followed, places, strict=True):
+            np.testing.assert_allclose(face.landmarks, place.landmarks, atol=10)
+
+
 def test_moving_average_lags_and_none_passes_detections_through() -> None:
     assert np.abs(errors(HARD, "30", "ema")[:, 0]).mean() > 5
     place = Place(40.25, 60.5, 50, 0.2)

@@ -64,7 +64,7 @@ def test_an_end_that_cannot_be_demuxed_keeps_the_pictures_before_it(tmp_path):
     assert any("corrupt video packet" in note for note in reader.notes)
 
 
-@pytest.mark.parametrize("time", [(1 << 61) + 5, 1 << 63, (1 << 63) + (1 << 20)])
+@pytest.mark.parametrize("time", [1 << 40, (1 << 63) - 1, 1 << 63, (1 << 63) + (1 << 20)])
 def test_a_packet_that_claims_a_time_no_clock_has_follows_the_one_before(tmp_path, time):
     clip = encode_clip(tmp_path / "in.ivf", moving_square_frames(5), codec="libvpx")
     data = bytearray(clip.read_bytes())
