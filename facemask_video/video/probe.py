@@ -548,21 +548,19 @@ def _first_picture(container: InputContainer, stream: VideoStream, path: Path) -
     Raises:
         VideoReadError: There is none.
     """
-    encrypted, name = False, shown_source(path)
+    name = shown_source(path)
     try:
         for packet in container.demux(stream):
-            encrypted |= packet.has_sidedata("encryption_info")
+            # A decoder makes pictures of noise now and then, as the key is not there.
+            if packet.has_sidedata("encryption_info"):
+                raise VideoReadError(f"{name}: {_ENCRYPTED}")
             with contextlib.suppress(av.error.InvalidDataError):
                 for picture in packet.decode():
                     return picture
     except (av.error.FFmpegError, ValueError) as exc:
-        if encrypted:
-            raise VideoReadError(f"{name}: {_ENCRYPTED}") from exc
         raise VideoReadError(
             f"{name}: cannot be decoded ({describe_error(exc)}); check that it plays elsewhere."
         ) from exc
-    if encrypted:
-        raise VideoReadError(f"{name}: {_ENCRYPTED}")
     raise VideoReadError(
         f"{name}: holds no frames that can be decoded; check that it plays elsewhere."
     )

@@ -55,7 +55,7 @@ def test_every_command_is_listed(run: Run) -> None:
 def test_every_command_has_help_with_an_example(run: Run, name: str, flag: str) -> None:
     result = run(name, flag)
 
-    assert result.exit_code == 0
+    assert result.exit_code == 0, result.output
     assert "\n  facemask-video " in result.output
 
 

@@ -9,6 +9,7 @@ import click
 import pytest
 
 from facemask_video.cli.convert import convert
+from facemask_video.cli.main import main
 from facemask_video.cli.options import SettingOption
 from facemask_video.config import BatchConfig, ConvertConfig
 from facemask_video.config.settings import settings_of, values_of
@@ -54,7 +55,9 @@ def _another(named: Any) -> Any:
 def _typed(line: str) -> dict[str, object]:
     words = shlex.split(line)
     assert words[0] == "facemask-video"
-    context = convert.make_context("convert", words[1:])
+    # As below the program: a command keeps the help option of the first context that it sees.
+    with click.Context(main, info_name="facemask-video", **main.context_settings) as program:
+        context = convert.make_context("convert", words[1:], parent=program)
     return {
         parameter.named.name: context.params[parameter.name]
         for parameter in convert.params
