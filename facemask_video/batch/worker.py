@@ -4,12 +4,11 @@ import logging
 import os
 import signal
 import sys
-import threading
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 
+from facemask_video.batch.end_with_parent import end_with_parent
 from facemask_video.batch.task import Finished, Progress, Ready, WorkerSettings
 
 
@@ -32,7 +31,7 @@ def work(
     signal.signal(signal.SIGTERM, _leave)
     held = lock.detach()  # type: ignore[attr-defined]  # multiprocessing's DupFd has no public type
     assert held >= 0, "kept open to the end"
-    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    end_with_parent()
     with log.open("ab", buffering=0) as file:
         os.dup2(file.fileno(), sys.stderr.fileno())
     logging.basicConfig(format="%(levelname)s: %(message)s")
@@ -59,11 +58,3 @@ def work(
 
 def _leave(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None, "a worker is started by a batch"
-    wait([parent.sentinel])
-    # Whoever waits in C code cannot be asked to unwind; the next call removes what is left.
-    os._exit(1)

@@ -8,16 +8,15 @@ import logging
 import os
 import signal
 import sys
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import parent_process
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from facemask_video.batch.end_with_parent import end_with_parent
 from facemask_video.config import GeneratorConfig, PreviewConfig, TracksConfig
 from facemask_video.core.errors import FacemaskVideoError
 
@@ -110,7 +109,7 @@ def look(connection: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    end_with_parent()
     # Libraries say on stderr what the page says itself, or what nobody can use.
     with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - a device
         os.dup2(nothing.fileno(), sys.stderr.fileno())
@@ -328,11 +327,3 @@ def _face(frame: "Frame", box: Any) -> bytes:
 
 def _leave(signum: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + signum)
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None, "it is started by the page's server"
-    wait([parent.sentinel])
-    # Whoever waits in C code cannot be asked to unwind.
-    os._exit(1)
