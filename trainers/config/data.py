@@ -105,6 +105,12 @@ class AugmentationConfig:
     profiles: float = setting(
         0.0, low=0, high=1, help="Share of bare heads that are turned up to 40 degrees further"
     )
+    occluders: float = setting(
+        0.0,
+        low=0,
+        high=1,
+        help="Share with fingers or a microphone drawn before the face, which stay before it",
+    )
     light: float = setting(0.0, low=0, high=1, help="Strength of uneven light on the face")
     cast: float = setting(
         0.0, low=0, high=0.9, help="Largest relative change of one colour against the others"

@@ -15,6 +15,7 @@ from trainers.data.augment import degrade, draw_jitter, fabric_patch, move, trun
 from trainers.data.crops import UNKNOWN, CropSet
 from trainers.data.garments import draw_garment
 from trainers.data.masks import FloatImage, draw_mask
+from trainers.data.occluders import draw_occluder
 from trainers.data.styles import SURGICAL, random_style
 
 
@@ -113,6 +114,12 @@ class TrainingSamples(Dataset[dict[str, NDArray[np.float32]]]):
         surgical, surgical_alpha = (
             draw_mask(bare, landmarks, learnt) if self.draws_for_mask else (bare, nothing)
         )
+        # A source of its own, so that the other samples stay as they are without it.
+        passing = np.random.default_rng((self.data.seed, number, 8))
+        if passing.random() < self.augmentation.occluders:
+            occluder = draw_occluder(bare, passing)
+            bare, surgical, masked = (occluder.over(p) for p in (bare, surgical, masked))
+            surgical_alpha, alpha = (occluder.taken_from(a) for a in (surgical_alpha, alpha))
         if self.augmentation.truncation > 0 and rng.random() < self.augmentation.truncation:
             bare, surgical, surgical_alpha, masked, alpha = truncate(
                 (bare, surgical, surgical_alpha, masked, alpha), rng

@@ -125,6 +125,25 @@ def test_a_real_mask_with_its_segmentation_is_not_turned() -> None:
     assert np.abs(usual - asked).max() < 0.02
 
 
+def test_what_passes_before_a_face_is_kept_by_both_directions() -> None:
+    everywhere = {"size_px": 64, "undrawn": 0.0}
+    usual = _samples(augmentation=STILL, **everywhere)
+    passing = _samples(augmentation=replace(STILL, occluders=1.0), **everywhere)
+    hidden_share = {"masked": 0.0, "surgical": 0.0}
+    for number in range(6):
+        free, occluded = usual[number], passing[number]
+        assert np.abs(occluded["target"] - free["target"]).max() > 0.1
+        for name, bare in (("masked", "target"), ("surgical", "bare")):
+            before, after = free[f"{name}_alpha"], occluded[f"{name}_alpha"]
+            assert (after <= before + 1e-6).all(), name
+            hidden = (before > 0.99) & (after < 0.01)
+            hidden_share[name] += hidden.mean()
+            # Where a mask is hidden whole, its picture and the bare one show the same thing.
+            difference = np.abs(occluded[name] - occluded[bare]).max(0, keepdims=True)
+            assert difference[hidden].max(initial=0) < 0.05, name
+    assert min(hidden_share.values()) > 0.05
+
+
 def test_uneven_light_is_smooth_and_a_cast_is_even() -> None:
     crops, rng = drawn_crops(1, size_px=64), np.random.default_rng(1)
     grey = np.full((64, 64, 3), 120, np.uint8)
