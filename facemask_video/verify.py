@@ -366,6 +366,7 @@ def _tag_rows(source: VideoInfo, output: VideoInfo) -> list[VerifyRow]:
         row("scan", _scan(source), _scan(output)),
         row("primaries", source.primaries, output.primaries),
         row("transfer", source.transfer, output.transfer),
+        row("chroma siting", source.chroma_siting, output.chroma_siting),
     ]
     if _is_rgb(source) == _is_rgb(output):
         rows.insert(3, row("matrix", source.matrix, output.matrix))

@@ -183,7 +183,7 @@ class VideoInfo:
         interlaced: Whether the first picture is two fields.
         side_data: What the first picture says of itself beside its samples, by FFmpeg's names;
             ``ALPHA`` where it has a transparency that is not read.
-        chroma_siting: Where chroma samples lie, ``left`` unless an H.264 header says otherwise.
+        chroma_siting: Where chroma samples lie, ``left`` unless a header says otherwise.
         is_picture: Whether it is a still picture, which has no stream; ``container`` and ``codec``
             are its format, and frames its pages.
     """

@@ -21,7 +21,7 @@ from av.container import InputContainer
 from facemask_video.core.errors import ConfigError, VideoReadError
 from facemask_video.core.frame import VideoInfo
 from facemask_video.video.continuous_clock import ContinuousClock
-from facemask_video.video.header_dump import HeaderDump, silence_decoders
+from facemask_video.video.header_dump import HeaderDump, dump_header, silence_decoders
 from facemask_video.video.live_packets import (
     CLOCK,
     AudioTemplate,
@@ -217,6 +217,8 @@ class LiveSource:
             self._stream = main_video(self._container, Path(address.name), max_pixels=max_pixels)
             # Threads that decode a frame each hold so many back.
             self._stream.codec_context.thread_type = "SLICE"
+            # Before a decoder's threads run, which may log.
+            siting = {} if form else dump_header(self._container).chroma_siting
             self._audio = next(iter(self._container.streams.audio), None)
             self.audio = None if self._audio is None else AudioTemplate.of(self._audio)
             self._items = self._read()
@@ -227,19 +229,19 @@ class LiveSource:
         except BaseException:
             self._container.close()
             raise
-        self.form = form or self._own_form(self._first)
+        self.form = form or self._own_form(self._first, siting)
 
     def close(self) -> None:
         """Close the connection."""
         self._container.close()
 
-    def _own_form(self, picture: av.VideoFrame) -> LiveForm:
+    def _own_form(self, picture: av.VideoFrame, siting: dict[int, str]) -> LiveForm:
         info = describe_picture(
             self._container,
             self._stream,
             picture,
             UPRIGHT,
-            HeaderDump(),
+            HeaderDump(chroma_siting=siting),
             Path(self._address.name),
         )
         return LiveForm(

@@ -17,9 +17,9 @@ from av.video.stream import VideoStream
 from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.core.standard_streams import shown_target
-from facemask_video.video.chroma_siting import SITINGS
 from facemask_video.video.codecs import codec_of
 from facemask_video.video.encoder import EncoderPlan, configure, encoder_for, plan_encoder
+from facemask_video.video.header_dump import SITINGS
 from facemask_video.video.native_frame import NativeFrame
 from facemask_video.video.output_clock import OutputClock
 from facemask_video.video.passthrough import kept_tags

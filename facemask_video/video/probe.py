@@ -26,7 +26,6 @@ from facemask_video.core.errors import VideoReadError
 from facemask_video.core.frame import ChapterInfo, StreamInfo, VideoInfo
 from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.core.standard_streams import is_standard, shown_source
-from facemask_video.video.chroma_siting import h264_siting
 from facemask_video.video.colour import (
     MATRIX_NAMES,
     PRIMARIES_NAMES,
@@ -34,7 +33,7 @@ from facemask_video.video.colour import (
     TRANSFER_NAMES,
 )
 from facemask_video.video.container_crop import Crop, Cropper
-from facemask_video.video.header_dump import HeaderDump, dump_header, silence_decoders
+from facemask_video.video.header_dump import SITINGS, HeaderDump, dump_header, silence_decoders
 from facemask_video.video.orientation import UPRIGHT, Orientation, display_matrix_of
 from facemask_video.video.plane_layout import nearest_layout
 from facemask_video.video.standard_streams import InputReading, standard_input
@@ -347,7 +346,7 @@ def describe_picture(
         chapters=tuple(_describe_chapters(container)),
         interlaced=picture.interlaced_frame,
         side_data=tuple(_side_data(stream, picture)),
-        chroma_siting=_chroma_siting(stream),
+        chroma_siting=_chroma_siting(stream, picture, dump),
     )
 
 
@@ -372,9 +371,10 @@ def _side_data(stream: VideoStream, picture: av.VideoFrame) -> Iterator[str]:
         yield "ALPHA"
 
 
-def _chroma_siting(stream: VideoStream) -> str:
-    context = stream.codec_context
-    return h264_siting(context.extradata) if context.name == "h264" else "left"
+def _chroma_siting(stream: VideoStream, picture: av.VideoFrame, dump: HeaderDump) -> str:
+    # Headers name one of the six where chroma is halved in both directions alone.
+    halved = picture.format.chroma_height(2) == 1
+    return dump.chroma_siting.get(stream.index, SITINGS[0]) if halved else SITINGS[0]
 
 
 def has_alpha(format_name: str) -> bool:

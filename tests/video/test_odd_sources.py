@@ -16,6 +16,7 @@ from facemask_video import provenance
 from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.geometry import Box
+from facemask_video.verify import verify
 from facemask_video.video import VideoReader, VideoWriter, probe
 from facemask_video.video.compare import digest_streams
 from facemask_video.video.gif import loop_count
@@ -496,3 +497,41 @@ def test_the_chroma_siting_is_kept_or_noted(tmp_path, suffix, number):
     assert probe(tmp_path / f"out{suffix}").chroma_siting == named
     notes = convert(clip, tmp_path / "out.avi", encoder="mpeg4")
     assert any(f"chroma siting {named}" in note for note in notes) == (number > 0)
+    rows = verify(clip, tmp_path / "out.avi").rows
+    assert next(row.ok for row in rows if row.name == "chroma siting") == (number == 0)
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [
+        *(("libx265", suffix) for suffix in (".mp4", ".mkv", ".ts", ".265")),
+        *(("libsvtav1", suffix) for suffix in (".mp4", ".mkv")),
+        *(("libvpx-vp9", ".webm"), ("mpeg2video", ".mkv"), ("ffv1", ".mkv")),
+    ],
+)
+def test_every_codec_and_container_is_asked_for_the_chroma_siting(tmp_path, codec, suffix, capfd):
+    options = {"chroma_sample_location": "topleft", "x265-params": "log-level=none"}
+    clip = encode_clip(
+        tmp_path / f"in{suffix}",
+        moving_square_frames(3),
+        codec=codec,
+        options=options if codec == "libx265" else {"chroma_sample_location": "topleft"},
+    )
+    assert probe(clip).chroma_siting == "topleft"
+    for encoder in ("libx264", "libx265"):
+        target = tmp_path / f"{encoder}.mp4"
+        assert not any("siting" in note for note in convert(clip, target, encoder=encoder))
+        assert probe(target).chroma_siting == "topleft"
+    capfd.readouterr()
+
+
+def test_jpeg_pictures_keep_their_chroma_in_the_middle(tmp_path):
+    clip = encode_clip(
+        tmp_path / "in.avi", moving_square_frames(3), codec="mjpeg", pix_fmt="yuvj420p"
+    )
+    assert not any("siting" in note for note in convert(clip, tmp_path / "out.mp4"))
+    assert probe(tmp_path / "out.mp4").chroma_siting == probe(clip).chroma_siting == "center"
+    full = encode_clip(
+        tmp_path / "full.avi", moving_square_frames(3), codec="mjpeg", pix_fmt="yuvj444p"
+    )
+    assert probe(full).chroma_siting == "left"
