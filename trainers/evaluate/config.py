@@ -119,6 +119,12 @@ class WeightsConfig(Checked):
     inception: Path | None = setting(
         None, metavar="FILE", help="Inception weights of torch-fidelity, for the usual FID and KID"
     )
+    lpips: Path | None = setting(
+        None,
+        metavar="FILE",
+        default_text="one that torchvision keeps under TORCH_HOME",
+        help="Backbone of LPIPS: weights of torchvision's AlexNet, SqueezeNet 1.1 or VGG16",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,9 @@ def _network_files(config: EvaluateConfig) -> dict[str, Path]:
         if weights.direction in ("both", direction)
     }
     files["classifier"] = weights.classifier or default_mask_classifier()
-    if weights.embedder is not None:
-        files["embedder"] = weights.embedder
+    for role in ("embedder", "inception", "lpips"):
+        if (file := getattr(weights, role)) is not None:
+            files[role] = file
     return files
 
 
@@ -175,7 +176,7 @@ class _ImageEvaluation:
         if self.networks.embedder is None:
             self.results.notes.append("identity: no --embedder given")
         if self.networks.lpips is None:
-            self.results.notes.append("LPIPS: no weights of its backbone on disk")
+            self.results.notes.append("LPIPS: no --lpips given, and no backbone on disk")
         if self.config.weights.inception is None:
             self.results.notes.append(
                 "FID and KID: no --inception given; fd_onet and kd_onet stand in"

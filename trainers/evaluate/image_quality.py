@@ -1,10 +1,7 @@
 """Full-reference image quality: PSNR, SSIM and LPIPS against ground truth, by torchmetrics."""
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,29 +11,15 @@ from torchmetrics.functional.image import (
     peak_signal_noise_ratio,
     structural_similarity_index_measure,
 )
-from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
 from facemask_video.align.template import EYE_DISTANCE, EYE_HEIGHT
 from facemask_video.core.frame import ImageU8
 from trainers.evaluate.crop_pairs import CropPairs, ImageBatch, RegionBatch
+from trainers.evaluate.lpips import Lpips
 from trainers.evaluate.measurement import OURS, Context, Measurement, mean_measurement
-
-logger = logging.getLogger(__name__)
 
 PSNR_CAP_DB = 60.0
 """Where pictures are equal PSNR has no number. Rounding to bytes alone costs 58.9 dB."""
-
-Net = Literal["alex", "squeeze", "vgg"]
-
-Lpips = Callable[[ImageBatch, ImageBatch], NDArray[np.float64]]
-"""Distances (n,) of two lists of pictures."""
-
-# What torchvision calls the weights that LPIPS is built on, in the order of preference.
-_BACKBONES: dict[Net, str] = {
-    "alex": "alexnet-owt-7be5be79.pth",
-    "squeeze": "squeezenet1_1-b8a52dc0.pth",
-    "vgg": "vgg16-397923af.pth",
-}
 
 
 def measure_pairs(
@@ -157,33 +140,6 @@ def measure_eyes(
     values = [psnr_db(*pair, region) for pair in zip(outputs, inputs, strict=True)]
     samples = dict(zip(names, values, strict=True))
     return mean_measurement("psnr_eyes_db", samples, context, better="higher")
-
-
-def find_lpips() -> tuple[str, Lpips] | None:
-    """Return LPIPS and its name where a backbone's weights are on disk already.
-
-    They are looked for where torchvision keeps them, under ``TORCH_HOME``; nothing is fetched.
-    """
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    for net, file in _BACKBONES.items():
-        if (folder / file).is_file():
-            return f"LPIPS ({net})", _lpips(net)
-    logger.info("LPIPS is left out: none of %s in %s.", ", ".join(_BACKBONES.values()), folder)
-    return None
-
-
-def _lpips(net: Net) -> Lpips:
-    metric = LearnedPerceptualImagePatchSimilarity(net_type=net, reduction="none", normalize=True)
-
-    @torch.inference_mode()
-    def distances(outputs: ImageBatch, truth: ImageBatch) -> NDArray[np.float64]:
-        each = [
-            float(metric(_unit(output), _unit(true)).reshape(()))
-            for output, true in zip(outputs, truth, strict=True)
-        ]
-        return np.array(each)
-
-    return distances
 
 
 def _unit(image: NDArray[np.uint8]) -> Tensor:

@@ -9,7 +9,7 @@ from trainers.evaluate.config import EvaluateConfig
 from trainers.evaluate.distribution import FeatureExtractor, inception_extractor, onet_extractor
 from trainers.evaluate.domain_accuracy import load_classifier
 from trainers.evaluate.identity import Embedder, OnnxEmbedder
-from trainers.evaluate.image_quality import Lpips, find_lpips
+from trainers.evaluate.lpips import Lpips, find_lpips, load_lpips
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,4 +45,5 @@ def load_metric_networks(config: EvaluateConfig, device: torch.device) -> Metric
     if weights.embedder is not None:
         embedder = OnnxEmbedder(weights.embedder, n_threads=config.run.n_threads)
     classifier = load_classifier(weights.classifier or default_mask_classifier(), device=device)
-    return MetricNetworks(classifier, embedder, tuple(extractors), find_lpips())
+    lpips = find_lpips() if weights.lpips is None else load_lpips(weights.lpips)
+    return MetricNetworks(classifier, embedder, tuple(extractors), lpips)

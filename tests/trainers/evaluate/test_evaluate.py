@@ -14,8 +14,10 @@ from facemask_video.classify.mask_classifier import MaskClassifierNetwork, save_
 from facemask_video.core.direction import Direction
 from facemask_video.core.errors import ConfigError, WeightsError
 from facemask_video.core.faces import Crop, TranslatedCrop
+from facemask_video.core.files import sha256_file
 from facemask_video.translate.networks import GeneratorSpec, build_generator
 from facemask_video.translate.weights import WeightsCard, save_generator
+from tests.trainers.evaluate.test_lpips import alexnet_features
 from tests.trainers.tiny import drawn_crops
 from trainers.cli import main
 from trainers.data.crops import CropSet
@@ -123,6 +125,21 @@ def test_real_or_fake_stands_in_the_reports_with_its_interval(
     assert {"light_correlation_l", "sharpness_ratio"} <= names
 
 
+def test_lpips_stands_in_the_report_where_its_backbone_is_given(files: Path) -> None:
+    backbone = alexnet_features(files / "backbone.pth")
+    options = ("--lpips", backbone, "--direction", "unmask", "--drawn", 2, "--limit", 3)
+    result = run(files / "evaluate.toml", "-o", files / "out", *options)
+    assert result.exit_code == 0, result.output
+    report = Report.load(files / "out/report.json")
+    (figure,) = [
+        each for each in report.measurements if (each.name, each.method) == ("lpips_whole", "ours")
+    ]
+    assert figure.value > 0
+    assert figure.context.features.endswith("LPIPS (alex)")
+    assert report.files["lpips"] == sha256_file(backbone)
+    assert not any(note.startswith("LPIPS") for note in report.notes)
+
+
 def test_options_win_over_the_file_and_are_shown(files: Path) -> None:
     result = run(files / "evaluate.toml", "--drawn", 2, "--direction", "unmask", "--dry-run")
     shown = json.loads(result.output)
@@ -141,6 +158,7 @@ def test_reports_are_not_replaced_unasked(files: Path) -> None:
         ((), "nothing to evaluate; pass --bare"),
         (("--unmask-weights", "none.safetensors"), "none.safetensors: no such weights file"),
         (("--classifier", "none.safetensors"), "none.safetensors: no such classifier"),
+        (("--lpips", "none.pth"), "none.pth: no such backbone of LPIPS"),
         (("--bare", "empty"), "empty: holds no pictures"),
         (("--held-out", 0.0001), "0 of 8 faces are of the split validation"),
         (("--real-or-fake",), "has 8 real images and 8 outputs, expected at least 10"),

@@ -1,12 +1,8 @@
-"""PSNR, SSIM and LPIPS find what is off, and where."""
-
-from pathlib import Path
+"""PSNR and SSIM find what is off, and where."""
 
 import cv2
 import numpy as np
 import pytest
-import torch
-import torchvision
 
 from tests.trainers.tiny import drawn_crops
 from trainers.evaluate.baselines import baselines
@@ -14,7 +10,6 @@ from trainers.evaluate.crop_pairs import CropPairs, ImageBatch, draw_mask_pairs
 from trainers.evaluate.image_quality import (
     PSNR_CAP_DB,
     eye_region,
-    find_lpips,
     measure_eyes,
     measure_pairs,
 )
@@ -99,29 +94,3 @@ def test_damaged_eyes_are_found(pairs: CropPairs) -> None:
     outputs[:, 20:24, 20:44] = 0
     assert measure_eyes(inputs, inputs, pairs.masked.names, CONTEXT).value == PSNR_CAP_DB
     assert measure_eyes(inputs, outputs, pairs.masked.names, CONTEXT).value < 20
-
-
-def test_lpips_is_left_out_without_weights_on_disk(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert find_lpips() is None
-
-
-def test_lpips_takes_weights_that_are_on_disk(
-    pairs: CropPairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    torch.manual_seed(0)
-    folder = tmp_path / "hub/checkpoints"
-    folder.mkdir(parents=True)
-    backbone = torchvision.models.squeezenet1_1(weights=None)
-    torch.save(backbone.state_dict(), folder / "squeezenet1_1-b8a52dc0.pth")
-    found = find_lpips()
-    assert found is not None
-    name, lpips = found
-    assert name == "LPIPS (squeeze)"
-    figures = measure_pairs(pairs, pairs.masked.images, CONTEXT, lpips=lpips)
-    assert figures[-1].name == "lpips_whole"
-    assert figures[-1].value > 0
-    assert lpips(pairs.truth[:1], pairs.truth[:1]) == pytest.approx(0)
