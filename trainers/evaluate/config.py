@@ -143,6 +143,15 @@ class LfwConfig(Checked):
     limit: int = setting(
         0, flags=("--lfw-limit",), low=0, help="Pairs of each kind and fold, at most; 0 is all"
     )
+    fmr: float = setting(
+        0.00001,
+        flags=("--fmr",),
+        low=0,
+        low_open=True,
+        high=0.5,
+        metavar="RATE",
+        help="False match rate on bare faces at which the false non-match rate is given",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Run an evaluation: from its configuration to its report."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from trainers.evaluate.config import EvaluateConfig
 from trainers.evaluate.crop_pairs import crop_photo_pairs, draw_mask_pairs, resized
 from trainers.evaluate.face_attributes import read_manifests
 from trainers.evaluate.face_verification import measure_verification, read_face_pairs
+from trainers.evaluate.false_non_match import count_non_mated, measure_false_non_match
 from trainers.evaluate.generator_evaluator import GeneratorEvaluator, Results
 from trainers.evaluate.held_out import (
     Evaluated,
@@ -90,6 +92,7 @@ def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> 
         files={role: sha256_file(path) for role, path in files.items()},
         notes=tuple(results.notes),
         grids=tuple(results.grids),
+        curves=tuple(results.curves),
     )
 
 
@@ -278,6 +281,18 @@ class _ImageEvaluation:
             self.config.run.seed,
         )
         self.results.measurements.extend(measure_verification(pairs, embeddings, context))
+        n_non_mated = count_non_mated(pairs, set(crops.names))
+        if n_non_mated * lfw.fmr < 1:
+            self.results.notes.append(
+                f"false non-match rates: a false match rate of {lfw.fmr:g} takes "
+                f"{math.ceil(1 / lfw.fmr):,} comparisons of different persons, the pairs give "
+                f"{n_non_mated:,}; pass --fmr"
+            )
+            return
+        context = replace(context, features=f"embeddings of {embedder.name}")
+        measured, curves = measure_false_non_match(pairs, embeddings, context, fmr=lfw.fmr)
+        self.results.measurements.extend(measured)
+        self.results.curves.append(curves)
 
 
 def _evaluate_clips(

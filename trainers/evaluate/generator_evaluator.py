@@ -38,7 +38,7 @@ from trainers.evaluate.metric_networks import MetricNetworks
 from trainers.evaluate.painted_region import measure_light, measure_sharpness
 from trainers.evaluate.photo_pairs import Photographs, PhotoPairs, with_landmarks
 from trainers.evaluate.real_or_fake import measure_real_or_fake
-from trainers.evaluate.report import Grid
+from trainers.evaluate.report import Curves, Grid
 from trainers.evaluate.translate_crops import translate_crops, translate_with_alpha
 
 _N_SHOWN = 24
@@ -51,6 +51,7 @@ class Results:
 
     measurements: list[Measurement] = field(default_factory=list)
     grids: list[Grid] = field(default_factory=list)
+    curves: list[Curves] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

@@ -29,6 +29,46 @@ class Grid:
     rows: tuple[tuple[ImageU8, ...], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One line of a plot.
+
+    Attributes:
+        name: Shown beside it.
+        x: Its points, ascending.
+        y: Its points.
+        low: Lower ends of their intervals.
+        high: Upper ends of their intervals.
+    """
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Rates against rates, on a logarithmic axis.
+
+    Attributes:
+        group: Of the measurements that it stands beside.
+        title: Shown above it.
+        x_label: What goes to the right.
+        y_label: What goes up, from 0.
+        lines: One or more.
+        marked_x: Where the measurements were made.
+    """
+
+    group: str
+    title: str
+    x_label: str
+    y_label: str
+    lines: tuple[Curve, ...]
+    marked_x: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Report:
     """All measurements of one evaluation.
@@ -39,6 +79,7 @@ class Report:
         files: SHA-256 of each network's file, by its role.
         notes: What was left out, and why.
         grids: For the page alone; they are not in the JSON.
+        curves: For the page alone, likewise.
     """
 
     measurements: tuple[Measurement, ...]
@@ -46,6 +87,7 @@ class Report:
     files: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     grids: tuple[Grid, ...] = ()
+    curves: tuple[Curves, ...] = ()
 
     def to_json(self) -> str:
         """Return the report without its images; equal evaluations give equal text."""

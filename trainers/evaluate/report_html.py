@@ -10,6 +10,7 @@ from facemask_video.core.frame import ImageU8
 from facemask_video.core.pages import render_page
 from facemask_video.core.pictures import encode_picture
 from trainers.evaluate.compare import Difference, comparison_table
+from trainers.evaluate.curve_plot import CurvePlot, lay_out
 from trainers.evaluate.measurement import Measurement
 from trainers.evaluate.report import Grid, Report, by_group, context_lines, format_value, table
 
@@ -57,6 +58,7 @@ class _Section:
     plots: tuple[_Plot, ...] = ()
     context: Sequence[str] = ()
     images: tuple[_Image, ...] = ()
+    curves: tuple[CurvePlot, ...] = ()
 
 
 def report_page(report: Report) -> str:
@@ -75,6 +77,7 @@ def report_page(report: Report) -> str:
                 images=tuple(
                     _image(grid) for grid in report.grids if grid.title.startswith(f"{group}:")
                 ),
+                curves=tuple(lay_out(each) for each in report.curves if each.group == group),
             )
         )
     return _render("Evaluation", sections, notes=report.notes, files=report.files)

@@ -307,12 +307,18 @@ def test_persons_are_verified_through_the_command(files: Path, shared_data: Path
     )
     (files / "pairs.txt").write_text("2\nA 1 2\nB 1 2\nA 1 B 1\nA 2 B 2\n")
     embedder = shared_data / "models/mobilefacenet_112x96.onnx"
-    result = run(
+    arguments = (
         *("--lfw-pairs", files / "pairs.txt", "--lfw-images", files / "lfw.npz"),
         *("--lfw-limit", 1),
         *("--embedder", embedder, "--mask-weights", files / "mask.safetensors"),
         *("--unmask-weights", files / "unmask.safetensors"),
         *("--classifier", files / "mask-classifier.safetensors", "--device", "cpu"),
     )
+    result = run(*arguments, "--fmr", 0.5, "-o", files / "out")
     assert result.exit_code == 0, result.output
     assert "| verification_accuracy_bare_bare ↑ | 1.000" in result.output
+    assert "| false_non_match_rate_bare_bare ↓ | 0 (0 to 0.7" in result.output
+    assert 'class="curves"' in (files / "out/report.html").read_text()
+    few = run(*arguments)
+    assert "takes 100,000 comparisons of different persons, the pairs give 2" in few.output
+    assert "| false_non_match_rate" not in few.output
