@@ -4,6 +4,7 @@ from facemask_video.video.codecs import codec_of
 from facemask_video.video.copy import NotCopied, copy_video
 from facemask_video.video.further import FurtherStream, first_frame_s
 from facemask_video.video.groups import Groups, find_groups
+from facemask_video.video.held_streams import can_hold
 from facemask_video.video.live_frames import PlainFrames, VideoDevice, device_of
 from facemask_video.video.live_output import LiveContainer, LiveEncoder, pushed_as
 from facemask_video.video.live_packets import CLOCK as LIVE_CLOCK
@@ -17,7 +18,7 @@ from facemask_video.video.live_source import (
 )
 from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.panels import beside, grey_frame
-from facemask_video.video.passthrough import Converted, can_hold, read_cover_art
+from facemask_video.video.passthrough import Converted, read_cover_art
 from facemask_video.video.probe import probe, probe_stream
 from facemask_video.video.reader import VideoReader
 from facemask_video.video.segments import SegmentStore

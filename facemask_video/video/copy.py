@@ -20,7 +20,7 @@ import av.error
 
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.frame import VideoInfo
-from facemask_video.video.avi import count_packets_of
+from facemask_video.video.avi import mend_sound
 from facemask_video.video.compare import StreamDigest, digest_streams
 from facemask_video.video.lost_metadata import find_lost
 from facemask_video.video.matroska import set_pixel_aspect
@@ -152,7 +152,7 @@ def _write(
                 f"a {format_name} file does not take its packets ({describe_error(exc)})"
             ) from exc
     if format_name == "avi":
-        count_packets_of(part, carried.unequal_packets())
+        mend_sound(part, carried.sound_clocks())
     aspect = reader.first_picture_tags.sample_aspect
     if format_name in ("matroska", "webm") and aspect not in (None, 1):
         set_pixel_aspect(part, aspect, track=1 + held.index(info.video_index))

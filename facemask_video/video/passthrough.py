@@ -7,7 +7,6 @@ this, so that the frames' way through the program and the packets' need not wait
 
 import contextlib
 import heapq
-import io
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from fractions import Fraction
@@ -16,7 +15,6 @@ from typing import Protocol, cast
 
 import av
 import av.error
-from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.format import Flags
 from av.packet import Packet
@@ -27,7 +25,9 @@ from av.video.stream import VideoStream
 from facemask_video.core.errors import VideoReadError, VideoWriteError
 from facemask_video.core.standard_streams import shown_source
 from facemask_video.core.wording import counted
+from facemask_video.video.avi import SoundClock
 from facemask_video.video.continuous_clock import ContinuousClock
+from facemask_video.video.held_streams import add_like, why_not_held
 from facemask_video.video.matroska import set_pixel_aspect
 from facemask_video.video.probe import (
     clock_may_jump,
@@ -62,19 +62,7 @@ _STRAY_S = 10
 _WRITES_TIMECODE = {"mp4", "mov"}
 # Containers that keep a stream's tags, the timecode among them.
 _KEEPS_TAGS = {"matroska", "webm"}
-# Box of 16 bytes: its size and name, version and flags, one entry.
-_EMPTY_SAMPLE_DESCRIPTION = b"\0\0\0\x10stsd\0\0\0\0\0\0\0\1"
-# Sound whose packets last alike and differ in size.
-_UNEQUAL = {"aac", "ac3", "eac3", "dts", "vorbis", "opus"}
 _MAY_STAND_STILL = cast(int, Flags.ts_nonstrict.value)
-# Any codec that a muxer accepts, in whose place a copied stream's own parameters are put.
-_PLACEHOLDERS = {
-    "video": ("h264", "vp9"),
-    "audio": ("aac", "opus", "mp3"),
-    "subtitle": ("mov_text", "ass", "webvtt"),
-}
-# It writes what it does not know as private data, which nothing can tell what it is.
-_TAKES_ANYTHING = {"mpegts"}
 
 
 def kept_tags(tags: dict[str, str]) -> dict[str, str]:
@@ -167,10 +155,10 @@ class Passthrough:
         self._copied: AbstractSet[int] = frozenset()
         self._last_dts: dict[int, int] = {}
         self._muxed_dts: dict[int, int] = {}
-        self._muxed: dict[int, int] = {}
         self._delayed: dict[int, int] = {}
         self._may_stand_still = False
-        self._is_matroska = False
+        self._is_matroska = self._is_avi = False
+        self._clocks: dict[int, SoundClock] = {}
         self._pending: tuple[int, Packet[Stream]] | None = None
         self._packets: Iterator[tuple[int, Packet[Stream]]] = iter(())
         self._shift_s = Fraction(0)
@@ -206,7 +194,7 @@ class Passthrough:
             converted = self._converted.get(stream.index)
             encoded = converted is not None and not isinstance(converted, bytes)
             # What is encoded was tried before.
-            reason = None if encoded else why_not_held(stream, format_name)
+            reason = None if encoded else why_not_held(stream, format_name, self._path)
             name = codec_name(stream) or getattr(stream, "name", None) or "no codec"
             text = f"{stream.type} stream {stream.index} ({name})"
             if reason is None:
@@ -261,7 +249,8 @@ class Passthrough:
             cover.metadata.update(kept_tags(dict(stream.metadata)))
             return
         self._may_stand_still = bool(output.format.flags & _MAY_STAND_STILL)
-        target = _add_like(output, stream)
+        self._is_avi = output.format.name == "avi"
+        target = add_like(output, stream)
         target.metadata.update(kept_tags(dict(stream.metadata)))
         target.disposition = stream.disposition
         if stream.type != "attachment":
@@ -323,6 +312,9 @@ class Passthrough:
             self._pending = None
             packet.stream = self._targets[index]
             self._raise_time(packet, index)
+            if self._is_avi and packet.stream.type == "audio":
+                stream = self._container.streams[index]
+                self._clocks.setdefault(index, SoundClock()).count(stream, packet)
             yield packet
 
     def _raise_time(self, packet: "Packet[Stream]", index: int) -> None:
@@ -340,19 +332,17 @@ class Passthrough:
             packet.pts = max(packet.pts, packet.dts)
             self._delayed[index] = self._delayed.get(index, 0) + 1
         self._muxed_dts[index] = packet.dts
-        self._muxed[index] = self._muxed.get(index, 0) + 1
 
-    def unequal_packets(self) -> dict[int, int]:
-        """Return how many packets there are of sound whose packets differ in size, by stream."""
-        return {
-            self._targets[index].index: count
-            for index, count in self._muxed.items()
-            if codec_name(self._container.streams[index]) in _UNEQUAL
-        }
+    def sound_clocks(self) -> dict[int, SoundClock]:
+        """Return what makes up the times of sound in AVI, by stream of the output."""
+        return {self._targets[index].index: clock for index, clock in self._clocks.items()}
 
     def late_notes(self) -> Iterator[str]:
         """Say which packets were moved, complete after the last."""
         for index, count in self._delayed.items():
+            if index in self._clocks and self._clocks[index].byte_s is not None:
+                # The clock that the muxer gives it is mended.
+                continue
             stream = self._container.streams[index]
             yield (
                 f"{counted(count, 'packet')} of {stream.type} stream {index}: due no later than "
@@ -473,57 +463,3 @@ def read_cover_art(path: Path, index: int) -> tuple[str, bytes]:
         _, suffix = _COVERS.get(codec_name(stream) or "", _UNKNOWN_COVER_ART)
         # Demuxers hand it out before all else.
         return suffix, next((bytes(packet) for packet in container.demux(stream)), b"")
-
-
-def can_hold(path: Path, index: int, format_name: str) -> bool:
-    """Return whether a container of a format takes the packets of a file's stream.
-
-    Raises:
-        VideoReadError: The file cannot be read.
-    """
-    with contextlib.closing(open_source(path)) as container:
-        return why_not_held(container.streams[index], format_name) is None
-
-
-def _add_like(output: OutputContainer, stream: Stream) -> Stream:
-    try:
-        # opaque: the decoder's own parameters, as there need be no encoder for a copied stream.
-        return output.add_stream_from_template(stream, opaque=True)
-    except ValueError:
-        if stream.type not in _PLACEHOLDERS or output.format.name in _TAKES_ANYTHING:
-            raise
-    # PyAV asks a list of codecs that a container is meant for, and knows no stream without a
-    # decoder. Muxers hold more (Matroska whatever AVI holds); whether this one, writing tells.
-    for placeholder in _PLACEHOLDERS[stream.type]:
-        with contextlib.suppress(ValueError):
-            added = output.add_mux_stream(placeholder)
-            # "null" hands packets on as they are; what it is for is the parameters.
-            BitStreamFilterContext("null", in_stream=stream, out_stream=added)
-            added.time_base = stream.time_base
-            return added
-    raise ValueError(f"{output.format.name} format does not support {stream.type}")
-
-
-def why_not_held(stream: Stream, format_name: str) -> str | None:
-    """Return why a container format cannot hold a stream, or None where it can.
-
-    A file with this one stream is written into memory: no table of ours could know what a muxer
-    knows.
-    """
-    memory = io.BytesIO()
-    options = {"movflags": "empty_moov"} if format_name in ("mp4", "mov") else {}
-    scratch = av.open(memory, mode="w", format=format_name, container_options=options)
-    reason = None
-    try:
-        _add_like(scratch, stream)
-        scratch.start_encoding()
-    except (av.error.FFmpegError, ValueError) as exc:
-        named = isinstance(exc, av.error.FFmpegError) or "does not support" in str(exc)
-        unknown = "no codec context" in str(exc)
-        reason = f"a {format_name} file cannot hold it" if named or unknown else describe_error(exc)
-    with contextlib.suppress(av.error.FFmpegError, ValueError):
-        scratch.close()
-    if reason is None and _EMPTY_SAMPLE_DESCRIPTION in memory.getvalue():
-        # The muxer says that there is one and writes none; such a track plays nowhere.
-        reason = f"a {format_name} file would hold it without its sample description"
-    return reason

@@ -26,7 +26,7 @@ from facemask_video.core.frame import Frame
 from facemask_video.core.limits import MAX_PIXELS
 from facemask_video.core.standard_streams import is_standard, shown_target
 from facemask_video.core.wording import counted
-from facemask_video.video.avi import count_packets_of
+from facemask_video.video.avi import mend_sound
 from facemask_video.video.codecs import codec_of
 from facemask_video.video.gif import finish_gif, loop_count
 from facemask_video.video.groups import Groups, Header
@@ -281,7 +281,7 @@ class VideoWriter:
         with self._reporting():
             self._set_aspect(part)
             if self._format == "avi":
-                count_packets_of(part, self._passthrough.unequal_packets())
+                mend_sound(part, self._passthrough.sound_clocks())
             if self._format == "gif":
                 finish_gif(
                     part,

@@ -43,12 +43,13 @@ def copied(
     return target
 
 
-def with_sound(path: Path, codec: str, *, rate: int = 8000) -> Path:
+def with_sound(path: Path, codec: str, *, rate: int = 8000, block_bytes: int = 1024) -> Path:
     """Encode a second of pictures beside a second of silence in some codec."""
     with av.open(str(path), "w") as output:
         video = output.add_stream("mpeg4", rate=25)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
-        sound = output.add_stream(codec, rate=rate)
+        options = {"block_size": str(block_bytes)} if codec.startswith("adpcm_") else {}
+        sound = output.add_stream(codec, rate=rate, options=options)
         sound.layout = "mono"
         output.start_encoding()
         for index, image in enumerate(moving_square_frames(25)):
@@ -81,6 +82,51 @@ def test_sound_that_avi_holds_is_kept_in_matroska(tmp_path, codec):
         sound = output.streams.audio[0]
         assert sound.codec_context.codec.canonical_name == codec
         assert sum(frame.samples for frame in output.decode(sound)) >= 7000
+
+
+@pytest.mark.parametrize("codec", ["pcm_mulaw", "pcm_alaw"])
+def test_sound_that_quicktime_holds_is_kept_in_matroska(tmp_path, codec):
+    clip = with_sound(tmp_path / "in.mov", codec)
+    assert convert(clip, tmp_path / "out.mkv") == []
+    assert sound_of(tmp_path / "out.mkv") == sound_of(clip)
+
+
+def packet_times_s(path: Path) -> list[tuple[Fraction, Fraction]]:
+    """Return when each packet of the sound begins and ends."""
+    with av.open(str(path)) as container:
+        sound = container.streams.audio[0]
+        return [
+            (
+                packet.pts * packet.time_base,
+                (packet.pts + (packet.duration or 0)) * packet.time_base,
+            )
+            for packet in container.demux(sound)
+            if packet.pts is not None
+        ]
+
+
+@pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav", "adpcm_yamaha", "pcm_s16le"])
+@pytest.mark.parametrize("block_bytes", [64, 1024])
+def test_sound_in_blocks_is_as_long_in_avi_as_it_was(tmp_path, codec, block_bytes):
+    clip = with_sound(tmp_path / "in.avi", codec, block_bytes=block_bytes)
+    assert convert(clip, tmp_path / "out.avi") == []
+    assert sound_of(tmp_path / "out.avi") == sound_of(clip)
+    assert packet_times_s(tmp_path / "out.avi") == packet_times_s(clip)
+    # The other one's clock is of milliseconds.
+    assert convert(clip, tmp_path / "between.mkv") == []
+    assert convert(tmp_path / "between.mkv", tmp_path / "back.avi") == []
+    assert packet_times_s(tmp_path / "back.avi") == packet_times_s(clip)
+
+
+@pytest.mark.parametrize(
+    ("codec", "why"), [("adpcm_ms", "cannot hold it"), ("adpcm_yamaha", "at another speed")]
+)
+def test_sound_that_mov_would_spoil_is_left_out_with_a_note(tmp_path, codec, why):
+    clip = with_sound(tmp_path / "in.avi", codec)
+    (note,) = convert(clip, tmp_path / "out.mov")
+    assert f"audio stream 1 ({codec}) is left out" in note
+    assert why in note
+    assert times(tmp_path / "out.mov") == times(clip)
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".mp4", ".mkv", ".ts", ".avi"])
