@@ -2,12 +2,16 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
 
 from facemask_video.core.wording import clock
 
 _RENEW = "\r\x1b[K"
 """Goes to the line's start and clears it."""
+
+# Often enough to see that it moves; seldom enough for a log.
+_RENEW_EVERY_S, _LINE_EVERY_S = 0.2, 10.0
 
 
 def on_stats(mode: str, images: int) -> Callable[[dict[str, float]], None]:
@@ -53,6 +57,50 @@ def progress_line(stats: dict[str, float], images: int) -> str:
         f"{seen:,}/{images:,} images  {100 * seen // images} %  {rate:.1f} images/s  "
         f"{clock(left_s)} left  {losses}"
     )
+
+
+class StepLines:
+    """Shows steps, a line each, and below the one that goes on how far it is.
+
+    On a terminal that renews itself; elsewhere it is a line every ten seconds.
+    """
+
+    def __init__(self) -> None:
+        self._renew = sys.stderr.isatty()
+        self._open = False
+        self._began = self._shown = time.monotonic()
+        self._done = 0
+
+    def begin(self, step: str) -> None:
+        """Show that a step begins."""
+        self.end()
+        write(step + "\n")
+        self._start()
+
+    def done(self, done: int, total: int) -> None:
+        """Show how much of the step, or of a part of it, is done."""
+        if done < self._done:
+            self._start()
+        self._done = done
+        now = time.monotonic()
+        if done >= total:
+            self.end()
+        elif done and now - self._shown >= (_RENEW_EVERY_S if self._renew else _LINE_EVERY_S):
+            self._shown = now
+            left_s = (now - self._began) / done * (total - done)
+            line = f"  {done:,} of {total:,}  {100 * done // total} %  {clock(left_s)} left"
+            write(_RENEW + line if self._renew else line + "\n")
+            self._open = self._renew
+
+    def end(self) -> None:
+        """Clear the line that renews itself, where there is one."""
+        if self._open:
+            write(_RENEW)
+            self._open = False
+
+    def _start(self) -> None:
+        self._began = self._shown = time.monotonic()
+        self._done = 0
 
 
 def cutting_line(name: str, done: int, total: int) -> None:

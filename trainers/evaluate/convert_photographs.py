@@ -22,6 +22,7 @@ from facemask_video.detect.single_image import find_main_face
 from facemask_video.translate.stage import CropTranslator
 from trainers.evaluate.baselines import RADIUS_PX
 from trainers.evaluate.photo_pairs import PhotoPairs
+from trainers.evaluate.progress import OnDone, unheard
 from trainers.evaluate.translate_crops import blend
 
 
@@ -31,13 +32,16 @@ def convert_photographs(
     detector: Detector,
     *,
     batch_size: int,
+    on_done: OnDone = unheard,
 ) -> tuple[ImageU8, ...]:
     """Return each photograph as a conversion with default options would show it.
 
     The face is looked for in the photograph itself; one in which none is found stays as it is.
+    Finding it is half of what `on_done` counts, translating the other.
     """
     crops: dict[int, Crop] = {}
     for index, picture in enumerate(photographs):
+        on_done(index, 2 * len(photographs))
         found = find_main_face(picture, detector)
         if found is None:
             continue
@@ -51,6 +55,7 @@ def convert_photographs(
         made = translator.translate([crops[number] for number in batch])
         for number, crop in zip(batch, made, strict=True):
             shown[number] = _paste(shown[number], crop)
+        on_done(len(photographs) + batch[-1] + 1, 2 * len(photographs))
     return tuple(shown)
 
 

@@ -42,15 +42,26 @@ from trainers.evaluate.identity import embed_faces
 from trainers.evaluate.measurement import Context
 from trainers.evaluate.metric_networks import MetricNetworks, load_metric_networks
 from trainers.evaluate.photo_pairs import read_pairs_file, read_photo_pairs
+from trainers.evaluate.progress import OnDone, OnStep, unheard
 from trainers.evaluate.report import Report
 from trainers.evaluate.translate_crops import translate_crops
 
-OnStep = Callable[[str], None]
-"""Called with a description of each step before it begins."""
 
-
-def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> Report:
+def evaluate(
+    config: EvaluateConfig,
+    *,
+    on_step: OnStep = lambda step: None,
+    on_done: OnDone = unheard,
+    keep: Callable[[Report], None] = lambda report: None,
+) -> Report:
     """Measure everything that the configuration names.
+
+    Args:
+        config: What is measured, and how.
+        on_step: Called with each step before it begins.
+        on_done: Called within long steps.
+        keep: Called before each step with what was measured so far, where that is more than
+            before; such a report is marked as unfinished.
 
     Raises:
         FacemaskVideoError: Something named is not there, or cannot be used.
@@ -63,10 +74,32 @@ def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> 
         torch.set_num_threads(config.run.n_threads)
     results = Results()
     files: dict[str, Path] = {}
+    hashes: dict[str, str] = {}
+
+    def report(unfinished: str = "") -> Report:
+        return Report(
+            measurements=tuple(results.measurements),
+            config=as_plain(config),
+            files=hashes,
+            notes=tuple(results.notes),
+            grids=tuple(results.grids),
+            curves=tuple(results.curves),
+            unfinished=unfinished,
+        )
+
+    n_kept = 0
+
+    def begin(step: str) -> None:
+        nonlocal n_kept
+        if len(results.measurements) > n_kept:
+            n_kept = len(results.measurements)
+            keep(report(unfinished=step))
+        on_step(step)
+
     if any((sets.bare, sets.masked, sets.pairs, config.lfw.pairs)):
         device = pick_device(config.run.device)
         files = _network_files(config)
-        on_step("reading networks")
+        begin("reading networks")
         precision = pick_precision(config.run.precision, device)
         translators: dict[Direction, CropTranslator] = {
             direction: Translator.load(
@@ -82,18 +115,14 @@ def evaluate(config: EvaluateConfig, *, on_step: OnStep = lambda step: None) -> 
             if direction in files
         }
         networks = load_metric_networks(config, device)
+        hashes.update({role: sha256_file(path) for role, path in files.items()})
         paired = {} if sets.pairs is None else {m: b for b, m in read_pairs_file(sets.pairs)}
-        _ImageEvaluation(config, translators, networks, device, results, on_step, paired).run()
+        _ImageEvaluation(
+            config, translators, networks, device, results, begin, on_done, paired
+        ).run()
     if clips:
-        _evaluate_clips(clips, config, results, on_step)
-    return Report(
-        measurements=tuple(results.measurements),
-        config=as_plain(config),
-        files={role: sha256_file(path) for role, path in files.items()},
-        notes=tuple(results.notes),
-        grids=tuple(results.grids),
-        curves=tuple(results.curves),
-    )
+        _evaluate_clips(clips, config, results, begin)
+    return report()
 
 
 def _check_what_is_named(config: EvaluateConfig) -> None:
@@ -139,6 +168,7 @@ class _ImageEvaluation:
     device: torch.device
     results: Results
     on_step: OnStep
+    on_done: OnDone
     paired_names: Mapping[str, str]  # of the bare picture by that of the masked one
 
     def run(self) -> None:
@@ -160,6 +190,7 @@ class _ImageEvaluation:
                 manifest_faces,
                 device=self.device,
                 same_source=self.paired_names,
+                on_done=self.on_done,
             )
             inputs, real = (bare, masked) if direction is Direction.MASK else (masked, bare)
             if inputs is not None:
@@ -206,6 +237,7 @@ class _ImageEvaluation:
             device=self.device,
             domain=domain,
             choose=evaluated.chooser(folders),
+            on_done=self.on_done,
         )
         if folders:
             crops = crops.in_folders(folders)
@@ -259,7 +291,9 @@ class _ImageEvaluation:
         assert translator is not None
         pairs = read_face_pairs(pairs_file, limit=lfw.limit)
         self.on_step(f"verification: {len(pairs)} pairs")
-        crops = load_crops(lfw.images, size_px=translator.crop_size_px, device=self.device)
+        crops = load_crops(
+            lfw.images, size_px=translator.crop_size_px, device=self.device, on_done=self.on_done
+        )
         wanted = {name for pair in pairs for name in (pair.first, pair.second)}
         # Names begin with the folder that was cut, which pairs.txt does not know.
         known = tuple(str(Path(name).with_suffix("")).partition("/")[2] for name in crops.names)
@@ -268,7 +302,9 @@ class _ImageEvaluation:
         if not len(crops):
             raise ConfigError(f"{lfw.images}: holds none of the pictures that {pairs_file} names.")
         crops = resized(crops, translator.crop_size_px)
-        outputs = translate_crops(crops, translator, batch_size=self.config.run.batch_size)
+        outputs = translate_crops(
+            crops, translator, batch_size=self.config.run.batch_size, on_done=self.on_done
+        )
         states = {"bare": crops, "masked": CropSet(outputs, crops.landmarks, crops.names)}
         embeddings = {
             state: dict(zip(faces.names, embed_faces(faces, embedder), strict=True))
@@ -299,11 +335,11 @@ def _evaluate_clips(
     clips: Sequence[Clip], config: EvaluateConfig, results: Results, on_step: OnStep
 ) -> None:
     seed = config.run.seed
-    of_clips = []
-    for clip in clips:
-        on_step(f"clip {clip.source.name}")
-        of_clips.append(measure_clip(clip, max_frames=config.clips.max_frames, seed=seed))
-    each = [measurement for measurements in of_clips for measurement in measurements]
-    results.measurements.extend(
-        [*pool_clips(each, seed=seed), *each] if len(of_clips) > 1 else each
-    )
+    n_before = len(results.measurements)
+    for number, clip in enumerate(clips, 1):
+        on_step(f"clip {number} of {len(clips)}: {clip.source.name}")
+        measured = measure_clip(clip, max_frames=config.clips.max_frames, seed=seed)
+        results.measurements.extend(measured)
+    if len(clips) > 1:
+        pooled = pool_clips(results.measurements[n_before:], seed=seed)
+        results.measurements[n_before:n_before] = pooled

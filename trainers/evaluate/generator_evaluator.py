@@ -37,6 +37,7 @@ from trainers.evaluate.measurement import OURS, Context, Measurement
 from trainers.evaluate.metric_networks import MetricNetworks
 from trainers.evaluate.painted_region import measure_light, measure_sharpness
 from trainers.evaluate.photo_pairs import Photographs, PhotoPairs, with_landmarks
+from trainers.evaluate.progress import OnDone, unheard
 from trainers.evaluate.real_or_fake import measure_real_or_fake
 from trainers.evaluate.report import Curves, Grid
 from trainers.evaluate.translate_crops import translate_crops, translate_with_alpha
@@ -67,6 +68,7 @@ class GeneratorEvaluator:
         manifest_faces: What manifests say of the images, by name.
         device: Where the real-or-fake classifier is trained.
         same_source: Names of images that show the person of another, by name.
+        on_done: Called as images are translated and networks trained.
     """
 
     def __init__(
@@ -80,7 +82,9 @@ class GeneratorEvaluator:
         *,
         device: torch.device,
         same_source: Mapping[str, str],
+        on_done: OnDone = unheard,
     ) -> None:
+        self._on_done = on_done
         self._direction = direction
         self._translator = translator
         self._networks = networks
@@ -101,7 +105,7 @@ class GeneratorEvaluator:
         """
         inputs = resized(inputs, self._translator.crop_size_px)
         outputs, alphas = translate_with_alpha(
-            inputs, self._translator, batch_size=self._batch_size
+            inputs, self._translator, batch_size=self._batch_size, on_done=self._on_done
         )
         context = self._context("held-out", f"{len(inputs)} held-out faces")
         add = self._results.measurements.extend
@@ -245,7 +249,11 @@ class GeneratorEvaluator:
         context = Context(f"{self._direction}/photographs", images, "", self._seed)
         made = {
             OURS: convert_photographs(
-                pairs.masked.images, self._translator, detector, batch_size=self._batch_size
+                pairs.masked.images,
+                self._translator,
+                detector,
+                batch_size=self._batch_size,
+                on_done=self._on_done,
             ),
             "telea": inpaint_photographs(pairs),
             "copy": pairs.masked.images,
@@ -290,11 +298,18 @@ class GeneratorEvaluator:
     ) -> Measurement:
         context = replace(context, images=f"{context.images}, against {len(real)} real ones")
         return measure_real_or_fake(
-            real, outputs, context, device=self._device, same_source=self._same_source
+            real,
+            outputs,
+            context,
+            device=self._device,
+            same_source=self._same_source,
+            on_done=self._on_done,
         )
 
     def _translate(self, crops: CropSet) -> ImageBatch:
-        return translate_crops(crops, self._translator, batch_size=self._batch_size)
+        return translate_crops(
+            crops, self._translator, batch_size=self._batch_size, on_done=self._on_done
+        )
 
     def _context(self, kind: str, images: str) -> Context:
         size = self._translator.crop_size_px

@@ -12,6 +12,7 @@ from facemask_video.core.errors import ConfigError
 from trainers.data.crop_sources import read_crops, warn_of_skipped
 from trainers.data.crops import CropSet
 from trainers.data.splits import SPLITS, Split, source_of, split_of
+from trainers.evaluate.progress import OnDone, unheard
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ def load_crops(
     device: torch.device,
     domain: str | None = None,
     choose: Callable[[str, str], bool] | None = None,
+    on_done: OnDone = unheard,
 ) -> CropSet:
     """Read a crop set, or cut one from a folder of pictures.
 
@@ -85,12 +87,18 @@ def load_crops(
         device: Where the detector runs.
         domain: Of extracted crops take ``bare`` or ``masked`` ones alone.
         choose: Of a folder of pictures cut these alone, as of `read_crops`.
+        on_done: Called with pictures looked at and in all.
 
     Raises:
         ConfigError: It holds no face, or smaller crops than are evaluated.
     """
     crops, skipped = read_crops(
-        source, size_px=size_px, device=device, domain=domain, choose=choose
+        source,
+        size_px=size_px,
+        device=device,
+        domain=domain,
+        choose=choose,
+        on_crop=lambda name, done, total: on_done(done, total),
     )
     warn_of_skipped(source, len(crops), skipped)
     if crops.size_px < size_px:

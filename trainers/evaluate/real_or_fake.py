@@ -23,6 +23,7 @@ from facemask_video.core.pixels import to_network
 from trainers.data.crops import CropSet
 from trainers.evaluate.crop_pairs import ImageBatch
 from trainers.evaluate.measurement import OURS, Context, Measurement
+from trainers.evaluate.progress import OnDone, unheard
 
 SIDE_PX = 64
 """Side of the lower faces that the classifier sees."""
@@ -52,6 +53,7 @@ def measure_real_or_fake(
     same_source: Mapping[str, str] | None = None,
     n_epochs: int = _N_EPOCHS,
     method: str = OURS,
+    on_done: OnDone = unheard,
 ) -> Measurement:
     """Return the cross-validated accuracy of real against fake, with its 95 % interval.
 
@@ -68,6 +70,7 @@ def measure_real_or_fake(
         same_source: Names of images that show the person of another, by name.
         n_epochs: Passes over the training folds.
         method: Whose outputs.
+        on_done: Called with folds done and in all.
 
     Raises:
         ConfigError: There are fewer than 10 images of a class, or fewer than 2 sources.
@@ -86,7 +89,9 @@ def measure_real_or_fake(
     is_real = np.repeat([True, False], count)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(context.seed)
-        correct = cross_validate(images, is_real, folds, device=device, n_epochs=n_epochs)
+        correct = cross_validate(
+            images, is_real, folds, device=device, n_epochs=n_epochs, on_done=on_done
+        )
     accuracy = float(correct.mean())
     error = clustered_standard_error(correct, groups)
     names = [f"real/{name}" for name in real.names] + [f"output/{name}" for name in outputs.names]
@@ -166,6 +171,7 @@ def cross_validate(
     *,
     device: torch.device,
     n_epochs: int,
+    on_done: OnDone = unheard,
 ) -> NDArray[np.bool_]:
     """Return whether each image (n,) is classified correctly by a network of the other folds."""
     inputs = to_network(list(images), device)
@@ -176,6 +182,7 @@ def cross_validate(
         network = _train(inputs[~held_out], labels[~held_out], n_epochs)
         with torch.inference_mode():
             says_real = network(inputs[held_out])[:, 0] > 0
+        on_done(fold + 1, int(folds.max()) + 1)
         correct[folds == fold] = (says_real == labels[held_out].bool()).cpu().numpy()
     return correct
 

@@ -80,6 +80,8 @@ class Report:
         notes: What was left out, and why.
         grids: For the page alone; they are not in the JSON.
         curves: For the page alone, likewise.
+        unfinished: The step that an evaluation was in, or would have done next; empty where it
+            came to its end.
     """
 
     measurements: tuple[Measurement, ...]
@@ -88,6 +90,7 @@ class Report:
     notes: tuple[str, ...] = ()
     grids: tuple[Grid, ...] = ()
     curves: tuple[Curves, ...] = ()
+    unfinished: str = ""
 
     def to_json(self) -> str:
         """Return the report without its images; equal evaluations give equal text."""
@@ -97,6 +100,7 @@ class Report:
             "config": self.config,
             "files": self.files,
             "notes": self.notes,
+            **({"unfinished": self.unfinished} if self.unfinished else {}),
             "figures": [measurement.as_plain() for measurement in self.measurements],
         }
         return json.dumps(plain, indent=1) + "\n"
@@ -117,6 +121,7 @@ class Report:
                 config=plain["config"],
                 files=plain["files"],
                 notes=tuple(plain["notes"]),
+                unfinished=plain.get("unfinished", ""),
             )
         except OSError as exc:
             raise ConfigError(f"{path}: cannot be read ({exc.strerror}).") from exc
@@ -201,9 +206,14 @@ def context_lines(measurements: Sequence[Measurement]) -> list[str]:
     return [f"{', '.join(of_line)}: {line}" for line, of_line in names.items()]
 
 
+def unfinished_line(report: Report) -> str:
+    """Say of an unfinished report where it ends."""
+    return f"Unfinished: it ends before the step “{report.unfinished}”."
+
+
 def to_markdown(report: Report) -> str:
     """Return a table for each group; ± is the standard error, ↑ and ↓ point to the better side."""
-    parts = []
+    parts = [f"**{unfinished_line(report)}**"] if report.unfinished else []
     for group, measurements in by_group(report.measurements).items():
         header, rows = table(measurements)
         lines = [

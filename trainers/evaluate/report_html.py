@@ -12,7 +12,15 @@ from facemask_video.core.pictures import encode_picture
 from trainers.evaluate.compare import Difference, comparison_table
 from trainers.evaluate.curve_plot import CurvePlot, lay_out
 from trainers.evaluate.measurement import Measurement
-from trainers.evaluate.report import Grid, Report, by_group, context_lines, format_value, table
+from trainers.evaluate.report import (
+    Grid,
+    Report,
+    by_group,
+    context_lines,
+    format_value,
+    table,
+    unfinished_line,
+)
 
 _COLORS = ("#2563ab", "#9aa7b5", "#b9c2cc", "#cfd5dc", "#e0e4e9")
 _JPEG_QUALITY = 88
@@ -80,7 +88,13 @@ def report_page(report: Report) -> str:
                 curves=tuple(lay_out(each) for each in report.curves if each.group == group),
             )
         )
-    return _render("Evaluation", sections, notes=report.notes, files=report.files)
+    return _render(
+        "Evaluation",
+        sections,
+        notes=report.notes,
+        files=report.files,
+        warning=unfinished_line(report) if report.unfinished else "",
+    )
 
 
 def comparison_page(differences: Sequence[Difference], names: tuple[str, str]) -> str:
@@ -94,6 +108,7 @@ def _render(
     *,
     notes: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
+    warning: str = "",
 ) -> str:
     return render_page(
         "trainers.evaluate",
@@ -102,6 +117,7 @@ def _render(
         sections=sections,
         notes=notes,
         files=files or {},
+        warning=warning,
     )
 
 

@@ -14,23 +14,27 @@ from facemask_video.core.geometry import Box, bounding_box
 from facemask_video.translate.stage import CropTranslator
 from trainers.data.crops import CropSet
 from trainers.evaluate.crop_pairs import ImageBatch
+from trainers.evaluate.progress import OnDone, unheard
 
 _IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
-def translate_crops(crops: CropSet, translator: CropTranslator, *, batch_size: int) -> ImageBatch:
+def translate_crops(
+    crops: CropSet, translator: CropTranslator, *, batch_size: int, on_done: OnDone = unheard
+) -> ImageBatch:
     """Return each crop as a conversion with default options shows it, before resampling.
 
     Args:
         crops: Of the translator's size.
         translator: The generator.
         batch_size: Crops at once.
+        on_done: Called with crops done and in all.
     """
-    return translate_with_alpha(crops, translator, batch_size=batch_size)[0]
+    return translate_with_alpha(crops, translator, batch_size=batch_size, on_done=on_done)[0]
 
 
 def translate_with_alpha(
-    crops: CropSet, translator: CropTranslator, *, batch_size: int
+    crops: CropSet, translator: CropTranslator, *, batch_size: int, on_done: OnDone = unheard
 ) -> tuple[ImageBatch, NDArray[np.float32]]:
     """Return what `translate_crops` does, and the alpha (n, S, S) in [0, 1] that was blended in."""
     outputs: list[ImageU8] = []
@@ -45,6 +49,7 @@ def translate_with_alpha(
             image, alpha = composited_parts(crop)
             outputs.append(blend(crop.source.image, image, alpha))
             alphas.append(alpha)
+        on_done(len(outputs), len(crops))
     return np.stack(outputs), np.stack(alphas)
 
 

@@ -125,6 +125,36 @@ def test_real_or_fake_stands_in_the_reports_with_its_interval(
     assert {"light_correlation_l", "sharpness_ratio"} <= names
 
 
+@pytest.mark.parametrize(
+    ("failure", "exit_code"), [(KeyboardInterrupt(), 130), (WeightsError("a bad file"), 1)]
+)
+def test_what_was_measured_before_an_interruption_is_kept(
+    files: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, exit_code: int
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("trainers.evaluate.evaluation.draw_mask_pairs", fail)
+    result = run(files / "evaluate.toml", "-o", files / "out", "--limit", 3, "-d", "unmask")
+    assert result.exit_code == exit_code
+    kept = Report.load(files / "out/report.json")
+    assert kept.unfinished == "unmask: masks drawn on 3 faces"
+    assert set(kept.files) == {"unmask", "classifier"}
+    groups = {each.context.group for each in kept.measurements}
+    assert {"unmask/held-out", "unmask/needless"} <= groups
+    line = "Unfinished: it ends before the step “unmask: masks drawn on 3 faces”."
+    assert line in (files / "out/report.html").read_text()
+    assert line in result.output
+    assert "| psnr_whole_db ↑ |" in result.output
+    assert not list((files / "out").glob(".*"))
+
+    monkeypatch.undo()
+    options = ("--limit", 3, "-d", "unmask", "--overwrite")
+    assert run(files / "evaluate.toml", "-o", files / "out", *options).exit_code == 0
+    assert not Report.load(files / "out/report.json").unfinished
+    assert "nfinished" not in (files / "out/report.json").read_text()
+
+
 def test_lpips_stands_in_the_report_where_its_backbone_is_given(files: Path) -> None:
     backbone = alexnet_features(files / "backbone.pth")
     options = ("--lpips", backbone, "--direction", "unmask", "--drawn", 2, "--limit", 3)
