@@ -162,11 +162,20 @@ class SplitConfig(Checked):
         metavar="TRAIN,VAL,TEST",
         help="Shares of the splits",
     )
-    split_by: Literal["source", "track"] = setting(
+    split_by: Literal["source", "track", "time"] = setting(
         "source",
-        help="What is never divided: a source, or each person's track in it",
+        help="What is never divided: a source, or each person's track in it; or each video by "
+        "time: the beginning trains, the end tests",
     )
-    seed: int = setting(0, low=0, help="Decides what falls into which split")
+    split_gap_s: float = setting(
+        2.0,
+        low=0,
+        flags=("--split-gap",),
+        metavar="SECONDS",
+        help="By time: left out about each border, where pictures on both sides are nearly the "
+        "same",
+    )
+    seed: int = setting(0, low=0, help="Decides what falls into which split, but by time")
     layout: Literal["none", "cyclegan", "paired"] | None = setting(
         None,
         default_text="as the set is laid out by now",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from facemask_video.config.extract import FilterConfig, SplitConfig
 from facemask_video.extract.manifest import ManifestRow
 from facemask_video.extract.perceptual_hash import near_duplicates
-from facemask_video.extract.splits import split_of
+from facemask_video.extract.splits import Splitter
 
 REASONS = {
     "no-face": "the detector is not sure enough of a face",
@@ -19,6 +19,7 @@ REASONS = {
     "turned": "the head is turned too far",
     "worn-wrong": "the mask leaves nose or chin bare",
     "other-domain": "not what --only asks for",
+    "border": "within --split-gap of another split",
     "duplicate": "looks like another crop that is kept",
     "not-kept": "would be kept, but its picture was thrown away or deleted",
 }
@@ -90,13 +91,15 @@ def curate(
         limits: What is kept.
         splitting: How the set is split.
     """
-    decided: list[ManifestRow] = []
-    for row in rows:
-        reasons = tuple(rejection_reasons(row, limits))
+    decided = [replace(row, rejected=tuple(rejection_reasons(row, limits))) for row in rows]
+    splitter = Splitter([row for row in decided if row.kept], splitting)
+    for at, row in enumerate(decided):
+        reasons = row.rejected
+        if not reasons and splitter.is_at_border(row):
+            reasons = ("border",)
         if not reasons and row.file is None:
             reasons = ("not-kept",)
-        split = split_of(row, splitting.shares, by=splitting.split_by, seed=splitting.seed)
-        decided.append(replace(row, rejected=reasons, split=split))
+        decided[at] = replace(row, rejected=reasons, split=splitter.split(row))
     if limits.dedupe:
         decided = _reject_duplicates(decided, within=limits.dedupe_bits)
     return sorted(decided, key=lambda row: row.crop)

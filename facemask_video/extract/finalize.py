@@ -1,7 +1,7 @@
 """Bring the files of a set in line with what is decided about its crops."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -46,14 +46,7 @@ class SetReport:
         divided = ", ".join(f"{splits[split]:,} {split}" for split in SPLITS)
         found = f"{len(kept):,} of {len(self.rows):,} crops kept"
         yield f"{self.folder}: {found}" + (f" ({counts}; {divided})" if kept else "")
-        shares = zip(SPLITS, self.splitting.shares, strict=True)
-        empty = [split for split, share in shares if share > 0 and not splits[split]]
-        if kept and empty:
-            other = "--split-by track or " if self.splitting.split_by == "source" else ""
-            yield (
-                f"  no crop falls into {', '.join(empty)}, as a {self.splitting.split_by} is never "
-                f"divided: add sources, or take {other}another --seed"
-            )
+        yield from self._empty_splits(kept)
         reasons = Counter(row.rejected[0] for row in self.rows if row.rejected)
         for reason in REASONS:
             if reasons[reason]:
@@ -66,6 +59,32 @@ class SetReport:
             yield f"  {number} of other kinds passed over ({suffixes})"
         if self.failed:
             yield f"  {len(self.failed):,} files could not be read"
+
+    def _empty_splits(self, kept: Sequence[ManifestRow]) -> Iterator[str]:
+        """Say which splits got nothing of what the set holds, and what helps."""
+        shares = zip(SPLITS, self.splitting.shares, strict=True)
+        wanted = [split for split, share in shares if share > 0]
+        for domain in sorted({row.domain or "" for row in kept}):
+            reached = {row.split for row in kept if (row.domain or "") == domain}
+            empty = [split for split in wanted if split not in reached]
+            if empty:
+                crop = f"{domain} crop" if domain else "crop"
+                yield f"  no {crop} falls into {', '.join(empty)}: {self._way_out()}"
+
+    def _way_out(self) -> str:
+        match self.splitting.split_by:
+            case "source":
+                return (
+                    "a source is never divided; add sources, or take another --seed, --split-by "
+                    "track (several people in a video) or --split-by time (one long video)"
+                )
+            case "track":
+                return (
+                    "a person's track is never divided; add sources, or take another --seed or "
+                    "--split-by time"
+                )
+            case "time":
+                return "take more crops (--every, --best), a smaller --split-gap, or add sources"
 
 
 def curate_set(folder: Path, config: CurateConfig) -> SetReport:

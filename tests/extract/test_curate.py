@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 from random import Random
 
@@ -162,6 +163,47 @@ def test_shares_hold_over_many_sources_and_depend_on_the_seed_alone() -> None:
     )
     assert [_split(row) for row in rows] == first
     assert [_split(row, seed=1) for row in rows] != first
+
+
+def _by_time(rows: list[ManifestRow], gap_s: float = 0.0, split: str = "0.8,0.1,0.1"):
+    splitting = SplitConfig(split=split, split_by="time", split_gap_s=gap_s)
+    return curate(rows, FilterConfig(dedupe=False), splitting)
+
+
+def test_a_video_is_split_by_time_into_shares_of_its_crops() -> None:
+    # Nobody is seen in the first half; two persons are in each frame afterwards.
+    rows = [make_row(frame, track) for frame in range(1000, 2000, 20) for track in (0, 1)]
+
+    decided = _by_time(rows[::-1])
+
+    order = [row.split for row in sorted(decided, key=lambda row: row.frame)]
+    assert order == ["train"] * 80 + ["val"] * 10 + ["test"] * 10
+
+
+def test_no_crop_is_near_one_of_another_split() -> None:
+    # 25 frames a second, one person all along.
+    decided = _by_time([make_row(frame) for frame in range(0, 2500, 5)], gap_s=3.0)
+
+    kept = sorted((row.frame, row.split) for row in decided if row.kept)
+    changes = [(b[0] - a[0]) / 25 for a, b in itertools.pairwise(kept) if a[1] != b[1]]
+    assert len(changes) == 2
+    assert all(3 <= change_s <= 3.4 for change_s in changes)
+    assert {row.rejected for row in decided} == {(), ("border",)}
+    assert all(row.kept for row in decided if row.frame < 1900)
+
+
+def test_splitting_by_time_leaves_shares_of_0_empty_and_pictures_to_their_hash() -> None:
+    rows = [make_row(frame) for frame in range(100)]
+    pictures = [
+        make_row(source_id=f"photo-{number:010d}", pts=None, time_base=None) for number in range(90)
+    ]
+
+    decided = _by_time([*rows, *pictures], split="0.5,0,0.5")
+    assert {row.split for row in decided if row.pts is not None} == {"train", "test"}
+    by_source = {row.crop: _split(row) for row in pictures}
+    again = {row.crop: row.split for row in _by_time(pictures)}
+    assert again == by_source
+    assert set(again.values()) == {"train", "val", "test"}
 
 
 def test_a_set_without_a_share_gives_none_to_it() -> None:

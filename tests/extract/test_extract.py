@@ -262,9 +262,26 @@ def test_a_split_that_got_nothing_is_said_with_the_way_out(
 ) -> None:
     report = extract(clips[:1], tmp_path / "set", _config(), networks=fake_networks())
 
-    (line,) = [line for line in report.lines() if "no crop" in line]
-    assert "val, test" in line
-    assert "--split-by track" in line
+    lines = [line for line in report.lines() if "falls into" in line]
+    assert lines
+    assert all("val, test" in line and "--split-by time" in line for line in lines)
+    # Both networks that trade domains need each of them.
+    assert {line.split()[1] for line in lines} == {row.domain for row in report.rows if row.kept}
+
+
+def test_one_video_is_split_by_time(clips: list[Path], tmp_path: Path) -> None:
+    by_time = SplitConfig("0.5,0.25,0.25", "time", split_gap_s=0.0)
+    config = dataclasses.replace(_config(), split=by_time)
+    report = extract(clips[:1], tmp_path / "set", config, networks=fake_networks())
+
+    kept = sorted((row.frame, row.split) for row in report.rows if row.kept)
+    assert [split for _, split in kept] == sorted(
+        (split for _, split in kept), key=["train", "val", "test"].index
+    )
+    assert {split for _, split in kept} == {"train", "val", "test"}
+    apart = dataclasses.replace(by_time, split_gap_s=1000.0)
+    rows = curate_set(tmp_path / "set", CurateConfig(_ANY, apart)).rows
+    assert {row.rejected for row in rows if not row.kept} == {("border",)}
 
 
 def test_what_somebody_deleted_stays_out(clips: list[Path], tmp_path: Path) -> None:
