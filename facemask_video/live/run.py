@@ -21,6 +21,7 @@ from facemask_video.pipeline.pace import LivePace, live_pace
 from facemask_video.pipeline.painting import paint_faces
 from facemask_video.pipeline.prefetch import prefetch
 from facemask_video.pipeline.report import Tally, peak_rss_mb
+from facemask_video.pipeline.threads import shared_cores
 from facemask_video.pipeline.timing import StageStack
 from facemask_video.pipeline.track_source import track_faces
 from facemask_video.translate.device import pick_device
@@ -128,6 +129,7 @@ def run_live(
         duration_s=read.duration_s,
     )
     with StageStack() as stages:
+        stages.enter_context(shared_cores())
         stages.enter_context(front)
         if on_start is not None:
             on_start(front.stop)
