@@ -79,8 +79,9 @@ def _evaluated(config: EvaluateConfig, output: Path | None, *, quiet: bool) -> d
     """Return the report's texts; one that is not finished is shown before the error goes on."""
     from trainers.evaluate.evaluation import evaluate as run_evaluate
     from trainers.evaluate.progress import unheard
-    from trainers.evaluate.report import Report, to_markdown
+    from trainers.evaluate.report import Report
     from trainers.evaluate.report_html import report_page
+    from trainers.evaluate.report_markdown import to_markdown
 
     def texts(report: Report) -> dict[str, str]:
         return {"md": to_markdown(report), "json": report.to_json(), "html": report_page(report)}

@@ -116,7 +116,6 @@ class GeneratorEvaluator:
         measurements.append(measure_eyes(inputs.images, outputs, inputs.names, eyes))
         measurements += self._painted_region(inputs, outputs, alphas > 0.5, context)
         add(measurements)
-        add(by_attribute(measurements, face_attributes(inputs, self._manifest_faces)))
         if self._networks.embedder is not None:
             identity = self._identity_context(context, "output against input")
             made = CropSet(outputs, inputs.landmarks, inputs.names)

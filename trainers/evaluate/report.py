@@ -1,4 +1,4 @@
-"""The result of an evaluation: measurements, their context, and images to look at."""
+"""The result of an evaluation: measurements, their context, plots, and images to look at."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -139,11 +139,24 @@ def by_group(measurements: Sequence[Measurement]) -> dict[str, list[Measurement]
     return groups
 
 
-def table(measurements: Sequence[Measurement]) -> tuple[list[str], list[list[str]]]:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric of a group: its short name, the values of each method, the number of samples."""
+
+    name: str
+    cells: tuple[str, ...]
+
+    @property
+    def short(self) -> str:
+        """The name without its arrow."""
+        return self.name.partition(" ")[0]
+
+
+def table(measurements: Sequence[Measurement]) -> tuple[list[str], list[Row]]:
     """Lay out the measurements of one group: a row a measurement, a column a method.
 
     Returns:
-        The header, and the rows' cells.
+        What the cells are, and the rows.
     """
     methods = list(dict.fromkeys([OURS, *(measurement.method for measurement in measurements)]))
     names = list(dict.fromkeys(measurement.name for measurement in measurements))
@@ -152,10 +165,14 @@ def table(measurements: Sequence[Measurement]) -> tuple[list[str], list[list[str
     for name in names:
         of_name = [cells.get((name, method)) for method in methods]
         known = [each for each in of_name if each is not None]
-        arrow = {"higher": " ↑", "lower": " ↓", "": ""}[known[0].better]
         values = ["" if each is None else format_value(each) for each in of_name]
-        rows.append([name + arrow, *values, str(known[0].n)])
-    return ["metric", *methods, "n"], rows
+        rows.append(Row(name + arrow(known[0]), (*values, str(known[0].n))))
+    return [*methods, "n"], rows
+
+
+def arrow(measurement: Measurement) -> str:
+    """Return a blank and an arrow to the better side, or nothing where there is none."""
+    return {"higher": " ↑", "lower": " ↓", "": ""}[measurement.better]
 
 
 def format_value(measurement: Measurement) -> str:
@@ -209,26 +226,3 @@ def context_lines(measurements: Sequence[Measurement]) -> list[str]:
 def unfinished_line(report: Report) -> str:
     """Say of an unfinished report where it ends."""
     return f"Unfinished: it ends before the step “{report.unfinished}”."
-
-
-def to_markdown(report: Report) -> str:
-    """Return a table for each group; ± is the standard error, ↑ and ↓ point to the better side."""
-    parts = [f"**{unfinished_line(report)}**"] if report.unfinished else []
-    for group, measurements in by_group(report.measurements).items():
-        header, rows = table(measurements)
-        lines = [
-            f"### {group}",
-            "",
-            "| " + " | ".join(header) + " |",
-            "| --- |" + " ---: |" * (len(header) - 1),
-            *("| " + " | ".join(row) + " |" for row in rows),
-            "",
-            *(f"- {line}" for line in context_lines(measurements)),
-        ]
-        parts.append("\n".join(lines))
-    if report.notes:
-        parts.append("\n".join(["### Left out", "", *(f"- {note}" for note in report.notes)]))
-    files = [f"- {role}: `{sha256}`" for role, sha256 in report.files.items()]
-    if files:
-        parts.append("\n".join(["### Networks (SHA-256)", "", *files]))
-    return "\n\n".join(parts) + "\n"

@@ -1,8 +1,8 @@
-"""The report as one HTML page without external files: tables, plots, images."""
+"""The report as one HTML page without external files: summary, tables, plots, images, glossary."""
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,19 +11,23 @@ from facemask_video.core.pages import render_page
 from facemask_video.core.pictures import encode_picture
 from trainers.evaluate.compare import Difference, comparison_table
 from trainers.evaluate.curve_plot import CurvePlot, lay_out
+from trainers.evaluate.glossary import METHODS, METRICS, entries, heading, plain_name
 from trainers.evaluate.measurement import Measurement
 from trainers.evaluate.report import (
     Grid,
     Report,
+    Row,
     by_group,
     context_lines,
     format_value,
     table,
     unfinished_line,
 )
+from trainers.evaluate.summary import summarise
 
 _COLORS = ("#2563ab", "#9aa7b5", "#b9c2cc", "#cfd5dc", "#e0e4e9")
 _JPEG_QUALITY = 88
+_BY = ", by "
 _FACES_A_LINE = 8
 # Of a plot, in px: where bars begin, how long the longest may be, and from one to the next.
 _LEFT, _LONGEST, _ROW = 100, 160, 20
@@ -57,29 +61,83 @@ class _Image:
 
 
 @dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of a table: a name in plain words and in short, where it is explained, and cells."""
+
+    plain: str
+    cells: Sequence[str]
+    short: str = ""
+    arrow: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Section:
     """A table with what stands below it."""
 
     title: str
     header: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[_Row]
+    group: str = ""
+    link: str = ""
     plots: tuple[_Plot, ...] = ()
     context: Sequence[str] = ()
     images: tuple[_Image, ...] = ()
     curves: tuple[CurvePlot, ...] = ()
 
+    @property
+    def level(self) -> int:
+        """Rank of its heading: measurements by an attribute stand below those of all faces."""
+        return 3 if _BY in self.group else 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line of the contents."""
+
+    title: str
+    link: str
+    parts: tuple["_Entry", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _SummaryRow:
+    """A row of the summary; see `SummaryRow`."""
+
+    part: str
+    link: str
+    what: str
+    arrow: str
+    figure: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """An entry of the glossary."""
+
+    plain: str
+    meaning: str
+    short: str = ""
+    link: str = ""
+
 
 def report_page(report: Report) -> str:
     """Return the page of one evaluation."""
+    groups = by_group(report.measurements)
+    links = {group: f"section-{number}" for number, group in enumerate(groups, 1)}
     sections = []
-    for group, measurements in by_group(report.measurements).items():
+    for group, measurements in groups.items():
         by_name: dict[str, list[Measurement]] = {}
         for measurement in measurements:
             by_name.setdefault(measurement.name, []).append(measurement)
+        header, rows = table(measurements)
         sections.append(
             _Section(
-                group,
-                *table(measurements),
+                heading(group),
+                header,
+                [_row(row) for row in rows],
+                group=group,
+                link=links[group],
                 plots=tuple(_plot(each) for each in by_name.values() if len(each) > 1),
                 context=context_lines(measurements),
                 images=tuple(
@@ -88,10 +146,16 @@ def report_page(report: Report) -> str:
                 curves=tuple(lay_out(each) for each in report.curves if each.group == group),
             )
         )
+    summary = [
+        _SummaryRow(row.part, links[row.group], row.what, row.arrow, row.figure)
+        for row in summarise(report)
+    ]
     return _render(
         "Evaluation",
         sections,
+        summary=summary,
         notes=report.notes,
+        glossary=_glossary(report.measurements),
         files=report.files,
         warning=unfinished_line(report) if report.unfinished else "",
     )
@@ -99,13 +163,26 @@ def report_page(report: Report) -> str:
 
 def comparison_page(differences: Sequence[Difference], names: tuple[str, str]) -> str:
     """Return the page of two evaluations side by side."""
-    return _render("Comparison", [_Section("", *comparison_table(differences, names))])
+    header, lines = comparison_table(differences, names)
+    rows = [
+        _Row(
+            f"{heading(each.first.context.group)}: {plain_name(each.first.name)}",
+            cells,
+            short=name,
+            link=_link(each.first.name),
+        )
+        for each, (name, *cells) in zip(differences, lines, strict=True)
+    ]
+    compared = [difference.first for difference in differences]
+    return _render("Comparison", [_Section("", header[1:], rows)], glossary=_glossary(compared))
 
 
 def _render(
     title: str,
     sections: Sequence[_Section],
     *,
+    glossary: Sequence[_Word],
+    summary: Sequence[_SummaryRow] = (),
     notes: Sequence[str] = (),
     files: Mapping[str, str] | None = None,
     warning: str = "",
@@ -115,10 +192,55 @@ def _render(
         "report.html",
         title=title,
         sections=sections,
+        summary=summary,
+        contents=_contents(sections, has_notes=bool(notes), has_files=bool(files)),
         notes=notes,
-        files=files or {},
+        glossary=glossary,
+        files=[_Row(role, [sha256]) for role, sha256 in (files or {}).items()],
         warning=warning,
+        has_images=any(section.images for section in sections),
     )
+
+
+def _contents(sections: Sequence[_Section], *, has_notes: bool, has_files: bool) -> list[_Entry]:
+    """List the sections, attributes beside the group that they are of; none of a single table."""
+    if len(sections) == 1 and not sections[0].title:
+        return []
+    of_group: dict[str, list[_Entry]] = {}
+    for section in sections:
+        group, _, attribute = section.group.partition(_BY)
+        title = f"by {attribute}" if attribute else section.title
+        of_group.setdefault(group, []).append(_Entry(title, section.link))
+    entries = [replace(first, parts=tuple(parts)) for first, *parts in of_group.values()]
+    if has_notes:
+        entries.append(_Entry("Left out", "left-out"))
+    entries.append(_Entry("Glossary", "glossary"))
+    if has_files:
+        entries.append(_Entry("Networks", "networks"))
+    return entries
+
+
+def _row(row: Row) -> _Row:
+    arrow = row.name.removeprefix(row.short).strip()
+    return _Row(plain_name(row.short), row.cells, row.short, arrow, _link(row.short))
+
+
+def _link(name: str) -> str:
+    """Return where the glossary explains a metric; nothing where it does not."""
+    return f"metric-{name}" if name in METRICS else ""
+
+
+def _glossary(measurements: Sequence[Measurement]) -> list[_Word]:
+    words = [
+        _Word(entry.plain, entry.meaning, short=name, link=_link(name))
+        for name, entry in entries(each.name for each in measurements).items()
+    ]
+    methods = {each.method for each in measurements}
+    return words + [
+        _Word(f"column “{method}”", f"{meaning[:1].upper()}{meaning[1:]}.")
+        for method, meaning in METHODS.items()
+        if method in methods
+    ]
 
 
 def _plot(measurements: Sequence[Measurement]) -> _Plot:
@@ -140,7 +262,7 @@ def _plot(measurements: Sequence[Measurement]) -> _Plot:
                 _COLORS[min(place, len(_COLORS) - 1)],
             )
         )
-    return _Plot(measurements[0].name, 28 + _ROW * len(measurements), tuple(bars))
+    return _Plot(plain_name(measurements[0].name), 28 + _ROW * len(measurements), tuple(bars))
 
 
 def _image(grid: Grid) -> _Image:

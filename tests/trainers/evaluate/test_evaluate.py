@@ -23,6 +23,7 @@ from trainers.cli import main
 from trainers.data.crops import CropSet
 from trainers.evaluate.compare import compare
 from trainers.evaluate.domain_accuracy import load_classifier, measure_domain
+from trainers.evaluate.glossary import METRICS
 from trainers.evaluate.measurement import Context, Measurement, mean_measurement
 from trainers.evaluate.real_or_fake import measure_real_or_fake
 from trainers.evaluate.report import Report
@@ -71,6 +72,9 @@ def test_running_it_twice_gives_the_same_report(files: Path) -> None:
         assert result.exit_code == 0, result.output
         texts.append((files / folder / "report.json").read_text())
     assert texts[0] == texts[1]
+    figures = json.loads(texts[0])["figures"]
+    assert {figure["name"] for figure in figures} <= set(METRICS)
+    assert len({(f["group"], f["name"], f["method"]) for f in figures}) == len(figures)
     groups = {figure["group"].partition(", by ")[0] for figure in json.loads(texts[0])["figures"]}
     assert groups == {
         *("mask/held-out", "mask/needless"),
@@ -81,7 +85,7 @@ def test_running_it_twice_gives_the_same_report(files: Path) -> None:
     page = (files / "one/report.html").read_text()
     assert "data:image/jpeg;base64," in page
     assert "<svg" in page
-    assert "http" not in page
+    assert "://" not in page
 
     compared = run("--compare", files / "one/report.json", files / "two/report.json")
     assert compared.exit_code == 0
@@ -119,7 +123,10 @@ def test_real_or_fake_stands_in_the_reports_with_its_interval(
     assert (
         Report.load(files / "out/report.json").to_json() == (files / "out/report.json").read_text()
     )
-    assert "real_or_fake_accuracy ↓" in (files / "out/report.html").read_text()
+    assert (
+        "told from photographs by a network</a>&nbsp;↓<br>"
+        in (files / "out/report.html").read_text()
+    )
     assert "| real_or_fake_accuracy ↓ |" in result.output
     names = {each["name"] for each in stored}
     assert {"light_correlation_l", "sharpness_ratio"} <= names
@@ -296,7 +303,7 @@ def test_names_are_escaped_in_the_page() -> None:
         for value, method in ((1.0, "ours"), (2.0, "<i>"))
     ]
     page = report_page(Report(tuple(measured), notes=("<u>",)))
-    for raw in ("<script", "<b>", "<i>", "<u>", "a & b"):
+    for raw in ("<script>alert", "<b>", "<i>", "<u>", "a & b"):
         assert raw not in page
     assert "&lt;script&gt;alert(1)" in page
 
