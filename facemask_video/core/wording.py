@@ -1,6 +1,7 @@
 """Words of messages."""
 
 import os
+import re
 
 
 def counted(number: int, noun: str) -> str:
@@ -30,3 +31,12 @@ def clock(seconds: float) -> str:
     """
     whole = round(seconds)
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+
+
+def shown_address(address: str) -> str:
+    """Return an address without name and password.
+
+    >>> shown_address("rtsp://me:secret@host:554/a")
+    'rtsp://host:554/a'
+    """
+    return re.sub(r"(?<=://)[^/@]*@", "", address)

@@ -11,6 +11,7 @@ from facemask_video.config import LiveConfig
 from facemask_video.core.errors import ConfigError, VideoWriteError
 from facemask_video.core.frame import Frame
 from facemask_video.core.standard_streams import is_standard
+from facemask_video.core.wording import shown_address
 from facemask_video.live.files import Files
 from facemask_video.live.push import Push
 from facemask_video.live.window import Window
@@ -26,7 +27,6 @@ from facemask_video.video import (
     device_of,
     muxer_of,
     pushed_as,
-    shown_address,
     standard_output,
 )
 

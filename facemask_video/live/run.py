@@ -11,6 +11,7 @@ import numpy as np
 
 from facemask_video import __version__, provenance
 from facemask_video.config import LiveConfig
+from facemask_video.core.frame import Frame
 from facemask_video.core.wording import clock, counted
 from facemask_video.live.front import Front
 from facemask_video.live.outputs import Outputs, check_names
@@ -29,6 +30,9 @@ from facemask_video.video import parse_source
 
 OnLive = Callable[["LiveReport"], None]
 """Called about once a second, with what was done so far."""
+
+OnFrame = Callable[[Frame], None]
+"""Called with each frame that goes out."""
 
 _SAID_EVERY_S = 1.0
 
@@ -96,16 +100,18 @@ def run_live(
     networks: Networks | None = None,
     on_status: OnLive | None = None,
     on_start: Callable[[Callable[[], None]], None] | None = None,
+    on_frame: OnFrame | None = None,
 ) -> LiveReport:
     """Translate faces as they come, until the source ends or somebody stops it.
 
     Args:
         source: See `parse_source`.
-        outputs: Files, addresses, ``window``, devices, ``-``.
+        outputs: Files, addresses, ``window``, devices, ``-``; none where ``on_frame`` is all.
         config: Everything else.
         networks: Used in place of those that the configuration names.
         on_status: Called about once a second.
         on_start: Called once with a function that ends the run, from any thread.
+        on_frame: Called with each frame that goes out, in the thread that writes it.
 
     Returns:
         What was done.
@@ -133,7 +139,8 @@ def run_live(
         stages.enter_context(front)
         if on_start is not None:
             on_start(front.stop)
-        return _run(front, outputs, config, networks.for_source(source), stages, on_status)
+        own = networks.for_source(source)
+        return _run(front, outputs, config, own, stages, on_status, on_frame)
 
 
 def _run(
@@ -143,6 +150,7 @@ def _run(
     networks: Networks,
     stages: StageStack,
     on_status: OnLive | None,
+    on_frame: OnFrame | None,
 ) -> LiveReport:
     info = front.form.info
     rate = info.frame_rate if info.frame_rate and info.frame_rate <= 240 else _USUAL_RATE
@@ -174,6 +182,8 @@ def _run(
         for result in finished:
             sound = front.sound_until(result.frame.pts) if audio is not None else []
             sinks.write(result.frame, sound)
+            if on_frame is not None:
+                on_frame(result.frame)
             book.add(front.age_s(result.source.pts))
             book.tally.add_blended(result)
             if on_status is not None and book.is_due():

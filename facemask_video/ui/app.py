@@ -32,12 +32,17 @@ from facemask_video.core.files import atomic_write
 from facemask_video.core.wording import shown
 from facemask_video.ui.conversions import Conversion, Conversions
 from facemask_video.ui.folders import Folders, media_type
+from facemask_video.ui.live import LiveRuns, read_wish
 from facemask_video.ui.options import (
     Given,
     command_line,
     conversion,
     described_options,
     finding,
+    live_command_line,
+    live_config,
+    live_settings,
+    page_settings,
     preview_of,
     tracks_of,
 )
@@ -51,6 +56,10 @@ _PAGE_FILES = {
     "page.css": ("page.css", "text/css; charset=utf-8"),
     "page.js": ("page.js", "text/javascript; charset=utf-8"),
     "compare.js": ("compare.js", "text/javascript; charset=utf-8"),
+    "controls.js": ("controls.js", "text/javascript; charset=utf-8"),
+    "elements.js": ("elements.js", "text/javascript; charset=utf-8"),
+    "live": ("live.html", "text/html; charset=utf-8"),
+    "live.js": ("live.js", "text/javascript; charset=utf-8"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
 }
 # Beyond this a preview would wait for the hash of the file that tells whose tracks they are.
@@ -67,6 +76,7 @@ class Page:
         conversions: The queue.
         viewer: Looks into files.
         people: Finds who is in a clip.
+        live: The live run.
     """
 
     folders: Folders
@@ -74,8 +84,10 @@ class Page:
     conversions: Conversions
     viewer: ViewerProcess = field(default_factory=ViewerProcess)
     people: People = field(init=False)
+    live: LiveRuns = field(init=False)
 
     def __post_init__(self) -> None:
+        self.live = LiveRuns(self.folders)
         self.people = People(self.folders.results / ".facemask" / "people")
 
     def app(self) -> Starlette:
@@ -99,6 +111,11 @@ class Page:
                 Route("/api/queue", self._answer(self._add), methods=["POST"]),
                 Route("/api/queue/{action}", self._answer(self._act), methods=["POST"]),
                 Route("/api/report", self._answer(self._report), methods=["GET"]),
+                Route("/api/live", self._answer(self._live), methods=["GET"]),
+                Route("/api/live/check", self._answer(self._check_live), methods=["POST"]),
+                Route("/api/live/start", self._answer(self._start_live), methods=["POST"]),
+                Route("/api/live/stop", self._answer(self._stop_live), methods=["POST"]),
+                Route("/live/picture", self._live_picture, methods=["GET"]),
                 Route("/frames/{key}", self._frame, methods=["GET"]),
                 Route("/files/{key}", self._file, methods=["GET"]),
                 Route("/posters/{side}", self._poster, methods=["GET"]),
@@ -115,6 +132,7 @@ class Page:
         finally:
             self.people.close()
             self.viewer.close()
+            await run_in_threadpool(self.live.close)
             await run_in_threadpool(self.conversions.close)
             await task
             # Where the queue cannot be read nobody knows which of them it needs.
@@ -145,7 +163,8 @@ class Page:
             "folders": [shown(folder) for folder in self.folders.chosen],
             "results": shown(self.folders.results),
             "max_upload_bytes": self.max_upload_bytes,
-            "options": described_options(),
+            "options": described_options(page_settings()),
+            "live_options": described_options(live_settings()),
         }
 
     def _files(self, request: Request, body: dict[str, Any]) -> Any:
@@ -312,6 +331,33 @@ class Page:
             if each.row.target == target and each.row.report is not None:
                 return each.row.report
         raise VideoReadError("there is no report of it yet.")
+
+    def _live(self, request: Request, body: dict[str, Any]) -> Any:
+        return self.live.state()
+
+    def _check_live(self, request: Request, body: dict[str, Any]) -> Any:
+        given, is_file = self._given(body), body.get("kind") == "file"
+        live_config(given, is_file=is_file)
+        if not body.get("source") and body.get("kind") != "screen":
+            return {"command": None}
+        wish = read_wish(body, given, self.folders)
+        outputs = wish.task.outputs or ("window",)
+        command = live_command_line(wish.task.source, outputs, given, is_file=is_file)
+        return {"command": command}
+
+    def _start_live(self, request: Request, body: dict[str, Any]) -> Any:
+        self.live.start(read_wish(body, self._given(body), self.folders))
+        return self.live.state()
+
+    def _stop_live(self, request: Request, body: dict[str, Any]) -> Any:
+        self.live.stop()
+        return self.live.state()
+
+    async def _live_picture(self, request: Request) -> Response:
+        picture = self.live.picture()
+        if picture is None:
+            return Response(status_code=404)
+        return Response(picture, media_type="image/jpeg")
 
     async def _frame(self, request: Request) -> Response:
         try:

@@ -3,13 +3,19 @@
 import dataclasses
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
 
-from facemask_video.config import BatchConfig, ConvertConfig, PreviewConfig, TracksConfig
+from facemask_video.config import (
+    BatchConfig,
+    ConvertConfig,
+    LiveConfig,
+    PreviewConfig,
+    TracksConfig,
+)
 from facemask_video.config.settings import (
     Config,
     NamedSetting,
@@ -33,6 +39,9 @@ _PLAIN = (
     "video.encoder",
     "video.crf",
     "video.preset",
+    "output.latency_s",
+    "output.segment_s",
+    "source.duration_s",
 )
 """Shown at once; all others are folded."""
 
@@ -44,11 +53,21 @@ _LEFT_OUT = frozenset(
         "output.sign",
         # An encoder's own options can name files that it writes.
         "video.encoder_options",
-        # The queue gives results names that are free, and shows how far they are.
+        # The page gives results names that are free, and shows how far they are.
         "output.overwrite",
         "output.progress",
     }
 )
+
+_LEFT_OUT_LIVE = _LEFT_OUT | {
+    # Chosen with the source.
+    "source.realtime",
+    # Options of protocols and encoders can name files.
+    "source.source_options",
+    "output.encoder_options",
+    # Of standard output.
+    "output.format",
+}
 
 _OF_MASK = frozenset({"translate.style", "translate.mask_color", "translate.style_seed"})
 """Refused where masks are taken off."""
@@ -63,9 +82,14 @@ def page_settings() -> tuple[NamedSetting, ...]:
     return tuple(named for named in settings_of(ConvertConfig) if named.name in kept)
 
 
-def described_options() -> list[dict[str, Any]]:
+def live_settings() -> tuple[NamedSetting, ...]:
+    """Return the settings that the page has of a live run."""
+    return tuple(named for named in settings_of(LiveConfig) if named.name not in _LEFT_OUT_LIVE)
+
+
+def described_options(settings: Sequence[NamedSetting]) -> list[dict[str, Any]]:
     """Return what the page shows of each option, as JSON-ready data, in the order of ``--help``."""
-    return [_described(named) for named in page_settings()]
+    return [_described(named) for named in settings]
 
 
 def _described(named: NamedSetting) -> dict[str, Any]:
@@ -134,6 +158,20 @@ def conversion(given: Given, *, name: str | None = None) -> BatchConfig:
     return dataclasses.replace(config, run=run, output=output)
 
 
+def live_config(given: Given, *, is_file: bool) -> LiveConfig:
+    """Return what a live run goes by.
+
+    Args:
+        given: From the page.
+        is_file: Whether its source is a file, which is played at its own pace.
+
+    Raises:
+        ConfigError: An option is not accepted, or not the page's.
+    """
+    values = _read(given, live_settings(), LiveConfig)
+    return _built(LiveConfig, values | {"source.realtime": is_file, "output.progress": "none"})
+
+
 def preview_of(
     given: Given, *, at_s: float | None, boxes: bool = False, tracks: Path | None = None
 ) -> PreviewConfig:
@@ -184,12 +222,37 @@ def command_line(source: Path, target: Path, given: Given) -> str:
     >>> command_line(Path("a b.mp4"), Path("out.mp4"), {"direction": "mask", "audio": False})
     "facemask-video 'a b.mp4' out.mp4 --direction mask --no-audio"
     """
-    values = values_of(_built(ConvertConfig, _read(given)))
+    config = _built(ConvertConfig, _read(given))
     words = ["facemask-video", *map(_path_word, (source, target))]
-    for named in page_settings():
+    return shlex.join([*words, *_option_words(config, page_settings())])
+
+
+def live_command_line(source: str, outputs: Sequence[str], given: Given, *, is_file: bool) -> str:
+    """Return the command that does the same as a live run under the options given.
+
+    Args:
+        source: As the page names it.
+        outputs: Likewise.
+        given: From the page.
+        is_file: See `live_config`.
+
+    Raises:
+        ConfigError: An option is not accepted, or not the page's.
+
+    >>> live_command_line("in.mp4", ["rtsp://host/out"], {"direction": "mask"}, is_file=True)
+    'facemask-video live in.mp4 rtsp://host/out --realtime --direction mask'
+    """
+    config = live_config(given, is_file=is_file)
+    words = ["facemask-video", "live", _path_word(Path(source)) if is_file else source, *outputs]
+    words += ["--realtime"] if is_file else []
+    return shlex.join([*words, *_option_words(config, live_settings())])
+
+
+def _option_words(config: Any, settings: Sequence[NamedSetting]) -> Iterator[str]:
+    values = values_of(config)
+    for named in settings:
         if named.default is dataclasses.MISSING or values[named.name] != named.default:
-            words += _words(named, values[named.name])
-    return shlex.join(words)
+            yield from _words(named, values[named.name])
 
 
 def _path_word(path: Path) -> str:
@@ -211,12 +274,16 @@ def _words(named: NamedSetting, value: object) -> Iterator[str]:
         yield from (flag, text)
 
 
-def _read(given: Given) -> dict[str, object]:
-    known = {named.option: named for named in page_settings()}
+def _read(
+    given: Given,
+    settings: Sequence[NamedSetting] | None = None,
+    config: type[object] = ConvertConfig,
+) -> dict[str, object]:
+    known = {named.option for named in settings or page_settings()}
     for option in given:
         if option not in known:
             raise ConfigError(f"{option}: is no option of the page.")
-    values = read_options(given, ConvertConfig, "the page")
+    values = read_options(given, config, "the page")
     for name, value in values.items():
         if isinstance(value, str) and "\0" in value:
             raise ConfigError(f"{name}: got a text with a zero byte in it.")

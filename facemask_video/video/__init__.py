@@ -14,7 +14,6 @@ from facemask_video.video.live_source import (
     LiveForm,
     LiveSource,
     parse_source,
-    shown_address,
 )
 from facemask_video.video.native_frame import NativeFrame, native
 from facemask_video.video.panels import beside, grey_frame
@@ -69,7 +68,6 @@ __all__ = [
     "probe_stream",
     "pushed_as",
     "read_cover_art",
-    "shown_address",
     "standard_input_kept",
     "standard_output",
 ]

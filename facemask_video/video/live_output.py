@@ -19,10 +19,11 @@ from av.video.stream import VideoStream
 from facemask_video.config import VideoConfig
 from facemask_video.core.errors import VideoWriteError
 from facemask_video.core.frame import Frame
+from facemask_video.core.wording import shown_address
 from facemask_video.video.encoder import configure, plan_encoder
 from facemask_video.video.held_streams import why_not_held
 from facemask_video.video.live_packets import CLOCK, AudioTemplate, LivePacket
-from facemask_video.video.live_source import LiveForm, shown_address
+from facemask_video.video.live_source import LiveForm
 from facemask_video.video.native_frame import native
 from facemask_video.video.pixel_format import converted, range_and_matrix
 from facemask_video.video.probe import describe_error

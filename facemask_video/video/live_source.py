@@ -20,6 +20,7 @@ from av.container import InputContainer
 
 from facemask_video.core.errors import ConfigError, VideoReadError
 from facemask_video.core.frame import VideoInfo
+from facemask_video.core.wording import shown_address
 from facemask_video.video.continuous_clock import ContinuousClock
 from facemask_video.video.header_dump import HeaderDump, dump_header, silence_decoders
 from facemask_video.video.live_packets import (
@@ -160,15 +161,6 @@ def parse_source(
 def _on_linux(text: str) -> None:
     if not sys.platform.startswith("linux"):
         raise ConfigError(f"{text}: cameras and screens are read on Linux only.")
-
-
-def shown_address(address: str) -> str:
-    """Return an address without name and password.
-
-    >>> shown_address("rtsp://me:secret@host:554/a")
-    'rtsp://host:554/a'
-    """
-    return re.sub(r"(?<=://)[^/@]*@", "", address)
 
 
 @dataclass(frozen=True, slots=True)

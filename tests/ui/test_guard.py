@@ -134,7 +134,8 @@ def test_the_page_is_served_with_a_policy_that_lets_nothing_else_in(site: Site) 
     assert "default-src 'none'" in policy
     assert "http" not in policy.replace("'", "")
     assert reply.headers["referrer-policy"] == "no-referrer"
-    for name in ("page.css", "page.js", "compare.js", "icon.svg"):
+    names = ("page.css", "page.js", "compare.js", "controls.js", "elements.js", "icon.svg")
+    for name in (*names, "live", "live.js"):
         served = site.ask(f"/{name}")
         assert served.status == 200
         text = served.body.decode().replace("http://www.w3.org/2000/svg", "")
@@ -173,11 +174,12 @@ def test_requests_under_other_names_and_of_other_sites_are_refused(
         posted = site.post("/api/sources", {"path": "in.mp4"}, headers=headers)
         assert posted.status == status
         assert b"in.mp4" not in posted.body
+        assert site.post("/api/live/start", {}, headers=headers).status == status
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "the-toke", "the-token2", "THE-TOKEN", "ä"])
 def test_without_the_token_there_is_nothing(site: Site, token: str) -> None:
-    for path in ("/", "/page.js", "/api/about", "/files/abc"):
+    for path in ("/", "/page.js", "/api/about", "/files/abc", "/live", "/api/live"):
         reply = site.ask(path, token=token)
         assert reply.status == 404
         assert TOKEN.encode() not in reply.body
@@ -284,6 +286,53 @@ def test_a_style_picture_outside_the_folders_is_not_read(site: Site) -> None:
             assert "style" in reply.body.decode() or "there" in reply.json["error"]
 
 
+@pytest.mark.parametrize(
+    ("wish", "why"),
+    [
+        ({"kind": "file", "source": "/etc/passwd"}, "outside the folders"),
+        ({"kind": "file", "source": "rtsp://host/in"}, "is not there"),
+        ({"kind": "address", "source": "/etc/passwd"}, "is no address"),
+        ({"kind": "address", "source": "rtsp://host/in -f x"}, "is no address"),
+        ({"kind": "camera", "source": "/dev/sda"}, "is no camera"),
+        ({"kind": "camera", "source": ""}, "no source is named"),
+        ({"kind": "pipe", "source": "cat"}, "expected file, address, camera or screen"),
+        ({"kind": "camera", "source": "0", "address": "/tmp/out"}, "no address to push to"),
+    ],
+    ids=str,
+)
+def test_a_live_run_reads_and_pushes_only_what_the_page_may(
+    site: Site, wish: dict[str, str], why: str
+) -> None:
+    reply = site.post("/api/live/start", {**wish, "options": {"direction": "mask"}})
+
+    assert reply.status == 422
+    assert why in reply.json["error"]
+    assert "\n" not in reply.json["error"]
+    assert site.ask("/api/live").json == {"standing": "idle"}
+    assert site.ask("/live/picture").status == 404
+
+
+@pytest.mark.parametrize("name", ["source_opt", "encoder_opt", "overwrite", "weights", "realtime"])
+def test_a_live_run_takes_no_option_that_could_name_a_file(site: Site, name: str) -> None:
+    options = {"direction": "mask", name: "x"}
+    reply = site.post("/api/live/check", {"kind": "camera", "source": "0", "options": options})
+    assert reply.status == 422
+    assert "no option of the page" in reply.json["error"]
+
+
+def test_the_command_of_a_live_run_is_told_and_its_file_lies_among_the_results(
+    site: Site, chosen: Path
+) -> None:
+    results = site.page.folders.results
+    (results / "day.mkv").touch()
+    wish = {"kind": "file", "source": "in.mp4", "file": "../day", "address": "udp://127.0.0.1:9"}
+    reply = site.post("/api/live/check", {**wish, "options": {"direction": "mask", "latency": 1}})
+    assert reply.json["command"] == (
+        f"facemask-video live {chosen}/in.mp4 {results}/day-2.mkv udp://127.0.0.1:9 --realtime "
+        "--direction mask --latency 1.0"
+    )
+
+
 def test_nothing_that_is_sent_brings_the_server_down(site: Site) -> None:
     rng = random.Random(0)
     key = site.post("/api/sources", {"path": "in.mp4"}).json["key"]
@@ -291,12 +340,15 @@ def test_nothing_that_is_sent_brings_the_server_down(site: Site) -> None:
     words += [True, [], {}, [[1]], {"a": {"b": 1}}, "".join(rng.choices(string.printable, k=40))]
     names = [option["name"] for option in site.ask("/api/about").json["options"]]
     paths = ["sources", "check", "preview", "people", "queue", "queue/cancel", "queue/x"]
+    paths += ["live/check"]
     for path in paths:
         for _ in range(12):
             body = {
                 name: rng.choice(words)
                 for name in ("key", "path", "target", "at_s", "boxes", "start", "options")
             }
+            body |= {name: rng.choice(words) for name in ("source", "file", "address")}
+            body["kind"] = rng.choice(["file", "camera", "address", "screen", rng.choice(words)])
             if rng.random() < 0.7:
                 body["options"] = {n: rng.choice(words) for n in rng.sample(names, 2)}
                 body["options"]["direction"] = rng.choice(["mask", "unmask", rng.choice(words)])

@@ -92,7 +92,7 @@ def test_every_option_of_a_conversion_is_on_the_page_or_left_out_on_purpose() ->
         "output.progress",
         "output.sign",
     }
-    for option in described_options():
+    for option in described_options(page_settings()):
         assert option["help"].endswith(".")
         assert option["flag"].startswith("--")
 

@@ -140,9 +140,13 @@ def text(driver: Any, selector: str) -> str:
 
 
 def choose(driver: Any, option: str, value: str) -> None:
+    pick(driver, f"option-{option}", value)
+
+
+def pick(driver: Any, name: str, value: str) -> None:
     from selenium.webdriver.support.select import Select
 
-    Select(driver.find_element("id", f"option-{option}")).select_by_value(value)
+    Select(driver.find_element("id", name)).select_by_value(value)
 
 
 def button(driver: Any, label: str) -> Any:
@@ -319,6 +323,52 @@ def test_what_is_broken_is_one_line_and_the_queue_goes_on(page: Any, served: Ser
     wait(page, "!document.querySelector('#convert').disabled")
     page.find_element("id", "convert").click()
     wait(page, f"{standing('a_masked.mp4')} === 'done'")
+
+
+def test_a_stream_is_started_seen_and_stopped_and_outlives_a_reload(
+    page: Any, served: Served
+) -> None:
+    page.find_element("css selector", ".pages a[href=live]").click()
+    wait(page, "document.querySelector('#source-label') && document.body.dataset.ready")
+    pick(page, "kind", "address")
+    page.find_element("id", "source").send_keys("tcp://127.0.0.1:9")
+    page.find_element("id", "begin").click()
+    wait(page, "document.querySelector('#why').textContent.includes('refuses the connection')")
+
+    short_clip(served.folder / "stream.mp4", 120)
+    pick(page, "kind", "file")
+    page.find_element("id", "source").send_keys("stream.mp4")
+    page.find_element("id", "out-file").send_keys("seen.mkv")
+    choose(page, "quality", "fast")
+    command = "document.querySelector('#command code').textContent"
+    wait(page, f"{command}.includes('seen.mkv --realtime --direction mask --quality fast')")
+    page.find_element("id", "begin").click()
+    wait(page, "document.querySelector('#seen').naturalWidth === 320")
+    assert not page.find_element("id", "source").is_enabled()
+
+    page.refresh()
+    wait(page, "document.body.dataset.ready")
+    assert page.find_element("id", "source").get_attribute("value") == "stream.mp4"
+    assert "to seen.mkv" in text(page, "#source-facts")
+    over = "['ended', 'failed'].includes(document.body.dataset.standing)"
+    # On a quick machine it is being stopped, on a slow one it may be over.
+    page.execute_script("document.querySelector('#stop').click()")
+    wait(page, over)
+    assert text(page, "#why") == ""
+    wait(page, "document.querySelector('#written').textContent.includes('seen.mkv')")
+    assert "Frames written" in text(page, "#figures")
+    made = inspect_video(served.results / "seen.mkv").provenance
+    assert made is not None
+    assert made.is_synthetic
+    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    page.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 360, "height": 720, "deviceScaleFactor": 2, "mobile": True},
+    )
+    try:
+        assert not page.execute_script(f"return {wide}")
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_it_works_by_keys_alone_on_a_phone(page: Any) -> None:

@@ -1,6 +1,7 @@
 import { Compare } from "./compare.js";
+import { drawOptions } from "./controls.js";
+import { $, ask, bytes, clock, counted, later, latest, made, say, tell } from "./elements.js";
 
-const $ = (selector, inside = document) => inside.querySelector(selector);
 const CHECK_AFTER_MS = 120, PREVIEW_AFTER_MS = 250, BUSY_MS = 600, IDLE_MS = 3000;
 // Looked through without being asked; of a longer clip that takes a while.
 const SHORT_S = 60;
@@ -13,71 +14,6 @@ let at = 0;
 let times = [];
 let valid = true;
 const preview = new Compare($("#preview"), "Divider between before and after");
-
-/* ---- Asking the server ---- */
-
-async function ask(path, body) {
-  const init = body === undefined ? {} : {
-    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
-  };
-  let answer;
-  try {
-    answer = await fetch(path, init);
-  } catch {
-    throw new Error("The program behind this page has ended; start facemask-video ui again.");
-  }
-  const content = await answer.json().catch(() => ({ error: `The page's server answered ${answer.status}.` }));
-  if (!answer.ok) throw new Error(content.error || `The page's server answered ${answer.status}.`);
-  return content;
-}
-
-// One request at a time; of those that come meanwhile only the last one counts.
-function latest(work) {
-  let running = false, next = null;
-  return async function run(...values) {
-    if (running) { next = values; return; }
-    running = true;
-    try { await work(...values); } finally {
-      running = false;
-      if (next) { const values = next; next = null; run(...values); }
-    }
-  };
-}
-
-function later(work, ms) {
-  let timer;
-  return (...values) => { clearTimeout(timer); timer = setTimeout(() => work(...values), ms); };
-}
-
-function tell(place, text) {
-  const element = $(place);
-  element.hidden = !text;
-  element.textContent = text || "";
-}
-
-function say(text) {
-  const said = $("#said");
-  said.textContent = text;
-  said.classList.add("shown");
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => said.classList.remove("shown"), 4000);
-}
-
-function made(tag, content = {}, ...inside) {
-  const element = Object.assign(document.createElement(tag), content);
-  element.append(...inside.filter((each) => each !== null && each !== undefined));
-  return element;
-}
-
-const bytes = (n) => n >= 1e9 ? `${(n / 1e9).toFixed(1)} GB` : n >= 1e6 ? `${(n / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(n / 1e3))} kB`;
-
-function clock(seconds, digits = 0) {
-  const s = Math.max(0, seconds), whole = Math.floor(s / 60);
-  const rest = (s - whole * 60).toFixed(digits).padStart(digits ? 3 + digits : 2, "0");
-  return whole >= 60 ? `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}:${rest}` : `${whole}:${rest}`;
-}
-
-const counted = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
 function secondsOf(text) {
   if (text === undefined || text === null || text === "") return 0;
@@ -205,99 +141,14 @@ function isOffered(option) {
   return !(option.of_clips && source && source.is_picture);
 }
 
-function control(option) {
-  const id = `option-${option.name}`, value = given[option.name];
-  const placeholder = option.default_text || (option.default === null ? "" : String(option.default));
-  let field;
-  if (option.kind === "switch") {
-    field = made("input", { type: "checkbox", checked: value === undefined ? option.default : value });
-    field.addEventListener("change", () => set(option, field.checked === option.default ? undefined : field.checked));
-  } else if (option.kind === "choice") {
-    field = made("select", {});
-    field.append(made("option", { value: "", textContent: option.default === null ? option.default_text || "none" : option.default }));
-    for (const choice of option.choices) {
-      if (choice !== option.default && choice !== option.default_text) field.append(made("option", { value: choice, textContent: choice }));
-    }
-    field.value = value === undefined ? "" : value;
-    field.addEventListener("change", () => set(option, field.value || undefined));
-  } else if (option.suggestions.length) {
-    return suggestions(option, id, value, placeholder);
-  } else {
-    field = made("input", { type: "text", placeholder, value: value === undefined ? "" : value, spellcheck: false, autocomplete: "off", title: placeholder });
-    if (option.kind === "number") field.inputMode = option.whole ? "numeric" : "decimal";
-    field.addEventListener("input", () => set(option, read(option, field.value)));
-    if (option.kind === "colour") return colour(option, id, field);
-  }
-  field.id = id;
-  return [field];
-}
-
-function suggestions(option, id, value, placeholder) {
-  const own = value !== undefined && !option.suggestions.includes(value);
-  const select = made("select", { id });
-  select.append(made("option", { value: "", textContent: placeholder }));
-  for (const name of option.suggestions) {
-    if (name !== option.default_text) select.append(made("option", { value: name, textContent: name }));
-  }
-  select.append(made("option", { value: "\u0000", textContent: "as in a picture…" }));
-  const text = made("input", { type: "text", hidden: !own, value: own ? value : "", placeholder: "path of the picture", spellcheck: false });
-  text.setAttribute("aria-label", "Picture of somebody who wears the mask");
-  select.value = own ? "\u0000" : value || "";
-  select.addEventListener("change", () => {
-    text.hidden = select.value !== "\u0000";
-    if (text.hidden) set(option, select.value || undefined);
-    else text.focus();
-  });
-  text.addEventListener("input", () => set(option, text.value.trim() || undefined));
-  return [select, text];
-}
-
-function colour(option, id, text) {
-  const picker = made("input", { type: "color", value: /^#[0-9a-f]{6}$/i.test(text.value) ? text.value : "#7fb2d9" });
-  text.id = id;
-  text.placeholder = "as the style has it";
-  picker.setAttribute("aria-label", "Choose the colour");
-  picker.addEventListener("input", () => { text.value = picker.value; set(option, picker.value); });
-  text.addEventListener("input", () => { if (/^#[0-9a-f]{6}$/i.test(text.value)) picker.value = text.value; });
-  return [made("span", { className: "colour" }, picker, text)];
-}
-
-function read(option, text) {
-  const value = text.trim();
-  if (!value) return undefined;
-  if (option.kind === "number" && /^-?\d*\.?\d+(e-?\d+)?$/i.test(value)) return Number(value);
-  if (/^\d+$/.test(value) && option.default === "auto") return Number(value);
-  return value;
-}
-
 function set(option, value) {
   if (value === undefined) delete given[option.name];
   else given[option.name] = value;
   changed();
 }
 
-function row(option) {
-  const fields = control(option);
-  const label = made("label", { htmlFor: `option-${option.name}`, textContent: option.flag.replace(/^--/, "").replaceAll("-", " ") });
-  const help = made("details", { className: "help" }, made("summary", { textContent: "?" }), made("p", { textContent: `${option.flag}: ${option.help}` }));
-  $("summary", help).setAttribute("aria-label", `What ${option.flag} does`);
-  return made("div", { className: `option ${option.kind}` }, label, made("div", { className: "field" }, ...fields), help);
-}
-
 function showOptions() {
-  const isOpen = new Set([...document.querySelectorAll("#folded details.group[open]")].map((each) => each.dataset.heading));
-  const offered = about.options.filter(isOffered);
-  $("#plain").replaceChildren(...offered.filter((option) => option.plain).map(row));
-  const groups = new Map();
-  for (const option of offered.filter((each) => !each.plain)) {
-    if (!groups.has(option.heading)) groups.set(option.heading, []);
-    groups.get(option.heading).push(option);
-  }
-  $("#folded > div").replaceChildren(...[...groups].map(([heading, options]) => {
-    const group = made("details", { className: "group", open: isOpen.has(heading) }, made("summary", { textContent: heading }), ...options.map(row));
-    group.dataset.heading = heading;
-    return group;
-  }));
+  drawOptions(about.options.filter(isOffered), given, set, $("#plain"), $("#folded > div"));
   const isUnmask = given.direction === "unmask";
   $("#unmask-note").hidden = !isUnmask;
   for (const radio of document.getElementsByName("direction")) radio.checked = radio.value === given.direction;
