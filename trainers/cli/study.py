@@ -32,6 +32,7 @@ def study(
 
     The page needs no network and works with mouse, touch and keyboard. Outputs may lie in folders
     GENERATOR/DIRECTION; photographs in a folder mask or unmask stand against such outputs alone.
+    Pairs are matched: nothing but realism is to tell a photograph from an output.
 
     \b
     facemask-train study photographs/ outputs/ -o study.html
@@ -44,9 +45,11 @@ def study(
         return
     if len(paths) != 2 or output is None:
         raise click.UsageError("expected DIR_REAL, DIR_FAKE and -o FILE.html.")
+    from trainers.cli.progress import cutting_line
     from trainers.study.page import study_page
 
-    page = study_page(paths[0], paths[1], config)
+    shown = (lambda name, done, total: None) if quiet else cutting_line
+    page = study_page(paths[0], paths[1], config, on_progress=shown)
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(page, encoding="utf-8")
     if not quiet:

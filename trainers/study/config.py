@@ -17,6 +17,12 @@ class StudyConfig(Checked):
     size_px: int = setting(
         256, low=32, flags=("--size",), metavar="PX", help="Side at which all pictures are shown"
     )
+    match: bool = setting(
+        True,
+        help="Cut pictures alike by their faces, show outputs against photographs that are most "
+        "like them, and give each pair one colour",
+    )
+    device: str = setting("auto", help="Where faces are found: auto, cpu, cuda or cuda:N")
     generator: str = setting(
         "", metavar="NAME", default_text="the folder's name", help="Whose outputs DIR_FAKE holds"
     )

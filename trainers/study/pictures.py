@@ -87,10 +87,8 @@ def check_enough(real: Sequence[Picture], fake: Sequence[Picture], *, needed: in
             )
 
 
-def encoded(picture: Picture, size_px: int) -> str:
-    """Return a picture as a JPEG of the study's size, in a URI.
-
-    Pictures that are not square are cut to their middle.
+def read_study_picture(picture: Picture) -> ImageU8:
+    """Read a picture, RGB.
 
     Raises:
         ConfigError: It cannot be read.
@@ -98,17 +96,23 @@ def encoded(picture: Picture, size_px: int) -> str:
     image = try_read_picture(picture.path)
     if image is None:
         raise ConfigError(f"{picture.path}: not a picture that can be read.")
-    jpeg = encode_picture(_resized(image, size_px), ".jpg", quality=_JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+    return image
 
 
-def _resized(image: ImageU8, size_px: int) -> ImageU8:
+def middle_square(image: ImageU8, size_px: int) -> ImageU8:
+    """Return a picture at the study's size; one that is not square is cut to its middle."""
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
     square = np.ascontiguousarray(image[top : top + side, left : left + side])
     method = cv2.INTER_AREA if side > size_px else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(square, (size_px, size_px), interpolation=method), np.uint8)
+
+
+def encoded(image: ImageU8) -> str:
+    """Return a picture as a JPEG in a URI."""
+    jpeg = encode_picture(image, ".jpg", quality=_JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
 
 
 def _name(path: Path, folder: Path) -> str:

@@ -27,7 +27,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(24 if kind == "real" else 12):
             face = cv2.resize(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8), (48, 48))
             cv2.imwrite(str(folder / kind / f"{number:02d}.png"), face)
-    config = StudyConfig(trials=N_TRIALS, practice=N_PRACTICE, seconds=0.05, size_px=48)
+    config = StudyConfig(
+        trials=N_TRIALS, practice=N_PRACTICE, seconds=0.05, size_px=48, match=False
+    )
     path = folder / "study.html"
     path.write_text(study_page(folder / "real", folder / "fake", config), encoding="utf-8")
     return path
