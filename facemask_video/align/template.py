@@ -1,6 +1,6 @@
 """Where the five landmarks of a face lie in an aligned crop.
 
-The proportions of the points are those of the InsightFace five-point template (112x112), with the
+The proportions of the points are those of the frontal face in `facemask_video.core.head`, with the
 distance between the eyes set to 0.27 of the crop. So the crop is 3.7 eye distances wide and shows
 the whole face: forehead to 1.33, chin (about 1.8) to 2.37 eye distances below the eyes, and both
 ears where a mask's straps end.
@@ -8,6 +8,8 @@ ears where a mask's straps end.
 
 import numpy as np
 from numpy.typing import NDArray
+
+from facemask_video.core.head import FACE_POINTS
 
 ALIGNMENT_ID = "eyes27-v1"
 """Names the template and the fit. Weights say which one they were trained on."""
@@ -18,11 +20,7 @@ EYE_DISTANCE = 0.27
 EYE_HEIGHT = 0.36
 """Of the eye line below the crop's top, as a fraction of the crop's side."""
 
-_IN_EYE_DISTANCES = np.array(
-    [[-0.5, 0.0], [0.5, 0.0], [0.0, 0.57], [-0.414, 1.155], [0.414, 1.155]], dtype=np.float64
-)
-
-TEMPLATE: NDArray[np.float64] = _IN_EYE_DISTANCES * EYE_DISTANCE + np.array([0.5, EYE_HEIGHT])
+TEMPLATE: NDArray[np.float64] = FACE_POINTS * EYE_DISTANCE + np.array([0.5, EYE_HEIGHT])
 """Shape (5, 2), (x, y) as fractions of the crop's side."""
 
 LANDMARK_WEIGHTS: NDArray[np.float64] = np.array([1.0, 1.0, 0.2, 0.15, 0.15])

@@ -6,7 +6,7 @@ pose is, and is seen as long as skin lies under it: hair, a scarf and the backgr
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -15,14 +15,11 @@ from numpy.typing import NDArray
 from facemask_video.core import geometry
 from facemask_video.core.faces import TranslatedCrop
 from facemask_video.core.frame import AlphaF32, ImageU8
+from facemask_video.core.head import HEAD_DEPTH, HeadPose, head_pose
 
 _Points = NDArray[np.float64]
 
-# In distances between the eyes, with the origin between them: x to the image's right, y down and z
-# to the viewer. The head is an upright elliptic cylinder.
-_NOSE_DEPTH = 0.55
-_HEAD_DEPTH = 1.25
-_EYE_TO_MOUTH = 1.155
+# In head coordinates.
 _EAR_X, _EAR_Z = 1.17, 0.1
 _EAR_TOP, _EAR_BOTTOM = 0.12, 0.62
 _SAG = 0.03
@@ -30,7 +27,6 @@ _WIDTH = 0.042
 _LEAST_LENGTH = 0.05
 _CHIN_Y = 1.25
 
-_MOST_YAW_RAD = 1.0
 _HIDDEN_FROM = 0.42
 """Sine of the yaw beyond which the far ear, and what hangs on it, is hidden."""
 
@@ -60,26 +56,6 @@ _SKIN_SIDE_PX = 64
 """Side of the picture that skin is looked for in: nothing finer than a strap's length matters."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Pose:
-    """Where head coordinates lie in the crop: origin and unit vectors in px."""
-
-    origin: _Points
-    across: _Points
-    down: _Points
-    yaw_rad: float
-
-    def to_head(self, points: _Points) -> _Points:
-        offset = points - self.origin
-        unit = float(self.across @ self.across)
-        return np.stack([offset @ self.across, offset @ self.down], axis=-1) / unit
-
-    def to_crop(self, points: _Points) -> _Points:
-        return np.asarray(
-            self.origin + points[:, :1] * self.across + points[:, 1:] * self.down, np.float64
-        )
-
-
 def hang_straps(crop: TranslatedCrop) -> TranslatedCrop:
     """Add straps to a translated crop that shows a mask; others are returned as they are.
 
@@ -90,33 +66,19 @@ def hang_straps(crop: TranslatedCrop) -> TranslatedCrop:
     if mask.mean() < _LEAST_MASK:
         return crop
     points = geometry.apply(crop.source.frame_to_crop, crop.source.face.landmarks)
-    pose = _pose(np.asarray(points, np.float64))
+    pose = head_pose(points)
     skin = _skin_similarity(crop.source.image, mask, pose)
     if skin is None:
         return crop
     straps = np.zeros([_FINER * side for side in mask.shape], np.uint8)
     for line in _lines(mask, pose):
-        _draw(straps, line, mask, skin, width_px=_WIDTH * float(np.hypot(*pose.across)))
+        _draw(straps, line, mask, skin, width_px=_WIDTH * pose.unit_px)
     opacity = cv2.resize(straps, mask.shape[::-1], interpolation=cv2.INTER_AREA)
     soft = cv2.GaussianBlur(opacity.astype(np.float32) / 255, (0, 0), _SOFTNESS_PX)
     return _blend(crop, np.asarray(soft, np.float32))
 
 
-def _pose(landmarks: _Points) -> _Pose:
-    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
-    across = landmarks[1] - landmarks[0]
-    distance = max(float(np.hypot(*across)), 1e-6)
-    across = across / distance
-    down = np.array([-across[1], across[0]])
-    nose = float((landmarks[2] - eyes) @ across) / distance
-    # atan because yaw shortens the distance of the eyes too.
-    yaw_rad = float(np.clip(math.atan(nose / _NOSE_DEPTH), -_MOST_YAW_RAD, _MOST_YAW_RAD))
-    height = max(float((mouth - eyes) @ down) / _EYE_TO_MOUTH, 0.3 * distance)
-    unit = float(np.clip(distance / math.cos(yaw_rad), 0.75 * height, 1.35 * height))
-    return _Pose(eyes, across * unit, down * unit, yaw_rad)
-
-
-def _lines(mask: NDArray[np.bool_], pose: _Pose) -> list[_Points]:
+def _lines(mask: NDArray[np.bool_], pose: HeadPose) -> list[_Points]:
     """Return the way of each strap in head coordinates, shape (n, 2), from the mask to the ear."""
     row, column = np.nonzero(mask)
     inside = pose.to_head(np.stack([column + 0.5, row + 0.5], axis=1))
@@ -128,7 +90,7 @@ def _lines(mask: NDArray[np.bool_], pose: _Pose) -> list[_Points]:
             continue
         x, y = side * inside[:, 0], inside[:, 1]
         ear_x = side * _EAR_X * math.cos(pose.yaw_rad)
-        ear_x += (_EAR_Z - _HEAD_DEPTH) * math.sin(pose.yaw_rad)
+        ear_x += (_EAR_Z - HEAD_DEPTH) * math.sin(pose.yaw_rad)
         outward_and_up = x - 0.8 * y
         outward_and_down = x + 0.55 * np.minimum(y, _CHIN_Y) - 10 * (y > _CHIN_Y)
         for score, ear_y in ((outward_and_up, _EAR_TOP), (outward_and_down, _EAR_BOTTOM)):
@@ -138,11 +100,11 @@ def _lines(mask: NDArray[np.bool_], pose: _Pose) -> list[_Points]:
                 continue
             sag = np.array([0.0, _SAG]) * np.sin(math.pi * t)
             lines.append(corner + (ear - corner) * t + sag)
-    return [pose.to_crop(line) for line in lines]
+    return [pose.to_picture(line) for line in lines]
 
 
 def _skin_similarity(
-    image: ImageU8, mask: NDArray[np.bool_], pose: _Pose
+    image: ImageU8, mask: NDArray[np.bool_], pose: HeadPose
 ) -> NDArray[np.float32] | None:
     """Say in [0, 1] how like the face's skin each pixel of a smaller picture is.
 

@@ -1,10 +1,7 @@
 """The head that a mask is drawn on: where each pixel of a picture lies on it.
 
-The head is an upright elliptic cylinder with a nose on it, in units of the distance between the
-eyes; five landmarks give its place, size, roll and yaw.
-
-Convention: head coordinates have their origin between the eyes, x to the image's right, y down,
-z towards the viewer, in eye distances of the frontal face.
+The head, its coordinates and its pose are those of `facemask_video.core.head`; here it gets a
+surface.
 """
 
 import math
@@ -13,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from facemask_video.core.head import EYE_TO_MOUTH, HEAD_DEPTH, head_pose
+
 Plane = NDArray[np.float32]
 """One value a pixel, shape (S, S)."""
 
 _HEAD_HALF_WIDTH = 1.28
-_HEAD_DEPTH = 1.25
-_EYE_TO_MOUTH = 1.155
 _NOSE_LENGTH = 0.42
 
 
@@ -49,7 +46,7 @@ class Head:
         """Return where across, as `seen` has it, a picture shows a place on (or off) the head."""
         if z is None:
             z = float(depth(np.array([x]), np.array([y]))[0])
-        return x * math.cos(self.yaw_rad) + (z - _HEAD_DEPTH) * math.sin(self.yaw_rad)
+        return x * math.cos(self.yaw_rad) + (z - HEAD_DEPTH) * math.sin(self.yaw_rad)
 
     def pixel(
         self, seen: float | NDArray[np.floating], y: float | NDArray[np.floating]
@@ -61,7 +58,7 @@ class Head:
 
 def depth(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return z of the surface at (x, y)."""
-    cylinder = _HEAD_DEPTH * np.sqrt(np.maximum(1 - (x / _HEAD_HALF_WIDTH) ** 2, 0.0025))
+    cylinder = HEAD_DEPTH * np.sqrt(np.maximum(1 - (x / _HEAD_HALF_WIDTH) ** 2, 0.0025))
     nose = _NOSE_LENGTH * np.exp(-((x / 0.26) ** 2)) * np.exp(-(((y - 0.62) / 0.42) ** 2))
     return np.asarray(cylinder + nose)
 
@@ -74,27 +71,17 @@ def place_head(landmarks: NDArray[np.floating], size_px: int, lean: float) -> He
         size_px: Side of the picture.
         lean: See `MaskStyle`.
     """
-    points = landmarks.astype(np.float64)
-    origin = points[:2].mean(axis=0)
-    mouth = points[3:].mean(axis=0)
-    eyes = points[1] - points[0]
-    eye_distance = float(np.hypot(*eyes))
-    across = eyes / max(eye_distance, 1e-6)
-    down = np.array([-across[1], across[0]])
-    height = float((mouth - origin) @ down) / _EYE_TO_MOUTH
-    # A detector's worst guesses put the mouth on or above the eyes; no head is as flat as that.
-    height = max(height, 0.3 * eye_distance, 1.0)
-    nose_offset = float((points[2] - origin) @ across) / max(eye_distance, 1e-6)
-    # The nose tip stands 0.55 eye distances before the eyes; atan because yaw shortens those too.
-    yaw_rad = float(np.clip(math.atan(nose_offset / 0.55), -1.0, 1.0))
-    unit = float(np.clip(eye_distance / math.cos(yaw_rad), 0.75 * height, 1.35 * height))
-    vertical = float(np.clip(height, 0.8 * unit, 1.2 * unit))
+    pose = head_pose(landmarks, least_height_px=1.0)
+    origin, across, down, unit = pose.origin, pose.right, pose.down, pose.unit_px
+    yaw_rad = pose.yaw_rad
+    vertical = float(np.clip(pose.height_px, 0.8 * unit, 1.2 * unit))
 
     grid = np.arange(size_px) + 0.5
     offset = np.stack(np.meshgrid(grid, grid), axis=-1) - origin
     if lean > 0:
+        mouth = landmarks[3:].astype(np.float64).mean(axis=0)
         mouth_offset = float((mouth - origin) @ across) / unit
-        lean *= float(np.clip(mouth_offset / _EYE_TO_MOUTH, -0.5, 0.5))
+        lean *= float(np.clip(mouth_offset / EYE_TO_MOUTH, -0.5, 0.5))
     seen = (offset @ across / unit).astype(np.float32)
     y = (offset @ down / vertical).astype(np.float32)
     if lean:
@@ -103,8 +90,8 @@ def place_head(landmarks: NDArray[np.floating], size_px: int, lean: float) -> He
     # inverting it on a grid of x gives each pixel its place. The nose is left out here: its slope
     # would fold the map, and cloth bridges it anyway.
     x_grid = np.linspace(-_HEAD_HALF_WIDTH, _HEAD_HALF_WIDTH, 129)
-    z_grid = _HEAD_DEPTH * np.sqrt(np.maximum(1 - (x_grid / _HEAD_HALF_WIDTH) ** 2, 0))
-    projected = x_grid * math.cos(yaw_rad) + (z_grid - _HEAD_DEPTH) * math.sin(yaw_rad)
+    z_grid = HEAD_DEPTH * np.sqrt(np.maximum(1 - (x_grid / _HEAD_HALF_WIDTH) ** 2, 0))
+    projected = x_grid * math.cos(yaw_rad) + (z_grid - HEAD_DEPTH) * math.sin(yaw_rad)
     start, stop = _visible(projected)
     x = np.interp(
         seen.ravel(), projected[start:stop], x_grid[start:stop], left=-9.0, right=9.0

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facemask_video.core.head import HEAD_DEPTH
 from trainers.data.heads import Head, depth, place_head
 
 _FINER = 2
@@ -91,7 +92,7 @@ def _shifts(
     profile = np.interp(y, heights, reliefs)
     z = depth(on_head, y) + profile * np.exp(-((on_head / 0.75) ** 2))
     shift = on_head * (np.cos(new_yaw) - np.cos(old_yaw)) + z * (np.sin(new_yaw) - np.sin(old_yaw))
-    edge = on_head * np.cos(old_yaw) + (z - 1.25) * np.sin(old_yaw)
+    edge = on_head * np.cos(old_yaw) + (z - HEAD_DEPTH) * np.sin(old_yaw)
     beyond = np.maximum(np.abs(seen - edge) - 0.05, 0) * (np.abs(x) > _WIDEST)
     fade = np.exp(-((beyond / _REACH) ** 2))
     neck = np.clip((_COLLAR - y) / (_COLLAR - _CHIN), 0, 1)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from facemask_video.align.template import TEMPLATE
 from facemask_video.core.errors import ConfigError
 from facemask_video.core.frame import ImageU8
+from facemask_video.core.head import yaw_of_nose
 from facemask_video.core.pictures import luma
 from trainers.data.crops import CropSet
 from trainers.evaluate.measurement import OURS, Measurement, mean_measurement
@@ -153,8 +154,7 @@ def _yaw_deg(landmarks: NDArray[np.float32]) -> float:
     if length == 0:
         return 90.0
     offset = float((points[2] - points[:2].mean(axis=0)) @ eyes) / length**2
-    # The nose tip stands 0.55 eye distances before the eyes.
-    return math.degrees(math.atan(offset / 0.55))
+    return math.degrees(yaw_of_nose(offset))
 
 
 def _pitch_deg(landmarks: NDArray[np.float32]) -> float:

@@ -110,19 +110,19 @@ def read_faces(
     for done, picture in enumerate(pictures, 1):
         image = read_study_picture(picture)
         found = find_main_face(image, detector)
-        cut = None if found is None else cut_face(image, found.landmarks, size_px)
+        shown = None if found is None else study_crop(image, found.landmarks, size_px)
         if found is None:
             left_out.append((picture.name, "no face found"))
-        elif cut is None:
+        elif shown is None:
             left_out.append((picture.name, "the picture ends beside the face"))
         else:
-            crop, points, scale = cut
+            crop, points, scale = shown
             faces.append(StudyFace(picture, crop, features(crop, points, scale)))
         on_progress(done, len(pictures))
     return faces, left_out
 
 
-def cut_face(
+def study_crop(
     image: ImageU8, landmarks: NDArray[np.float32], size_px: int
 ) -> tuple[ImageU8, NDArray[np.float64], float] | None:
     """Return the inner part of an aligned crop, its landmarks in px, and its scale.

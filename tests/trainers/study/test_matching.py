@@ -18,10 +18,10 @@ from trainers.study.matching import (
     FEATURES,
     MatchedPair,
     StudyFace,
-    cut_face,
     features,
     giveaways,
     match,
+    study_crop,
 )
 from trainers.study.page import study_page
 from trainers.study.pictures import Picture
@@ -50,9 +50,9 @@ def drawn(
 def face(
     name: str, mask: tuple[int, int, int], *, direction: str = "mask", **look: int
 ) -> StudyFace:
-    cut = cut_face(*drawn(mask, **look), SIZE_PX)
-    assert cut is not None
-    return StudyFace(Picture(Path(name), name, "", direction), cut[0], features(*cut))
+    crop = study_crop(*drawn(mask, **look), SIZE_PX)
+    assert crop is not None
+    return StudyFace(Picture(Path(name), name, "", direction), crop[0], features(*crop))
 
 
 BLUE, WHITE, BLACK = (60, 110, 200), (235, 235, 235), (25, 25, 25)
@@ -62,24 +62,24 @@ def names(pairs: Sequence[MatchedPair]) -> dict[str, str]:
     return {pair.fake.picture.name: pair.real.picture.name for pair in pairs}
 
 
-def test_faces_of_any_size_and_place_are_cut_alike() -> None:
-    cuts = [
-        cut_face(*drawn(BLUE, side_px=side, around_px=around), SIZE_PX)
+def test_faces_of_any_size_and_place_are_framed_alike() -> None:
+    crops = [
+        study_crop(*drawn(BLUE, side_px=side, around_px=around), SIZE_PX)
         for side, around in ((60, 30), (120, 50), (240, 11))
     ]
-    whole = [cut for cut in cuts if cut is not None]
+    whole = [crop for crop in crops if crop is not None]
     assert len(whole) == 3
     for image, points, _ in whole:
         assert image.shape == (SIZE_PX, SIZE_PX, 3)
         assert points == pytest.approx((TEMPLATE - [0.13, 0.15]) / 0.74 * SIZE_PX, abs=0.5)
         assert np.abs(image.astype(int) - whole[0][0]).mean() < 8
     # What is shown of a crop that is no larger than the template is whole.
-    assert cut_face(*drawn(BLUE, side_px=100, around_px=0), SIZE_PX) is not None
+    assert study_crop(*drawn(BLUE, side_px=100, around_px=0), SIZE_PX) is not None
 
 
 def test_a_picture_that_ends_beside_the_face_is_left_out() -> None:
     image, points = drawn(BLUE, side_px=100, around_px=0)
-    assert cut_face(image[:, 20:], points - np.array([20, 0], np.float32), SIZE_PX) is None
+    assert study_crop(image[:, 20:], points - np.array([20, 0], np.float32), SIZE_PX) is None
 
 
 def test_outputs_get_the_photograph_of_their_mask_their_size_and_their_light() -> None:
