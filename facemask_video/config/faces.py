@@ -17,7 +17,8 @@ class DetectConfig(Checked):
         "mtcnn",
         flags=("--detector",),
         help="Which networks look for faces: MTCNN's own, or the same taught faces under masks, "
-        "which find more of those in photographs; in videos they take many patterns for a face",
+        "which find more of those, most of all in photographs; in videos they take a pattern for a "
+        "face now and then",
     )
     size_px: int = setting(
         0,

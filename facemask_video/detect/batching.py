@@ -109,12 +109,12 @@ class BatchedMtcnn:
 
         Returns:
             Regression (n, 4), in sides of the box, landmarks (n, 10), five x and five y as parts of
-            the sides, and probability of a face (n,).
+            the sides, probability of a face (n,), and that of O-Net's own last layers (n,).
         """
         parts = candidates.split(self._limits.onet_crops)
         crops = (integral.crop(part, _ONET_PX) for part in parts)
-        regression, points, score = self._run(self._onet, crops)
-        return regression, points, score[:, 1]
+        regression, points, score, own = self._run(self._onet, crops)
+        return regression, points, score[:, 1], own[:, 1]
 
     def _run(
         self, network: nn.Module, parts: Iterable[Tensor], *, dim: int = 0

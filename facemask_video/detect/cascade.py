@@ -162,7 +162,11 @@ class CascadeDetector:
 
     @torch.inference_mode()
     def proposals(
-        self, images: Sequence[ImageU8], sides_px: tuple[float, float] = (0, math.inf)
+        self,
+        images: Sequence[ImageU8],
+        sides_px: tuple[float, float] = (0, math.inf),
+        *,
+        for_rnet: Candidates | None = None,
     ) -> tuple[Candidates, Candidates]:
         """Return the boxes that R-Net reads and those that O-Net reads, each with its score there.
 
@@ -173,15 +177,17 @@ class CascadeDetector:
         Args:
             images: As for `detect`.
             sides_px: Of faces that are looked for, from and to.
+            for_rnet: What P-Net proposed before; None asks it.
         """
         integral = IntegralImages(images, self._device)
-        region = Box(0, 0, integral.width, integral.height)
-        for_rnet = integral.overlapping(self._run_pnet(integral, region, sides_px))
+        if for_rnet is None:
+            region = Box(0, 0, integral.width, integral.height)
+            for_rnet = integral.overlapping(self._run_pnet(integral, region, sides_px))
         if not len(for_rnet):
             return for_rnet, for_rnet
         for_onet = integral.overlapping(self._run_rnet(for_rnet, integral))
         if len(for_onet):
-            *_, for_onet.score = self._networks.onet(for_onet, integral)
+            _, _, for_onet.score, _ = self._networks.onet(for_onet, integral)
         _, for_rnet.score = self._networks.rnet(for_rnet, integral)
         return for_rnet, for_onet
 
@@ -259,7 +265,7 @@ class CascadeDetector:
         found = integral.overlapping(found)
         if not len(found):
             return found, torch.zeros(0, 5, 2, device=self._device)
-        regression, points, found.score = self._networks.onet(found, integral)
+        regression, points, found.score, _ = self._networks.onet(found, integral)
         pick = (found.score > self._thresholds[2]).nonzero()[:, 0]
         found, regression, points = found.at(pick), regression[pick], points[pick]
         landmarks = landmarks_px(found.corners, points)

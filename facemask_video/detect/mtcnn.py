@@ -19,7 +19,7 @@ from facemask_video.core.shipped_weights import SHIPPED
 
 _Network = TypeVar("_Network", bound=nn.Module)
 
-FORMAT = "facemask-mtcnn/1"
+FORMAT = "facemask-mtcnn/2"
 
 CELL_PX = 12
 """Field of view of P-Net: the smallest face it can be asked for."""
@@ -56,8 +56,30 @@ class PNet(nn.Module):
         return self.conv4_2(features), self.conv4_1(features).softmax(dim=1)
 
 
+class RNetScorer(nn.Module):
+    """What R-Net has behind its second pooling, once more, to score faces alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv3 = nn.Conv2d(48, 64, 2)
+        self.prelu3 = nn.PReLU(64)
+        self.dense4 = nn.Linear(576, 128)
+        self.prelu4 = nn.PReLU(128)
+        self.dense5_1 = nn.Linear(128, 2)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Return logits (n, 2) of R-Net's features (n, 48, 4, 4)."""
+        features = self.prelu3(self.conv3(pooled))
+        scores: Tensor = self.dense5_1(self.prelu4(self.dense4(_columns_first(features))))
+        return scores
+
+
 class RNet(nn.Module):
-    """Refinement: (n, 3, 24, 24) to regression (n, 4) and probabilities (n, 2)."""
+    """Refinement: (n, 3, 24, 24) to regression (n, 4) and probabilities (n, 2).
+
+    Attributes:
+        scorer: Tells the probabilities in place of the last layers; None where those do.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,18 +95,47 @@ class RNet(nn.Module):
         self.prelu4 = nn.PReLU(128)
         self.dense5_1 = nn.Linear(128, 2)
         self.dense5_2 = nn.Linear(128, 4)
+        self.scorer: RNetScorer | None = None
+
+    def pooled(self, crops: Tensor) -> Tensor:
+        """Return the features (n, 48, 4, 4) that a scorer reads."""
+        features = self.pool1(self.prelu1(self.conv1(crops)))
+        pooled: Tensor = self.pool2(self.prelu2(self.conv2(features)))
+        return pooled
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Return regression and probabilities."""
-        features = self.pool1(self.prelu1(self.conv1(crops)))
-        features = self.pool2(self.prelu2(self.conv2(features)))
-        features = self.prelu3(self.conv3(features))
+        pooled = self.pooled(crops)
+        features = self.prelu3(self.conv3(pooled))
         features = self.prelu4(self.dense4(_columns_first(features)))
-        return self.dense5_2(features), self.dense5_1(features).softmax(dim=1)
+        scores = self.dense5_1(features) if self.scorer is None else self.scorer(pooled)
+        return self.dense5_2(features), scores.softmax(dim=1)
+
+
+class ONetScorer(nn.Module):
+    """What O-Net has behind its third pooling, once more, to score faces alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv4 = nn.Conv2d(64, 128, 2)
+        self.prelu4 = nn.PReLU(128)
+        self.dense5 = nn.Linear(1152, 256)
+        self.prelu5 = nn.PReLU(256)
+        self.dense6_1 = nn.Linear(256, 2)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Return logits (n, 2) of O-Net's features (n, 64, 4, 4)."""
+        features = self.prelu4(self.conv4(pooled))
+        scores: Tensor = self.dense6_1(self.prelu5(self.dense5(_columns_first(features))))
+        return scores
 
 
 class ONet(nn.Module):
-    """Output: (n, 3, 48, 48) to regression (n, 4), landmarks (n, 10) and probabilities (n, 2)."""
+    """Output: (n, 3, 48, 48) to regression (n, 4), landmarks (n, 10) and probabilities (n, 2).
+
+    Attributes:
+        scorer: Tells the probabilities together with the last layers; None where those do alone.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,16 +155,26 @@ class ONet(nn.Module):
         self.dense6_1 = nn.Linear(256, 2)
         self.dense6_2 = nn.Linear(256, 4)
         self.dense6_3 = nn.Linear(256, 10)
+        self.scorer: ONetScorer | None = None
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return regression, landmarks and probabilities."""
+    def pooled(self, crops: Tensor) -> Tensor:
+        """Return the features (n, 64, 4, 4) that a scorer reads."""
         features = self.pool1(self.prelu1(self.conv1(crops)))
         features = self.pool2(self.prelu2(self.conv2(features)))
-        features = self.pool3(self.prelu3(self.conv3(features)))
-        features = self.prelu4(self.conv4(features))
+        pooled: Tensor = self.pool3(self.prelu3(self.conv3(features)))
+        return pooled
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return regression, landmarks, probabilities, and those of the last layers alone."""
+        pooled = self.pooled(crops)
+        features = self.prelu4(self.conv4(pooled))
         features = self.prelu5(self.dense5(_columns_first(features)))
-        probability = self.dense6_1(features).softmax(dim=1)
-        return self.dense6_2(features), self.dense6_3(features), probability
+        own = scores = self.dense6_1(features)
+        if self.scorer is not None:
+            # A pattern is seldom a face to both (a product of experts: the mean of their logits).
+            scores = (self.scorer(pooled) + own) / 2
+        places = self.dense6_2(features), self.dense6_3(features)
+        return *places, scores.softmax(dim=1), own.softmax(dim=1)
 
 
 def _columns_first(features: Tensor) -> Tensor:
@@ -121,60 +182,71 @@ def _columns_first(features: Tensor) -> Tensor:
     return features.permute(0, 3, 2, 1).flatten(1)
 
 
-class Mtcnn(nn.Module):
-    """The three networks, as a weights file holds them."""
+class Scorers(nn.Module):
+    """The scorers of R-Net and of O-Net, as a weights file holds them."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.pnet, self.rnet, self.onet = PNet(), RNet(), ONet()
+        self.rnet, self.onet = RNetScorer(), ONetScorer()
 
 
 def default_mask_weights() -> Path:
-    """Return the path of the shipped networks that were taught masks."""
+    """Return the path of the shipped scorers that were taught masks."""
     return SHIPPED / "mtcnn-masks.safetensors"
 
 
 def load_networks(device: torch.device, weights: Path | None = None) -> tuple[PNet, RNet, ONet]:
-    """Return P-Net, R-Net and O-Net with their weights, for inference only.
+    """Return P-Net, R-Net and O-Net with facenet-pytorch's weights, for inference only.
 
     They read RGB scaled to [-1, 1).
 
     Args:
         device: Where they run.
-        weights: File that `save_networks` wrote; None are facenet-pytorch's.
+        weights: Scorers of R-Net and O-Net, a file that `save_scorers` wrote; None are the
+            networks' own.
 
     Raises:
         WeightsError: The file, or facenet-pytorch's, is not there or damaged.
     """
-    if weights is None:
-        return _load(PNet, device), _load(RNet, device), _load(ONet, device)
-    file = read_network_file(weights, if_missing="install the package again")
+    pnet, rnet, onet = _load(PNet, device), _load(RNet, device), _load(ONet, device)
+    if weights is not None:
+        scorers = load_scorers(weights).to(device)
+        rnet.scorer, onet.scorer = scorers.rnet, scorers.onet
+    return pnet, rnet, onet
+
+
+def load_scorers(path: Path) -> Scorers:
+    """Return scorers, for inference only.
+
+    Raises:
+        WeightsError: The file is not there, or is none that `save_scorers` wrote.
+    """
+    file = read_network_file(path, if_missing="install the package again")
     file.require("format", FORMAT, "train it again with facemask-train detector")
-    networks = Mtcnn()
-    file.load_into(networks)
-    networks.eval().requires_grad_(False).to(device)
-    return networks.pnet, networks.rnet, networks.onet
+    scorers = Scorers()
+    file.load_into(scorers)
+    return scorers.eval().requires_grad_(False)
 
 
-def save_networks(
-    path: Path,
-    pnet: nn.Module,
-    rnet: nn.Module,
-    onet: nn.Module,
-    *,
-    images_seen: int,
-    recipe: Mapping[str, str] | None = None,
+def begin_scorers(rnet: RNet, onet: ONet) -> Scorers:
+    """Return scorers with the weights of the networks' own last layers."""
+    scorers = Scorers()
+    for scorer, network in ((scorers.rnet, rnet), (scorers.onet, onet)):
+        own = network.state_dict()
+        scorer.load_state_dict({name: own[name] for name in scorer.state_dict()})
+    return scorers
+
+
+def save_scorers(
+    path: Path, scorers: Scorers, *, images_seen: int, recipe: Mapping[str, str] | None = None
 ) -> None:
-    """Write the three networks in half precision; ``recipe`` joins their card.
+    """Write scorers in half precision; ``recipe`` joins their card.
 
     Raises:
         WeightsError: A value is not finite.
     """
-    networks = Mtcnn()
-    for name, network in (("pnet", pnet), ("rnet", rnet), ("onet", onet)):
-        getattr(networks, name).load_state_dict(network.state_dict())
     card = {"format": FORMAT, "images_seen": str(images_seen)}
-    write_network_file(path, networks, {**card, **(recipe or {})})
+    write_network_file(path, scorers, {**card, **(recipe or {})})
 
 
 def _load(kind: type[_Network], device: torch.device) -> _Network:

@@ -22,6 +22,9 @@ def optimize_for_cpu(
     if _has_blocked_layout() and precision == torch.float32:
         for network, last in zip(networks, _LAST_BLOCKED, strict=True):
             _use_blocked_layout(network, last)
+            scorer = getattr(network, "scorer", None)
+            if scorer is not None:
+                _use_blocked_layout(scorer, last)
         return
     # PyTorch's pooling is slow on few, large planes: it takes half of P-Net's time and, in planar
     # layout, three quarters of the others'.

@@ -60,7 +60,11 @@ def _average(
     networks: BatchedMtcnn,
     crops: tuple[tuple[float, ...], ...],
 ) -> tuple[Candidates, Tensor]:
-    """Average what O-Net says of several crops about each box, by how much of a face it sees."""
+    """Average what O-Net says of several crops about each box, by how much of a face it sees.
+
+    Places weigh by the score of its own last layers, which tell them too, also where a scorer
+    tells the face's: with and without one a face is in the same place.
+    """
     squares = to_squares(boxes.corners)
     side = squares[:, 2:3] - squares[:, :1]
     shift = torch.tensor(list(crops), device=squares.device)[None] * side[:, None]
@@ -73,11 +77,11 @@ def _average(
         torch.zeros(n_boxes * n_crops, device=squares.device),
         boxes.image_index.repeat_interleave(n_crops),
     )
-    regression, points, score = networks.onet(tried, integral)
+    regression, points, score, own = networks.onet(tried, integral)
     corners = apply_regression(tried.corners, regression).reshape(n_boxes, n_crops, 4)
     landmarks = landmarks_px(tried.corners, points).reshape(n_boxes, n_crops, 10)
     score = score.reshape(n_boxes, n_crops)
-    weight = score**2 + 1e-6
+    weight = own.reshape(n_boxes, n_crops) ** 2 + 1e-6
     weight = (weight / weight.sum(dim=1, keepdim=True))[..., None]
     faces = Candidates((corners * weight).sum(dim=1), score.mean(dim=1), boxes.image_index)
     return faces, (landmarks * weight).sum(dim=1).reshape(n_boxes, 5, 2)

@@ -8,7 +8,7 @@ import torch
 
 from facemask_video.core.geometry import iou
 from facemask_video.detect.build import DETECTORS, build_detector
-from facemask_video.detect.mtcnn import default_mask_weights, load_networks
+from facemask_video.detect.mtcnn import begin_scorers, default_mask_weights, load_networks
 from facemask_video.video import VideoReader
 
 CPU = torch.device("cpu")
@@ -33,8 +33,22 @@ def test_each_detector_places_a_face_where_the_others_do(clip: str) -> None:
     assert taught.score > 0.95
 
 
-def test_the_networks_taught_masks_propose_as_the_original_ones() -> None:
-    original, taught = load_networks(CPU), load_networks(CPU, default_mask_weights())
+def test_networks_taught_masks_differ_from_the_original_ones_in_scores_alone() -> None:
+    _, *original = load_networks(CPU)
+    _, *taught = load_networks(CPU, default_mask_weights())
 
-    assert torch.allclose(original[0].conv3.weight, taught[0].conv3.weight, atol=1e-3)
-    assert not torch.allclose(original[2].conv3.weight, taught[2].conv3.weight, atol=1e-3)
+    for network, other, side_px in zip(original, taught, (24, 48), strict=True):
+        crops = torch.rand(8, 3, side_px, side_px, generator=torch.manual_seed(1)) * 2 - 1
+        found, from_other = network(crops), other(crops)
+        score = 2 if side_px == 48 else 1
+        for index, pair in enumerate(zip(found, from_other, strict=True)):
+            assert torch.allclose(*pair, atol=1e-3) == (index != score)
+
+
+def test_scorers_begin_as_the_networks_own_last_layers() -> None:
+    _, rnet, onet = load_networks(CPU)
+    crops = torch.rand(4, 3, 48, 48, generator=torch.manual_seed(1)) * 2 - 1
+    own = onet(crops)[2]
+    onet.scorer = begin_scorers(rnet, onet).onet
+
+    assert torch.allclose(onet(crops)[2], own, atol=1e-6)

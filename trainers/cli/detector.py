@@ -23,7 +23,7 @@ from trainers.config.detector import DetectorConfig
 def detector(
     ctx: click.Context, /, config: DetectorConfig, data: Path, output: Path, quiet: bool
 ) -> None:
-    """Train the networks that find faces further, on masked and bare ones.
+    """Teach the networks that find faces what masked faces are, and what are none.
 
     DATA holds faces_masked and faces_unmasked, each with a manifest.csv of boxes and points. The
     same command goes on with a run that was interrupted. RUN/mtcnn-masks.safetensors is the result.

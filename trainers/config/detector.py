@@ -43,16 +43,30 @@ class DetectorConfig(Checked):
     clips: Path | None = setting(
         None,
         metavar="FOLDER",
-        help="Clips; what is proposed in them where no face can be is learnt as none, in the "
+        help="Clips; what is taken for a face in them where none can be is learnt as none, in the "
         "share of them that the hash of their name puts into training",
     )
-    clip_frames: int = setting(60, low=1, help="Frames of each clip that are looked at")
-    pictures: int = setting(
-        20_000, low=1, help="Pictures in which faces are shown; crops are cut from each once"
+    clip_frames: int = setting(20, low=1, help="Frames of each clip that are looked at")
+    photographs: int = setting(
+        1_000, low=0, help="Photographs of bare faces that are looked at for what is none, a round"
     )
-    images: int = setting(400_000, low=1, help="Crops that each of the two networks sees")
-    batch_size: int = setting(256, low=2, help="Crops a step")
-    lr: float = setting(5e-4, low=0, low_open=True, help="First step; it falls to nothing")
+    patterns: int = setting(
+        1_000, low=0, help="Drawn patterns that are looked at for the same, a round"
+    )
+    rounds: int = setting(
+        2,
+        low=1,
+        help="How often what the networks take for faces is looked for and learnt; from the second "
+        "on by networks that have learnt",
+    )
+    pictures: int = setting(
+        8_000, low=1, help="Pictures in which faces are shown; crops are cut from each once"
+    )
+    images: int = setting(
+        400_000, low=1, help="Crops that each of the two networks sees in a round"
+    )
+    batch_size: int = setting(256, low=8, help="Crops a step")
+    lr: float = setting(1e-3, low=0, low_open=True, help="First step; it falls to nothing")
     checkpoint_every: int = setting(50_000, low=1, help="Crops from one checkpoint to the next")
     seed: int = setting(1, low=0, help="Of pictures, crops and their order")
     device: str = setting("auto", help="Where the networks run: auto, cpu, cuda or cuda:N")

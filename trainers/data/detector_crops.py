@@ -1,9 +1,9 @@
-"""Crops that MTCNN's second and third network learn from, and what they are to say of each.
+"""Crops that the scorers of MTCNN's second and third network learn from: a face, or none.
 
 Faces are shown as videos show them: small or large, turned, bowed, dark, compressed, cut by the
-frame's edge, bare ones in drawn masks. The networks before propose boxes in such a picture as in a
-conversion; boxes put near the face by chance join them. A box is positive, negative or a part by
-its overlap with the face (Zhang et al., IEEE Signal Processing Letters 2016, section III-A).
+frame's edge, bare ones in drawn masks. Boxes are put about the face by chance, and in some pictures
+the networks before propose others, as in a conversion. A box is of a face or not by its overlap
+with the face (Zhang et al., IEEE Signal Processing Letters 2016, section III-A).
 """
 
 import math
@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 
 from facemask_video.core.frame import ImageU8
-from facemask_video.core.geometry import Box
 from facemask_video.core.pictures import read_picture
 from facemask_video.detect.boxes import to_squares
 from facemask_video.detect.cascade import CascadeDetector
@@ -31,11 +30,14 @@ from trainers.data.styles import random_style
 SIDES_PX = {"rnet": 24, "onet": 48}
 """Side of the crops that each network reads."""
 
-NEGATIVE, POSITIVE, PART = 0, 1, 2
-"""What a crop is: no face, a face, or a part of one, of which only the box is learnt."""
+_IS_FACE, _IS_NONE = 0.62, 0.3
+"""Least overlap (intersection over union of squares) with a face, and most with none."""
 
-_IS_FACE, _IS_PART, _IS_NONE = 0.62, 0.4, 0.3
-"""Least overlap (intersection over union of squares) of the first two, and most of the third."""
+_MOST_FACES, _MOST_NONE = 9, 12
+"""Crops of a picture."""
+
+_SEARCHED = 3
+"""In every so manieth picture the networks propose boxes; that takes five times as long."""
 
 _AROUND, _SQUARE_PX = 2.3, 176
 """Side of the square that a face is shown in, in its own longer sides, and in px."""
@@ -56,28 +58,27 @@ _SOMEBODY = 0.8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelledCrops:
-    """Crops of one network.
+    """Crops of the same boxes for both networks.
 
     Attributes:
-        images: uint8 (n, s, s, 3), RGB.
-        kinds: int8 (n,), `NEGATIVE`, `POSITIVE` or `PART`.
-        regression: float32 (n, 4), from the box to the face's, in sides of the box.
-        points: float32 (n, 10), five x, then five y, as parts of the box's sides.
+        images: uint8 (n, s, s, 3), RGB, by network.
+        is_face: bool (n,).
     """
 
-    images: NDArray[np.uint8]
-    kinds: NDArray[np.int8]
-    regression: NDArray[np.float32]
-    points: NDArray[np.float32]
+    images: dict[str, NDArray[np.uint8]]
+    is_face: NDArray[np.bool_]
 
     def __len__(self) -> int:
-        return len(self.kinds)
+        return len(self.is_face)
 
     @classmethod
     def joined(cls, sets: Sequence["LabelledCrops"]) -> "LabelledCrops":
-        """Put sets together."""
-        names = ("images", "kinds", "regression", "points")
-        return cls(*(np.concatenate([getattr(each, name) for each in sets]) for name in names))
+        """Put sets together; of none, no crops."""
+        if not sets:
+            empty = {name: np.zeros((0, px, px, 3), np.uint8) for name, px in SIDES_PX.items()}
+            return cls(empty, np.zeros(0, np.bool_))
+        images = {name: np.concatenate([each.images[name] for each in sets]) for name in SIDES_PX}
+        return cls(images, np.concatenate([each.is_face for each in sets]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -208,92 +209,45 @@ def _placed(
 
 
 class CropCollector:
-    """Takes from a picture the crops that networks learn from.
+    """Takes from a picture of a face the crops that scorers learn from.
 
     Args:
         detector: With the networks that propose, at low thresholds.
-        n_near: Boxes put near a face by chance, for each network.
-        n_other: Most negative crops of a picture, for each.
     """
 
-    def __init__(self, detector: CascadeDetector, *, n_near: int = 4, n_other: int = 6) -> None:
+    def __init__(self, detector: CascadeDetector) -> None:
         self._detector = detector
-        self._n_near, self._n_other = n_near, n_other
 
     @torch.inference_mode()
-    def collect(self, shown: ShownFace, rng: np.random.Generator) -> dict[str, LabelledCrops]:
-        """Return the crops of a picture with one known face, by network."""
-        integral = IntegralImages([shown.picture], torch.device("cpu"))
-        face = torch.from_numpy(shown.box + OFFSET_PX).to(torch.float32)[None]
-        points = torch.from_numpy(shown.points + OFFSET_PX).to(torch.float32)
-        side = float((shown.box[2:] - shown.box[:2]).max())
-        proposed = self._detector.proposals([shown.picture], (0.4 * side, 2.5 * side))
-        crops = {}
-        for (name, side_px), found in zip(SIDES_PX.items(), proposed, strict=True):
-            near = _near(face[0], self._n_near, rng, spread=0.18 if name == "rnet" else 0.12)
-            beside = _near(face[0], 2 * self._n_other, rng, spread=0.7)
-            boxes = torch.cat([found.corners, near, beside])
-            overlap = _overlap(boxes, to_squares(face)[0])
-            # Beside the face there may be somebody who is in no manifest.
-            unknown = (overlap[: len(found)] < 0.05) & (found.score > _SOMEBODY)
-            kinds = torch.full((len(boxes),), -1)
-            kinds[overlap <= _IS_NONE] = NEGATIVE
-            kinds[overlap >= _IS_PART] = PART
-            kinds[overlap >= _IS_FACE] = POSITIVE
-            kinds[: len(found)][unknown] = -1
-            pick = self._picked(kinds, found.score, rng)
-            boxes, kinds = boxes[pick], kinds[pick]
-            tried = Candidates(boxes, torch.zeros(len(boxes)), torch.zeros(len(boxes)).long())
-            crops[name] = _labelled(tried, kinds, face, points, integral, side_px)
-        return crops
-
-    @torch.inference_mode()
-    def collect_negatives(
-        self, picture: ImageU8, faces: Sequence[Box], n: int, rng: np.random.Generator
-    ) -> dict[str, LabelledCrops]:
-        """Return the crops of what is proposed beside all that may be a face in a picture.
+    def collect(self, shown: ShownFace, number: int, rng: np.random.Generator) -> LabelledCrops:
+        """Return the crops of a picture with one known face.
 
         Args:
-            picture: RGB.
-            faces: What may be one; nothing is learnt of what touches it.
-            n: Most crops for each network; the likeliest are taken.
-            rng: Chooses.
+            shown: The picture.
+            number: Of the picture; boxes are proposed in every third.
+            rng: Chooses boxes.
         """
-        integral = IntegralImages([picture], torch.device("cpu"))
-        crops = {}
-        for (name, side_px), found in zip(
-            SIDES_PX.items(), self._detector.proposals([picture]), strict=True
-        ):
-            kinds = torch.full((len(found),), NEGATIVE)
-            for face in faces:
-                square = torch.tensor([face.x0, face.y0, face.x1, face.y1]) + OFFSET_PX
-                kinds[_overlap(found.corners, to_squares(square[None])[0]) > 0.02] = -1
-            pick = (kinds == NEGATIVE).nonzero()[:, 0]
-            pick = pick[found.score[pick].argsort(descending=True)[:n]]
-            tried = found.at(pick)
-            nobody = torch.zeros(1, 4)
-            crops[name] = _labelled(
-                tried, kinds[pick], nobody, torch.zeros(5, 2), integral, side_px
-            )
-        return crops
-
-    def _picked(
-        self, kinds: torch.Tensor, score: torch.Tensor, rng: np.random.Generator
-    ) -> torch.Tensor:
-        """Pick some of each kind; of negative ones half the likeliest."""
-        picked = []
-        for kind, most in ((POSITIVE, 5), (PART, 2), (NEGATIVE, self._n_other)):
-            at = (kinds == kind).nonzero()[:, 0]
-            if kind == NEGATIVE and len(at) > most:
-                likely = torch.cat([score, torch.zeros(len(kinds) - len(score))])[at]
-                order = likely.argsort(descending=True)
-                hard, rest = at[order[: most // 2]], at[order[most // 2 :]]
-                some = torch.from_numpy(rng.permutation(len(rest))[: most - most // 2])
-                at = torch.cat([hard, rest[some]])
-            elif len(at) > most:
-                at = at[torch.from_numpy(rng.permutation(len(at))[:most])]
-            picked.append(at)
-        return torch.cat(picked)
+        integral = IntegralImages([shown.picture], torch.device("cpu"))
+        face = torch.from_numpy(shown.box + OFFSET_PX).to(torch.float32)
+        square = to_squares(face[None])[0]
+        spreads = ((6, 0.12), (3, 0.2), (10, 0.7))
+        boxes = torch.cat([_near(face, n, rng, spread=spread) for n, spread in spreads])
+        score = torch.zeros(len(boxes))
+        if number % _SEARCHED == 0:
+            side = float((shown.box[2:] - shown.box[:2]).max())
+            for found in self._detector.proposals([shown.picture], (0.3 * side, 2.5 * side)):
+                # Beside the face there may be somebody who is in no manifest.
+                is_beside = overlap(found.corners, square) < 0.05
+                known = found.at((~(is_beside & (found.score > _SOMEBODY))).nonzero()[:, 0])
+                boxes, score = torch.cat([boxes, known.corners]), torch.cat([score, known.score])
+        overlaps = overlap(boxes, square)
+        faces = (overlaps >= _IS_FACE).nonzero()[:, 0]
+        faces = faces[torch.from_numpy(rng.permutation(len(faces))[:_MOST_FACES])]
+        none = (overlaps <= _IS_NONE).nonzero()[:, 0]
+        likely = score[none] + 0.3 * torch.from_numpy(rng.random(len(none))).float()
+        none = none[likely.argsort(descending=True)[:_MOST_NONE]]
+        pick = torch.cat([faces, none])
+        return crop_boxes(boxes[pick], np.arange(len(pick)) < len(faces), integral)
 
 
 def _near(face: torch.Tensor, n: int, rng: np.random.Generator, *, spread: float) -> torch.Tensor:
@@ -306,29 +260,21 @@ def _near(face: torch.Tensor, n: int, rng: np.random.Generator, *, spread: float
     return torch.from_numpy(np.concatenate([middle - half, middle + half], axis=1)).float()
 
 
-def _overlap(boxes: torch.Tensor, square: torch.Tensor) -> torch.Tensor:
+def overlap(boxes: torch.Tensor, square: torch.Tensor) -> torch.Tensor:
+    """Return the intersection over union (n,) of boxes (n, 4) with one (4,)."""
     low, high = torch.maximum(boxes[:, :2], square[:2]), torch.minimum(boxes[:, 2:], square[2:])
     both = (high - low).clamp(min=0).prod(dim=1)
     area = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1) + (square[2:] - square[:2]).prod()
     return both / (area - both)
 
 
-def _labelled(
-    tried: Candidates,
-    kinds: torch.Tensor,
-    face: torch.Tensor,
-    points: torch.Tensor,
-    integral: IntegralImages,
-    side_px: int,
+def crop_boxes(
+    boxes: torch.Tensor, is_face: NDArray[np.bool_], integral: IntegralImages
 ) -> LabelledCrops:
-    """Crop boxes and tell what the network is to say, as `apply_regression` reads it."""
-    sides = tried.corners[:, 2:] - tried.corners[:, :2] + 1
-    regression = (face - tried.corners) / sides.repeat(1, 2)
-    parts = (points[None] - tried.corners[:, None, :2] + 1) / sides[:, None]
-    crops = integral.crop(tried, side_px).round().to(torch.uint8)
-    return LabelledCrops(
-        np.ascontiguousarray(crops.permute(0, 2, 3, 1).numpy()),
-        kinds.to(torch.int8).numpy(),
-        regression.numpy(),
-        torch.cat([parts[..., 0], parts[..., 1]], dim=1).numpy(),
-    )
+    """Crop boxes (n, 4) of one picture, corners as MTCNN has them, for both networks."""
+    tried = Candidates(boxes, torch.zeros(len(boxes)), torch.zeros(len(boxes)).long())
+    images = {
+        name: integral.crop(tried, px).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        for name, px in SIDES_PX.items()
+    }
+    return LabelledCrops(images, is_face)

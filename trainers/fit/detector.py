@@ -1,11 +1,11 @@
-"""Train MTCNN's second and third network further: is it a face, where is its box, where its points.
+"""Train the scorers of MTCNN's second and third network: is it a face, bare or under a mask.
 
-Each begins with the original weights. Losses and their weights are those of Zhang et al. (IEEE
-Signal Processing Letters 2016, section III-A), but that errors of boxes and points count by the
-Huber loss in place of their squares, which are lost beside the scores'.
+Each begins as the network's own last layers and reads the features before them, which do not
+change, nor do boxes and points: whatever follows a detection finds them where they always were.
+The features of all crops are computed once, and a step costs a tenth of one through the network.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from facemask_video.core.errors import TrainingError
 from facemask_video.detect.batching import normalize
-from trainers.data.detector_crops import NEGATIVE, POSITIVE, LabelledCrops
+from facemask_video.detect.mtcnn import ONet, RNet
 from trainers.fit.checkpoint import (
     Stateful,
     newest_checkpoint,
@@ -27,29 +27,32 @@ from trainers.fit.checkpoint import (
 from trainers.fit.interrupt import Stop
 from trainers.fit.schedule import Schedule
 
-_BOX_WEIGHT = 0.5
-_POINTS_WEIGHT = {"rnet": 0.0, "onet": 1.0}
 _HARD = 0.7
-"""Share of a batch, the worst scored, that teaches scores (section II-C: online hard mining)."""
+"""Share of a batch, the worst scored, that is learnt from (Zhang et al., IEEE Signal Processing
+Letters 2016, section II-C: online hard sample mining)."""
 
-_HUBER = 0.02
-"""In sides of the box: errors below count by their square."""
+_SHARES = (0.5, 0.2, 0.3)
+"""Of a batch: faces, what lies beside them, and what networks took for one."""
+
+_LOST = 0.2
+"""Share of the features that is set to 0 in training (dropout)."""
 
 _STATS_EVERY = 50
-_WEIGHT_DECAY = 1e-4
+_WEIGHT_DECAY = 5e-3
+_FEATURE_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
 class DetectorRun:
-    """How a network is trained.
+    """How a scorer is trained.
 
     Attributes:
-        folder: Of its checkpoints; a network that was begun there is gone on with.
+        folder: Of its checkpoints; one that was begun there is gone on with.
         images: Crops to see in all.
         batch_size: Crops a step.
         lr: First step; the others follow half a cosine down to 0.
         checkpoint_every: Crops from one checkpoint to the next.
-        seed: Of the order.
+        seed: Of the choice of crops.
         device: Where it runs.
         on_stats: Called with crops seen and loss.
     """
@@ -64,15 +67,35 @@ class DetectorRun:
     on_stats: Callable[[int, float], None] = lambda seen, loss: None
 
 
-def train_network(
-    name: str, network: nn.Module, crops: LabelledCrops, run: DetectorRun, stop: Stop
+@torch.inference_mode()
+def features_of(
+    network: RNet | ONet, images: NDArray[np.uint8], device: torch.device
+) -> NDArray[np.float16]:
+    """Return what a scorer reads of crops (n, s, s, 3): (n, channels, 4, 4)."""
+    network.to(device)
+    parts = [
+        network.pooled(normalize(torch.from_numpy(some).to(device).permute(0, 3, 1, 2).float()))
+        for some in np.array_split(images, -(-len(images) // _FEATURE_BATCH) or 1)
+        if len(some)
+    ]
+    if not parts:
+        return np.zeros((0,), np.float16)
+    return np.asarray(torch.cat([part.half().cpu() for part in parts]))
+
+
+def train_scorer(
+    name: str,
+    scorer: nn.Module,
+    kinds: tuple[NDArray[np.float16], NDArray[np.float16], NDArray[np.float16]],
+    run: DetectorRun,
+    stop: Stop,
 ) -> bool:
-    """Train a network on crops, from its newest checkpoint on.
+    """Train a scorer on features, from its newest checkpoint on.
 
     Args:
-        name: ``rnet`` or ``onet``.
-        network: Has the weights that it begins with; changed in place.
-        crops: What it sees; each once before any is seen again.
+        name: Of its network, for messages.
+        scorer: Has the weights that it begins with; changed in place.
+        kinds: Features of faces, of what lies beside them, and of what networks took for one.
         run: How.
         stop: Ends the training at the next step, with a checkpoint.
 
@@ -82,9 +105,9 @@ def train_network(
     Raises:
         TrainingError: The loss is no longer finite, or a checkpoint cannot be read.
     """
-    network.to(run.device).train().requires_grad_(True)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=run.lr, weight_decay=_WEIGHT_DECAY)
-    parts: dict[str, Stateful] = {"network": network, "optimizer": optimizer}
+    scorer.to(run.device).train().requires_grad_(True)
+    optimizer = torch.optim.AdamW(scorer.parameters(), lr=run.lr, weight_decay=_WEIGHT_DECAY)
+    parts: dict[str, Stateful] = {"scorer": scorer, "optimizer": optimizer}
     seen = 0
     if run.folder.is_dir() and any(run.folder.glob("*[0-9].pt")):
         state = read_checkpoint(newest_checkpoint(run.folder))
@@ -94,14 +117,16 @@ def train_network(
     run.folder.mkdir(parents=True, exist_ok=True)
     schedule = Schedule("cosine", run.images, run.images)
     saved = seen
-    for number, batch in _batches(len(crops), run, seen):
+    for number in range(seen // run.batch_size, -(-run.images // run.batch_size)):
+        rng = np.random.default_rng((run.seed, number))
+        features, is_face = _batch(kinds, run.batch_size, rng)
         for group in optimizer.param_groups:
             group["lr"] = run.lr * schedule.factor(seen)
-        loss = _loss(name, network, crops, batch, run.device)
+        loss = _loss(scorer, features.to(run.device), is_face.to(run.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        seen += len(batch)
+        seen += run.batch_size
         is_last = seen >= run.images
         if number % _STATS_EVERY == 0 or is_last:
             value = float(loss.detach())
@@ -113,50 +138,30 @@ def train_network(
             saved = seen
         if stop:
             break
-    network.eval().requires_grad_(False)
+    scorer.eval().requires_grad_(False)
     return seen >= run.images
 
 
-def _batches(n_crops: int, run: DetectorRun, seen: int) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """Yield number and crops of each batch after some images, the same whenever it was begun."""
-    size = min(run.batch_size, n_crops)
-    a_pass = n_crops // size
-    order, of_pass = np.arange(n_crops), -1
-    for number in range(seen // size, -(-run.images // size)):
-        if number // a_pass != of_pass:
-            of_pass = number // a_pass
-            order = np.random.default_rng((run.seed, of_pass)).permutation(n_crops)
-        at = number % a_pass * size
-        yield number, order[at : at + size]
+def _batch(
+    kinds: tuple[NDArray[np.float16], ...], size: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw features (n, c, 4, 4), some of them lost, and which are of faces (n,)."""
+    counts = [round(share * size) for share in _SHARES[1:]]
+    counts = [size - sum(counts), *counts]
+    # Where there is nothing of a kind, its part of the batch is of another.
+    if not len(kinds[2]):
+        counts = [counts[0], size - counts[0], 0]
+    drawn = [
+        kind[rng.integers(len(kind), size=count)]
+        for kind, count in zip(kinds, counts, strict=True)
+        if count
+    ]
+    features = np.concatenate(drawn).astype(np.float32)
+    features *= (rng.random(features.shape, np.float32) >= _LOST) / np.float32(1 - _LOST)
+    is_face = torch.arange(len(features)) < counts[0]
+    return torch.from_numpy(features), is_face
 
 
-def _loss(
-    name: str,
-    network: nn.Module,
-    crops: LabelledCrops,
-    batch: NDArray[np.intp],
-    device: torch.device,
-) -> Tensor:
-    images = torch.from_numpy(crops.images[batch]).to(device)
-    regression, *points, score = network(normalize(images.permute(0, 3, 1, 2).float()))
-    kinds = torch.from_numpy(crops.kinds[batch]).to(device)
-    is_scored, is_face = kinds <= POSITIVE, kinds == POSITIVE
-    likely = torch.where(is_face, score[:, 1], score[:, 0])[is_scored]
-    losses = -likely.clamp(min=1e-6).log()
-    loss: Tensor = (
-        losses.topk(max(1, round(_HARD * len(losses)))).values.mean()
-        if len(losses)
-        else score.sum() * 0
-    )
-    wanted = torch.from_numpy(crops.regression[batch]).to(device)
-    is_placed = kinds != NEGATIVE
-    if is_placed.any():
-        loss = loss + _BOX_WEIGHT * _huber(regression[is_placed], wanted[is_placed])
-    if _POINTS_WEIGHT[name] and is_face.any():
-        placed = torch.from_numpy(crops.points[batch]).to(device)
-        loss = loss + _POINTS_WEIGHT[name] * _huber(points[0][is_face], placed[is_face])
-    return loss
-
-
-def _huber(found: Tensor, wanted: Tensor) -> Tensor:
-    return functional.smooth_l1_loss(found, wanted, beta=_HUBER)
+def _loss(scorer: nn.Module, features: Tensor, is_face: Tensor) -> Tensor:
+    losses = functional.cross_entropy(scorer(features), is_face.long(), reduction="none")
+    return losses.topk(max(1, round(_HARD * len(losses)))).values.mean()

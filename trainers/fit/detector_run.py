@@ -1,11 +1,12 @@
-"""A run that trains MTCNN's networks: faces, crops, one network after the other, weights.
+"""A run that trains MTCNN's scorers: faces, crops, what is taken for faces, training, and again.
 
 Each of these is kept in the run's folder, so that a run that was interrupted goes on.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -15,20 +16,23 @@ import numpy as np
 import torch
 
 from facemask_video.config.settings import as_plain
-from facemask_video.core.errors import ConfigError, TrainingError, VideoReadError
+from facemask_video.core.errors import ConfigError, TrainingError
 from facemask_video.core.files import atomic_write
-from facemask_video.core.frame import ImageU8
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.landmarks import default_landmarks, load_landmarks
-from facemask_video.detect.mtcnn import load_networks, save_networks
-from facemask_video.detect.size import detect_size_px
+from facemask_video.detect.mtcnn import (
+    begin_scorers,
+    load_networks,
+    load_scorers,
+    save_scorers,
+)
 from facemask_video.translate.device import pick_device
-from facemask_video.video import VideoReader
 from trainers.config.detector import DetectorConfig
 from trainers.data.detector_crops import SIDES_PX, CropCollector, LabelledCrops, show_face
 from trainers.data.detector_faces import BARE, MASKED, ListedFace, TaughtFace, list_faces, teach
+from trainers.data.detector_negatives import NegativeMiner, about_faces, in_clip, in_patterns
 from trainers.data.splits import read_names, split_of
-from trainers.fit.detector import DetectorRun, train_network
+from trainers.fit.detector import DetectorRun, features_of, train_scorer
 from trainers.fit.interrupt import Stop
 from trainers.fit.runs import RunFolder
 
@@ -41,12 +45,8 @@ _PART = 250
 _PROPOSING = (0.4, 0.3)
 """Scores from which the original networks propose what is learnt from."""
 
-_MAYBE_A_FACE = (0.4, 0.3, 0.2)
-"""Scores from which something in a clip may be a face, of which nothing is known."""
-
-_OF_A_FRAME = 8
-_CLIP_FACE_PX = (24.0, 60.0)
-"""Smallest face that a clip's frames are shown for: how small they are."""
+_OF_A_FRAME, _OF_A_PICTURE = 40, 8
+"""Most crops of what is taken for a face."""
 
 OnDone = Callable[[str, int, int], None]
 OnStats = Callable[[str, int, float], None]
@@ -83,30 +83,48 @@ def run_detector(
     clips = _clips(config)
     _open_run(folder, config, [face.name for face in (*bare, *masked)] + [c.name for c in clips])
     faces = _taught(folder, bare, masked, stop, on_done)
-    crops = None if faces is None else _crops(folder, faces, clips, config, stop, on_done)
-    if crops is None:
+    shown = None if faces is None else _shown(folder, faces, config, stop, on_done)
+    if faces is None or shown is None:
         return None
-    pnet, *others = load_networks(_CPU)
-    for name, network in zip(SIDES_PX, others, strict=True):
-        run = DetectorRun(
-            folder / "checkpoints" / name,
-            config.images,
-            config.batch_size,
-            config.lr,
-            config.checkpoint_every,
-            config.seed,
-            device,
-            on_stats=lambda seen, loss, name=name: on_stats(name, seen, loss),  # type: ignore[misc]
-        )
-        if not train_network(name, network, crops[name], run, stop):
-            return None
     names = (folder / "training-files.txt").read_bytes()
     settings = json.dumps(_recipe(config), sort_keys=True).encode()
     recipe = {
         "config_sha256": hashlib.sha256(settings).hexdigest(),
         "training_files_sha256": hashlib.sha256(names).hexdigest(),
     }
-    save_networks(folder / WEIGHTS, pnet, *others, images_seen=config.images, recipe=recipe)
+    _, rnet, onet = load_networks(_CPU)
+    scorers = begin_scorers(rnet, onet)
+    mined: list[LabelledCrops] = []
+    weights: Path | None = None
+    for number in range(config.rounds):
+        new = _mined(folder, number, faces, clips, weights, config, stop, on_done)
+        if new is None:
+            return None
+        mined.append(new)
+        # The next round's miner, or what the run was for.
+        is_last = number == config.rounds - 1
+        weights = folder / (WEIGHTS if is_last else f"round-{number}.safetensors")
+        if not weights.is_file() or is_last:
+            taken = LabelledCrops.joined(mined)
+            for name, network in (("rnet", rnet), ("onet", onet)):
+                run = DetectorRun(
+                    folder / "checkpoints" / f"{name}-{number}",
+                    config.images,
+                    config.batch_size,
+                    config.lr,
+                    config.checkpoint_every,
+                    config.seed,
+                    device,
+                    on_stats=lambda seen, loss, name=name: on_stats(name, seen, loss),  # type: ignore[misc]
+                )
+                sets = (shown.images[name], taken.images[name])
+                features, of_taken = (features_of(network, each, device) for each in sets)
+                kinds = (features[shown.is_face], features[~shown.is_face], of_taken)
+                if not train_scorer(name, getattr(scorers, name), kinds, run, stop):
+                    return None
+            save_scorers(weights, scorers, images_seen=config.images * (number + 1), recipe=recipe)
+        else:
+            scorers = load_scorers(weights)
     return folder / WEIGHTS
 
 
@@ -216,108 +234,112 @@ def _taught(
     return faces
 
 
-def _crops(
-    folder: Path,
-    faces: Sequence[TaughtFace],
-    clips: Sequence[Path],
-    config: DetectorConfig,
-    stop: Stop,
-    on_done: OnDone,
-) -> dict[str, LabelledCrops] | None:
-    """Return the crops of each network; None where the run was stopped."""
+def _shown(
+    folder: Path, faces: Sequence[TaughtFace], config: DetectorConfig, stop: Stop, on_done: OnDone
+) -> LabelledCrops | None:
+    """Return the crops of pictures that show a face each; None where the run was stopped."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     collector = CropCollector(
         CascadeDetector(device=_CPU, threshold=0.0, min_face_px=12.0, stage_thresholds=_PROPOSING)
     )
     by_kind = [[face for face in faces if face.is_masked == is_masked] for is_masked in (0, 1)]
-    cloths = by_kind[1]
-    parts = []
-    for start in range(0, config.pictures, _PART):
-        path = folder / "crops" / f"{start:06d}.npz"
-        if not path.is_file():
-            found = []
-            for number in range(start, min(start + _PART, config.pictures)):
-                if stop:
-                    return None
-                on_done("pictures", number, config.pictures)
-                rng = np.random.default_rng((config.seed, number))
-                some = by_kind[number % 2] or faces
-                shown = show_face(some, int(rng.integers(len(some))), cloths, rng)
-                found.append(collector.collect(shown, rng))
-            _save_crops(path, found)
-        parts.append(path)
-    on_done("pictures", config.pictures, config.pictures)
-    for number, clip in enumerate(clips):
-        path = folder / "crops" / f"{clip.name}.npz"
-        if not path.is_file():
-            if stop:
-                return None
-            on_done("clips", number, len(clips))
-            _save_crops(path, _of_clip(clip, collector, config))
-        parts.append(path)
-    if clips:
-        on_done("clips", len(clips), len(clips))
-    stored = [_load(path) for path in parts]
-    return {
-        name: LabelledCrops.joined([_one_network(arrays, name) for arrays in stored])
-        for name in SIDES_PX
-    }
 
+    def collect(number: int) -> LabelledCrops:
+        rng = np.random.default_rng((config.seed, number))
+        some = by_kind[number % 2] or faces
+        shown = show_face(some, int(rng.integers(len(some))), by_kind[1], rng)
+        return collector.collect(shown, number, rng)
 
-def _of_clip(
-    clip: Path, collector: CropCollector, config: DetectorConfig
-) -> list[dict[str, LabelledCrops]]:
-    """Return what is proposed in a clip where nothing may be a face."""
-    rng = np.random.default_rng((config.seed, 1))
-    detector = CascadeDetector(
-        device=_CPU,
-        threshold=_MAYBE_A_FACE[2],
-        min_face_px=12.0,
-        stage_thresholds=_MAYBE_A_FACE[:2],
-    )
     found = []
-    for picture in _frames(clip, config.clip_frames, rng):
-        faces = [each.box for each in detector.detect([picture])[0]]
-        found.append(collector.collect_negatives(picture, faces, _OF_A_FRAME, rng))
-    return found
+    for start in range(0, config.pictures, _PART):
+        on_done("pictures", start, config.pictures)
+        numbers = range(start, min(start + _PART, config.pictures))
+        path = folder / "crops" / f"faces-{start:06d}.npz"
+        crops = _kept(path, partial(map, collect, numbers), stop)
+        if crops is None:
+            return None
+        found.append(crops)
+    on_done("pictures", config.pictures, config.pictures)
+    return LabelledCrops.joined(found)
 
 
-def _frames(clip: Path, most: int, rng: np.random.Generator) -> list[ImageU8]:
-    """Return some frames of a clip, evenly taken, as large as the detector is shown them."""
-    frames: list[ImageU8] = []
-    try:
-        with VideoReader(clip) as reader:
-            info = reader.info
-            every = max(1, (info.frame_count_from_header or 10 * most) // most)
-            for frame in reader:
-                if frame.index % every == 0 and len(frames) < most:
-                    size_px = detect_size_px(
-                        info.width_px, info.height_px, min_face_px=rng.uniform(*_CLIP_FACE_PX)
-                    )
-                    frames.append(frame.thumbnail(size_px)[0])
-    except VideoReadError as exc:
-        raise TrainingError(f"{clip}: cannot be read ({exc}); move it out of --clips.") from exc
-    return frames
+def _mined(
+    folder: Path,
+    round_number: int,
+    faces: Sequence[TaughtFace],
+    clips: Sequence[Path],
+    scorers: Path | None,
+    config: DetectorConfig,
+    stop: Stop,
+    on_done: OnDone,
+) -> LabelledCrops | None:
+    """Return the crops of what is taken for faces; None where the run was stopped.
+
+    Args:
+        folder: Of the run.
+        round_number: Of the round, from 0; patterns and photographs are others in each.
+        faces: Whose photographs are looked at.
+        clips: To look at.
+        scorers: Of the networks that look.
+        config: How much to look at.
+        stop: See `run_detector`.
+        on_done: See `run_detector`.
+    """
+    miner, seed = NegativeMiner(scorers), config.seed + round_number
+    rng = np.random.default_rng((seed, 2))
+    bare = [face for face in faces if not face.is_masked]
+    photographs = [bare[pick] for pick in rng.permutation(len(bare))[: config.photographs]]
+    sets: dict[str, Callable[[], Iterable[LabelledCrops]]] = {
+        f"clip-{clip.name}": partial(
+            in_clip, clip, miner, n_frames=config.clip_frames, n=_OF_A_FRAME, seed=seed
+        )
+        for clip in clips
+    }
+    for start in range(0, len(photographs), _PART):
+        part_rng = np.random.default_rng((seed, 3, start))
+        sets[f"photographs-{start:06d}"] = partial(
+            about_faces,
+            photographs[start : start + _PART],
+            miner,
+            n=_OF_A_PICTURE,
+            rng=part_rng,
+        )
+    for start in range(0, config.patterns, _PART):
+        numbers = range(start, min(start + _PART, config.patterns))
+        sets[f"patterns-{start:06d}"] = partial(
+            in_patterns, numbers, miner, n=_OF_A_PICTURE, seed=seed
+        )
+    found = []
+    for number, (name, make) in enumerate(sets.items()):
+        on_done("no faces", number, len(sets))
+        crops = _kept(folder / "crops" / f"none-{round_number}-{name}.npz", make, stop)
+        if crops is None:
+            return None
+        found.append(crops)
+    on_done("no faces", len(sets), len(sets))
+    return LabelledCrops.joined(found)
 
 
-def _save_crops(path: Path, found: Sequence[dict[str, LabelledCrops]]) -> None:
+def _kept(
+    path: Path, make: Callable[[], Iterable[LabelledCrops]], stop: Stop
+) -> LabelledCrops | None:
+    """Return the crops of a file, which is made where it is not there; None where stopped."""
+    if path.is_file():
+        stored = _load(path)
+        return LabelledCrops({name: stored[name] for name in SIDES_PX}, stored["is_face"])
+    if stop:
+        return None
+    made = []
+    for crops in make():
+        made.append(crops)
+        if stop:
+            return None
+    crops = LabelledCrops.joined(made)
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {}
-    for name in SIDES_PX:
-        crops = LabelledCrops.joined([each[name] for each in found])
-        arrays |= {
-            f"{name}_{key}": getattr(crops, key)
-            for key in ("images", "kinds", "regression", "points")
-        }
     with atomic_write(path) as part, part.open("wb") as file:
-        np.savez(file, **arrays)
-
-
-def _one_network(arrays: dict[str, Any], name: str) -> LabelledCrops:
-    return LabelledCrops(
-        *(arrays[f"{name}_{key}"] for key in ("images", "kinds", "regression", "points"))
-    )
+        np.savez(file, is_face=crops.is_face, **crops.images)  # type: ignore[arg-type]
+    return crops
 
 
 def _load(path: Path) -> dict[str, Any]:

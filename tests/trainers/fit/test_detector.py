@@ -15,19 +15,14 @@ from facemask_video.core.geometry import Box, iou
 from facemask_video.core.pictures import write_picture
 from facemask_video.detect.cascade import CascadeDetector
 from facemask_video.detect.landmarks import default_landmarks, load_landmarks
-from facemask_video.detect.mtcnn import load_networks
+from facemask_video.detect.mtcnn import load_networks, load_scorers
 from facemask_video.video import VideoReader
 from trainers.cli import main
 from trainers.config.detector import DetectorConfig
-from trainers.data.detector_crops import (
-    NEGATIVE,
-    PART,
-    POSITIVE,
-    SIDES_PX,
-    CropCollector,
-    show_face,
-)
+from trainers.data.detector_crops import SIDES_PX, CropCollector, show_face
 from trainers.data.detector_faces import BARE, MASKED, TaughtFace, list_faces, teach
+from trainers.data.detector_negatives import NegativeMiner
+from trainers.data.patterns import draw_pattern
 from trainers.fit.detector_run import run_detector
 from trainers.fit.interrupt import Stop
 
@@ -39,7 +34,7 @@ COLUMNS = (
 )
 SETTINGS = (
     *("--pictures", "6", "--images", "48", "--batch-size", "16", "--device", "cpu", "-q"),
-    *("--held-out", "0", "--test-share", "0"),
+    *("--held-out", "0", "--test-share", "0", "--photographs", "1", "--patterns", "1"),
 )
 
 
@@ -78,40 +73,48 @@ def test_masked_faces_are_taught_where_bare_ones_are_seen(faces: list[TaughtFace
     assert np.linalg.norm(bare.points - masked.points, axis=1).max() < 0.25 * eyes_px
 
 
-def test_crops_say_where_the_face_is(faces: list[TaughtFace]) -> None:
+def test_crops_are_of_faces_and_of_what_lies_beside_them(faces: list[TaughtFace]) -> None:
     detector = CascadeDetector(
         device=CPU, threshold=0.0, min_face_px=12, stage_thresholds=(0.4, 0.3)
     )
     rng = np.random.default_rng(3)
-    shown = [show_face(faces, number % 2, faces[1:], rng) for number in range(6)]
-    found = [CropCollector(detector).collect(each, rng) for each in shown]
+    shown = [show_face(faces, number % 2, faces[1:], rng) for number in range(4)]
+    found = [CropCollector(detector).collect(each, n, rng) for n, each in enumerate(shown)]
 
-    for name, side_px in SIDES_PX.items():
-        kinds = np.concatenate([each[name].kinds for each in found])
-        assert {NEGATIVE, POSITIVE, PART} == set(kinds.tolist())
-        assert found[0][name].images.shape[1:] == (side_px, side_px, 3)
-    seen = found[0]["onet"]
-    faces_of = seen.kinds == POSITIVE
-    assert np.abs(seen.regression[faces_of]).max() < 0.5
-    x, y = seen.points[faces_of, :5], seen.points[faces_of, 5:]
-    assert (y[:, :2] < y[:, 3:]).all()
-    assert ((x > -0.2) & (x < 1.2)).all()
+    for crops in found:
+        assert crops.is_face.any()
+        assert not crops.is_face.all()
+        for name, side_px in SIDES_PX.items():
+            assert crops.images[name].shape == (len(crops), side_px, side_px, 3)
+    _, _, onet = load_networks(CPU)
+    scores = torch.cat([onet(_normal(each.images["onet"]))[2][:, 1] for each in found])
+    is_face = torch.from_numpy(np.concatenate([each.is_face for each in found]))
+    assert scores[is_face].mean() > scores[~is_face].mean() + 0.3
+
+
+def _normal(images: np.ndarray) -> torch.Tensor:
+    return (torch.from_numpy(images).permute(0, 3, 1, 2).float() - 127.5) / 128
 
 
 def test_nothing_is_learnt_of_what_touches_a_possible_face(faces: list[TaughtFace]) -> None:
-    detector = CascadeDetector(
-        device=CPU, threshold=0.0, min_face_px=12, stage_thresholds=(0.2, 0.1)
-    )
-    rng = np.random.default_rng(3)
-    picture = show_face(faces, 0, [], rng).picture
+    picture = show_face(faces, 0, [], np.random.default_rng(3)).picture
     height, width = picture.shape[:2]
-    collector = CropCollector(detector)
+    pattern = draw_pattern(np.random.default_rng(1))
 
-    everywhere = collector.collect_negatives(picture, [Box(0, 0, width, height)], 8, rng)
-    nowhere = collector.collect_negatives(picture, [], 8, rng)
+    nowhere = NegativeMiner(None).mine(picture, 8, [Box(0, 0, width, height)])
+    anywhere = NegativeMiner(None).mine(pattern, 8)
 
-    assert not any(len(crops) for crops in everywhere.values())
-    assert set(nowhere["rnet"].kinds.tolist()) == {NEGATIVE}
+    assert len(nowhere) == 0
+    assert 0 < len(anywhere) <= 8
+    assert not anywhere.is_face.any()
+
+
+def test_patterns_are_the_same_for_the_same_number_and_all_different() -> None:
+    drawn = [draw_pattern(np.random.default_rng(number)) for number in (1, 1, 2, 3)]
+
+    assert np.array_equal(drawn[0], drawn[1])
+    assert len({each.tobytes() for each in drawn}) == 3
+    assert all(each.shape == (256, 320, 3) and each.std() > 5 for each in drawn)
 
 
 def test_a_stopped_run_goes_on_and_its_file_is_what_the_detector_loads(
@@ -125,20 +128,21 @@ def test_a_stopped_run_goes_on_and_its_file_is_what_the_detector_loads(
 
     result = runner.invoke(main, ["detector", str(data), "-o", str(whole), *SETTINGS, *clips])
     assert result.exit_code == 0, result.output
-    assert (whole / "crops" / "astronaut.mp4.npz").is_file()
+    mined = {path.name for path in (whole / "crops").glob("none-*-clip-*")}
+    assert mined == {"none-0-clip-astronaut.mp4.npz", "none-1-clip-astronaut.mp4.npz"}
     every = (*clips, "--checkpoint-every", "16")
     result = runner.invoke(main, ["detector", str(data), "-o", str(parted), *SETTINGS, *every])
     assert result.exit_code == 0, result.output
     # As after a kill behind the second step of the last network.
     (parted / "mtcnn-masks.safetensors").unlink()
-    (parted / "checkpoints" / "onet" / "000000048.pt").unlink()
+    (parted / "checkpoints" / "onet-1" / "000000048.pt").unlink()
     result = runner.invoke(main, ["detector", str(data), "-o", str(parted), *SETTINGS, *every])
 
     assert result.exit_code == 0, result.output
-    weights = [whole / "mtcnn-masks.safetensors", parted / "mtcnn-masks.safetensors", None]
-    trained, resumed, original = (load_networks(CPU, path)[2].dense6_1.weight for path in weights)
+    weights = [each / "mtcnn-masks.safetensors" for each in (whole, parted)]
+    trained, resumed = (load_scorers(path).onet.dense6_1.weight for path in weights)
     assert torch.equal(trained, resumed)
-    assert not torch.allclose(trained, original, atol=1e-3)
+    assert not torch.allclose(trained, load_networks(CPU)[2].dense6_1.weight, atol=1e-3)
     assert json.loads((whole / "options.json").read_text())["pictures"] == 6
 
 
