@@ -1,18 +1,79 @@
-"""Manifests as JSON Lines: a row of a dataclass a line, UTF-8."""
+"""Files of JSON Lines, UTF-8: manifests, a row of a dataclass a line, and what grows by frames."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from facemask_video.core.errors import CropsError
-from facemask_video.core.files import atomic_write
+from facemask_video.core.errors import CropsError, FacemaskVideoError
+from facemask_video.core.files import Part, atomic_write
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _Row = TypeVar("_Row")
+
+Moment = Literal["begun", "written", "completed"]
+"""When a file could not be written."""
+
+
+class LinesWriter(ABC):
+    """Writes a file line by line beside its target, and renames it at the end.
+
+    Use it as a context manager and call `finish`; leaving without, or by an exception, leaves no
+    file behind.
+
+    Args:
+        path: File to write.
+
+    Raises:
+        FacemaskVideoError: What `refusal` makes of an OSError; also by all methods.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._part = Part(path)
+            self._file = self._part.path.open("w", encoding="utf-8", newline="\n")
+        except OSError as exc:
+            raise self.refusal("begun", exc) from exc
+
+    @abstractmethod
+    def refusal(self, moment: Moment, exc: OSError) -> FacemaskVideoError:
+        """Return what is raised where the file cannot be written."""
+
+    def put(self, line: str) -> None:
+        """Write one line, given without its end."""
+        try:
+            self._file.write(line + "\n")
+        except OSError as exc:
+            raise self.refusal("written", exc) from exc
+
+    def finish(self) -> None:
+        """Complete the file under its own name."""
+        try:
+            self._file.close()
+            self._part.path.replace(self.path)
+        except OSError as exc:
+            raise self.refusal("completed", exc) from exc
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Closing writes out what is buffered, which fails again where the disk is full.
+        with suppress(OSError):
+            self._file.close()
+        self._part.close()
 
 
 def to_line(row: "DataclassInstance") -> str:

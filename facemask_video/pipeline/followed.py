@@ -6,11 +6,9 @@ A line a frame: its time, a checksum of its samples, and its faces with their ve
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +21,9 @@ from facemask_video.core.faces import (
     TrackId,
     Verdict,
 )
-from facemask_video.core.files import part_path
 from facemask_video.core.frame import Frame
 from facemask_video.core.geometry import Box
+from facemask_video.core.json_lines import LinesWriter, Moment
 from facemask_video.pipeline.answers import checksum
 from facemask_video.video import native
 
@@ -48,19 +46,14 @@ class FollowedFrame:
     faces: tuple[TrackedFace, ...]
 
 
-class FollowedWriter:
-    """Writes the record; it has its name when `finish` is called. A context manager.
+class FollowedWriter(LinesWriter):
+    """Writes the record; it has its name when `finish` is called. A context manager."""
 
-    Args:
-        path: The file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._part = path, part_path(path)
-        try:
-            self._file = self._part.open("wb")
-        except OSError as exc:
-            raise _not_written(path, exc) from exc
+    def refusal(self, moment: Moment, exc: OSError) -> VideoWriteError:
+        """Return what is raised where the record cannot be written."""
+        return VideoWriteError(
+            f"{self.path}: cannot be written ({exc.strerror}); check the space left."
+        )
 
     def write(self, item: CroppedFrame) -> None:
         """Write a frame's line.
@@ -70,37 +63,8 @@ class FollowedWriter:
         """
         frame = native(item.frame)
         faces = [_plain(crop.face) for crop in item.crops]
-        line = json.dumps([frame.pts, checksum(frame.samples()), faces], separators=(",", ":"))
-        try:
-            self._file.write(line.encode() + b"\n")
-        except OSError as exc:
-            raise _not_written(self._path, exc) from exc
-
-    def finish(self) -> None:
-        """Put the file in its place.
-
-        Raises:
-            VideoWriteError: It cannot be written.
-        """
-        try:
-            self._file.close()
-            self._part.replace(self._path)
-        except OSError as exc:
-            raise _not_written(self._path, exc) from exc
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # Closing writes out what is buffered, which fails again where the disk is full.
-        with suppress(OSError):
-            self._file.close()
-        self._part.unlink(missing_ok=True)
+        line = [frame.pts, checksum(frame.samples()), faces]
+        self.put(json.dumps(line, separators=(",", ":")))
 
 
 def read_followed(path: Path) -> Iterator[FollowedFrame]:
@@ -152,10 +116,6 @@ def untouched(items: Iterable[TrackedFrame]) -> Iterator[BlendedFrame]:
     """Yield frames as if nothing were pasted into them."""
     for item in items:
         yield BlendedFrame(item.frame, item.frame, (), item.faces)
-
-
-def _not_written(path: Path, exc: OSError) -> VideoWriteError:
-    return VideoWriteError(f"{path}: cannot be written ({exc.strerror}); check the space left.")
 
 
 def _plain(face: TrackedFace) -> list[Any]:

@@ -19,19 +19,18 @@ that a reader does not know are ignored.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from facemask_video.core.errors import TracksError, VideoWriteError
 from facemask_video.core.faces import TrackedFace, TrackId
-from facemask_video.core.files import Part, sha256_file
+from facemask_video.core.files import sha256_file
 from facemask_video.core.frame import Frame
 from facemask_video.core.geometry import Box
+from facemask_video.core.json_lines import LinesWriter, Moment
 
 FORMAT = "facemask-tracks/1"
 
@@ -66,7 +65,7 @@ class SidecarFrame:
         return changed if self.label is None else (*changed, self.label)
 
 
-class SidecarWriter:
+class SidecarWriter(LinesWriter):
     """Write a sidecar beside its target and rename it at the end.
 
     Use it as a context manager and call `finish`; leaving without, or by an exception, leaves no
@@ -81,16 +80,17 @@ class SidecarWriter:
     def __init__(
         self, path: Path, *, source: Mapping[str, Any], direction: str | None = None
     ) -> None:
-        self._path = path
-        try:
-            self._part = Part(path)
-            self._file = self._part.path.open("w", encoding="utf-8", newline="\n")
-        except OSError as exc:
-            raise VideoWriteError(
-                f"{path}: the tracks file cannot be written ({exc.strerror}); choose another place."
-            ) from exc
+        super().__init__(path)
         header: dict[str, Any] = {"format": FORMAT, "source": dict(source)}
         self._put(header if direction is None else {**header, "direction": direction})
+
+    def refusal(self, moment: Moment, exc: OSError) -> VideoWriteError:
+        """Return what is raised where the sidecar cannot be written."""
+        what = "completed" if moment == "completed" else "written"
+        remedy = "choose another place" if moment == "begun" else "check the space left"
+        return VideoWriteError(
+            f"{self.path}: the tracks file cannot be {what} ({exc.strerror}); {remedy}."
+        )
 
     def write(
         self, frame: Frame, faces: Iterable[SidecarFace], *, label: Box | None = None
@@ -100,39 +100,8 @@ class SidecarWriter:
         line = {"frame": frame.index, "pts": frame.pts, "faces": plain}
         self._put(line if label is None else {**line, "label": _edges(label)})
 
-    def finish(self) -> None:
-        """Complete the file under its own name."""
-        try:
-            self._file.close()
-            self._part.path.replace(self._path)
-        except OSError as exc:
-            raise VideoWriteError(
-                f"{self._path}: the tracks file cannot be completed ({exc.strerror}); "
-                "check the space left."
-            ) from exc
-
-    def __enter__(self) -> "SidecarWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # Closing writes out what is buffered, which fails again where the disk is full.
-        with suppress(OSError):
-            self._file.close()
-        self._part.close()
-
     def _put(self, line: Mapping[str, Any]) -> None:
-        try:
-            self._file.write(json.dumps(line, separators=(", ", ": ")) + "\n")
-        except OSError as exc:
-            raise VideoWriteError(
-                f"{self._path}: the tracks file cannot be written ({exc.strerror}); "
-                "check the space left."
-            ) from exc
+        self.put(json.dumps(line, separators=(", ", ": ")))
 
 
 def _plain(entry: SidecarFace) -> dict[str, Any]:
