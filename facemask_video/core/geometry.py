@@ -137,18 +137,26 @@ def invert(source_to_target: Affine) -> Affine:
     Raises:
         ValueError: The map is singular.
     """
-    linear = source_to_target[:, :2]
-    if abs(float(np.linalg.det(linear))) < 1e-12:
+    # Number by number, as in all that follows: six are too few for NumPy's calls to pay.
+    (a, b, x), (c, d, y) = source_to_target.tolist()
+    determinant = a * d - b * c
+    if abs(determinant) < 1e-12:
         raise ValueError("invert: the affine map is singular.")
-    inverse = np.linalg.inv(linear)
-    return np.concatenate([inverse, -inverse @ source_to_target[:, 2:]], axis=1)
+    a, b, c, d = d / determinant, -b / determinant, -c / determinant, a / determinant
+    return np.array([[a, b, -(a * x + b * y)], [c, d, -(c * x + d * y)]], np.float64)
 
 
 def compose(first: Affine, then: Affine) -> Affine:
     """Return the map that applies ``first`` and after it ``then``."""
-    linear = then[:, :2] @ first[:, :2]
-    offset = then[:, :2] @ first[:, 2] + then[:, 2]
-    return np.concatenate([linear, offset[:, None]], axis=1)
+    (a, b, x), (c, d, y) = first.tolist()
+    (p, q, u), (r, s, v) = then.tolist()
+    return np.array(
+        [
+            [p * a + q * c, p * b + q * d, p * x + q * y + u],
+            [r * a + s * c, r * b + s * d, r * x + s * y + v],
+        ],
+        np.float64,
+    )
 
 
 def translation(dx_px: float, dy_px: float) -> Affine:
@@ -167,4 +175,5 @@ def scaling(across: float, down: float) -> Affine:
 
 def scale_of(source_to_target: Affine) -> float:
     """Return the map's mean linear scale (target px a source px)."""
-    return math.sqrt(abs(float(np.linalg.det(source_to_target[:, :2]))))
+    (a, b, _), (c, d, _) = source_to_target.tolist()
+    return math.sqrt(abs(a * d - b * c))

@@ -147,14 +147,13 @@ class PoseFilter:
         A time that does not grow (damaged timestamps) counts as one millisecond, and a pause of
         more than ten seconds as ten.
         """
-        _, continuous_white_noise = _load_filterpy()
         previous = self._before = self.newest
         step_s = min(max(time_s - previous.time_s, 1e-3), _LONGEST_STEP_S)
         # A calm head is smoothed long; where predictions keep failing, noise must be stronger.
         density = self._density * max(1.0, (self._mean_nis / _USUAL_NIS) ** 3)
         spectral_density = density * (_NOISE_SCALE * self._scale()) ** 2
-        transition = np.kron(np.eye(4), singer_transition(step_s))
-        noise = np.kron(np.diag(spectral_density), continuous_white_noise(3, step_s))
+        transition, unit_noise = _motion(step_s)
+        noise = np.kron(np.diag(spectral_density), unit_noise)
         before = self._filter.P
         self._filter.predict(F=transition, Q=noise)
         previous.gain = before @ transition.T @ np.linalg.inv(self._filter.P)
@@ -209,6 +208,20 @@ class PoseFilter:
         prior = self.newest.shape_prior
         self.newest.shape_posterior = prior + gain * (shape - prior)
         self._shape_variance *= 1 - gain
+
+
+@lru_cache(maxsize=64)
+def _motion(step_s: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the transition of the whole state, (12, 12), and the noise of each of its parts.
+
+    A clip's frames are mostly one step apart.
+    """
+    _, continuous_white_noise = _load_filterpy()
+    transition = np.asarray(np.kron(np.eye(4), singer_transition(step_s)), np.float64)
+    noise = np.asarray(continuous_white_noise(3, step_s), np.float64)
+    for each in (transition, noise):
+        each.setflags(write=False)
+    return transition, noise
 
 
 def singer_transition(step_s: float) -> NDArray[np.float64]:
