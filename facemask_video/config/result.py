@@ -216,7 +216,8 @@ class ResultConfig(LabelConfig):
         "copy",
         help="What becomes of a clip in which no face is translated: copied packet by packet, "
         "pictures and all, where range, layout, container and an encoder or pixel format asked "
-        "for allow it; encoded like any other; or skipped, so that nothing is written",
+        "for allow it; encoded like any other; or skipped, so that nothing is written, unless "
+        "--all-video changes a face in a further stream",
     )
     sign: tuple[str, ...] | None = setting(
         None,

@@ -11,7 +11,11 @@ from facemask_video import __version__, provenance
 from facemask_video.config import ConvertConfig
 from facemask_video.pipeline.answers import StaleAnswers
 from facemask_video.pipeline.finished_frames import finished_frames
-from facemask_video.pipeline.further_streams import convert_further, expected_further_frames
+from facemask_video.pipeline.further_streams import (
+    convert_further,
+    expected_further_frames,
+    not_looked_at,
+)
 from facemask_video.pipeline.labelling import label_stage
 from facemask_video.pipeline.load_networks import Networks, load_finder, load_networks
 from facemask_video.pipeline.no_face import DeferredOutput, Written
@@ -214,6 +218,11 @@ def _convert(
             if resumption is not None:
                 notes = (*notes, *resumption.notes)
 
+    if output.written == "nothing":
+        if further is None:
+            notes = (*notes, *not_looked_at(reader))
+        else:
+            further.say_nothing_written()
     total_s = time.perf_counter() - started
     return finish_report(
         tally,

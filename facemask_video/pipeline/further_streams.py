@@ -42,6 +42,8 @@ from facemask_video.video.target import muxer_of
 
 OnFrame = Callable[[], None]
 
+_COPIED = "so its packets are the source's"
+
 
 @dataclass(slots=True)
 class FurtherStreams:
@@ -51,11 +53,14 @@ class FurtherStreams:
         converted: What replaces them, by index; those that are left out stay as they are.
         about: For the report, one entry a stream.
         notes: What is to be said of them.
+        unread: What is to be said of those that stay as they are unread, in place of the note of
+            that number, where no file is written.
     """
 
     converted: dict[int, Converted] = field(default_factory=dict)
     about: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    unread: dict[int, str] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -83,8 +88,32 @@ class FurtherStreams:
         if tally.faces_without_change:
             clauses.append(f"{tally.faces_without_change} without a change to see")
         if written == "copied":
-            clauses.append("so its packets are the source's")
+            clauses.append(_COPIED)
         self.notes.append(f"video stream {stream.index}: {', '.join(clauses)}")
+
+    def leave_unread(self, stream: StreamInfo, exc: VideoReadError) -> None:
+        """Note that a stream stays as it is because it cannot be read."""
+        name = f"video stream {stream.index}"
+        self.unread[len(self.notes)] = f"{name} was not looked at for faces: {exc}"
+        self.notes.append(f"{name} is kept as it is, any faces in it too: {exc}")
+
+    def say_nothing_written(self) -> None:
+        """Say the same of a conversion that writes no file: no stream of it is copied or kept."""
+        self.about = [{**entry, "pictures": "nothing"} for entry in self.about]
+        self.notes = [
+            self.unread.get(number, note.removesuffix(f", {_COPIED}"))
+            for number, note in enumerate(self.notes)
+        ]
+
+
+def not_looked_at(reader: VideoReader) -> list[str]:
+    """Say of each further video stream that nobody looked for faces in it; no file is written."""
+    return [
+        f"video stream {stream.index} ({stream.codec})"
+        f"{', a cover picture,' if _is_cover_art(stream) else ''} was not looked at for faces "
+        "(--all-video does)"
+        for stream in further_streams(reader)
+    ]
 
 
 def further_streams(reader: VideoReader) -> list[StreamInfo]:
@@ -147,9 +176,7 @@ def convert_further(
         except VideoReadError as exc:
             if config.video.strict_streams:
                 raise
-            found.notes.append(
-                f"video stream {stream.index} is kept as it is, any faces in it too: {exc}"
-            )
+            found.leave_unread(stream, exc)
     return found
 
 

@@ -127,7 +127,8 @@ class ConversionReport:
         most_changed_s: Time of the first frame in which the most faces were changed; None where
             none were.
         further: Of each further video stream (``all_video``) its index and codec, whether its
-            pictures were ``encoded`` or ``copied``, and such counts of its own.
+            pictures were ``encoded`` or ``copied`` or ``nothing`` was written, and such counts of
+            its own.
     """
 
     input: dict[str, Any]

@@ -128,6 +128,30 @@ def test_without_a_face_all_packets_are_the_sources(clips: Path, tmp_path: Path)
     assert report.closing_line().startswith("12 frames, no face found (--min-face 35), so all pack")
 
 
+@pytest.mark.parametrize("all_video", [True, False])
+def test_where_nothing_is_written_no_stream_is_said_to_be_copied_or_kept(
+    all_video: bool, clips: Path, tmp_path: Path
+) -> None:
+    source, out = _dual(clips, tmp_path / "in.mp4", cover=True), tmp_path / "out.mp4"
+    video = VideoConfig(all_video=all_video, preset="ultrafast")
+
+    report = _convert(source, out, (), video=video, output=OutputConfig(no_face="skip"))
+
+    assert not out.exists()
+    if all_video:
+        assert report.notes == (
+            "video stream 2: 9 frames, 0 faces, 0 changed",
+            "cover picture, stream 3: 0 faces, 0 changed",
+        )
+        assert [each["pictures"] for each in report.further] == ["nothing", "nothing"]
+    else:
+        assert report.notes == (
+            "video stream 2 (h264) was not looked at for faces (--all-video does)",
+            "video stream 3 (mjpeg), a cover picture, was not looked at for faces (--all-video "
+            "does)",
+        )
+
+
 @pytest.mark.parametrize("no_face", ["copy", "skip"])
 def test_a_face_in_the_second_stream_alone_is_written_and_said(
     no_face: str, clips: Path, tmp_path: Path
