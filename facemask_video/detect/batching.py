@@ -97,12 +97,13 @@ class BatchedMtcnn:
         """Run R-Net on the candidates' crops.
 
         Returns:
-            Regression (n, 4), in sides of the box, and probability of a face (n,).
+            Regression (n, 4), in sides of the box, probability of a face (n,), and that of R-Net's
+            own last layers (n,).
         """
         parts = candidates.split(self._limits.rnet_crops)
         crops = (integral.crop(part, _RNET_PX) for part in parts)
-        regression, score = self._run(self._rnet, crops)
-        return regression, score[:, 1]
+        regression, score, own = self._run(self._rnet, crops)
+        return regression, score[:, 1], own[:, 1]
 
     def onet(self, candidates: Candidates, integral: IntegralImages) -> tuple[Tensor, ...]:
         """Run O-Net on the candidates' crops.

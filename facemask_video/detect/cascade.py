@@ -188,7 +188,7 @@ class CascadeDetector:
         for_onet = integral.overlapping(self._run_rnet(for_rnet, integral))
         if len(for_onet):
             _, _, for_onet.score, _ = self._networks.onet(for_onet, integral)
-        _, for_rnet.score = self._networks.rnet(for_rnet, integral)
+        _, for_rnet.score, _ = self._networks.rnet(for_rnet, integral)
         return for_rnet, for_onet
 
     def _cascade(
@@ -252,10 +252,11 @@ class CascadeDetector:
         found = integral.overlapping(found)
         if not len(found):
             return found
-        regression, found.score = self._networks.rnet(found, integral)
+        regression, found.score, own = self._networks.rnet(found, integral)
         pick = (found.score > self._thresholds[1]).nonzero()[:, 0]
-        found, regression = found.at(pick), regression[pick]
-        pick = nms_in_groups(found.corners, found.score, found.image_index, 0.7)
+        found, regression, own = found.at(pick), regression[pick], own[pick]
+        # Of several boxes the one of whose place it is most sure, which a scorer says nothing of.
+        pick = nms_in_groups(found.corners, own.clamp(min=1e-9), found.image_index, 0.7)
         found, regression = found.at(pick), regression[pick]
         found.corners = to_squares(apply_regression(found.corners, regression))
         return found
@@ -265,12 +266,14 @@ class CascadeDetector:
         found = integral.overlapping(found)
         if not len(found):
             return found, torch.zeros(0, 5, 2, device=self._device)
-        regression, points, found.score, _ = self._networks.onet(found, integral)
+        regression, points, found.score, own = self._networks.onet(found, integral)
         pick = (found.score > self._thresholds[2]).nonzero()[:, 0]
         found, regression, points = found.at(pick), regression[pick], points[pick]
         landmarks = landmarks_px(found.corners, points)
         found.corners = apply_regression(found.corners, regression)
-        pick = nms_over_smaller(found)
+        # As after R-Net: where the place is surest; then the surest face first.
+        pick = nms_over_smaller(Candidates(found.corners, own[pick], found.image_index))
+        pick = pick[found.score[pick].argsort(descending=True, stable=True)]
         return found.at(pick), landmarks[pick]
 
 

@@ -103,13 +103,14 @@ class RNet(nn.Module):
         pooled: Tensor = self.pool2(self.prelu2(self.conv2(features)))
         return pooled
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Return regression and probabilities."""
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return regression, probabilities, and those of the last layers alone."""
         pooled = self.pooled(crops)
         features = self.prelu3(self.conv3(pooled))
         features = self.prelu4(self.dense4(_columns_first(features)))
-        scores = self.dense5_1(features) if self.scorer is None else self.scorer(pooled)
-        return self.dense5_2(features), scores.softmax(dim=1)
+        own = self.dense5_1(features)
+        scores = own if self.scorer is None else self.scorer(pooled)
+        return self.dense5_2(features), scores.softmax(dim=1), own.softmax(dim=1)
 
 
 class ONetScorer(nn.Module):
