@@ -13,7 +13,7 @@ from facemask_video.composite.stage import (
     PastKeeper,
     SteadyFaces,
 )
-from facemask_video.config import ConvertConfig
+from facemask_video.config import ConvertConfig, ImageConfig
 from facemask_video.core.direction import Direction
 from facemask_video.core.faces import BlendedFrame, CroppedFrame, TrackedFrame
 from facemask_video.pipeline.load_networks import Networks
@@ -44,19 +44,22 @@ def paint_faces(
         pace: How far ahead the stages are.
     """
     cropped = classify_faces(tracked, config, networks, stages, pace=pace)
-    return paint_crops(cropped, config, networks, stages, keeper=keeper, pace=pace)
+    blended = paint_crops(cropped, config, networks, stages, keeper=keeper, pace=pace)
+    if config.output.debug_overlay:
+        blended = stages.run("draw", DrawFaces()(blended))
+    return blended
 
 
 def paint_crops(
     cropped: Iterator[CroppedFrame],
-    config: ConvertConfig,
+    config: ConvertConfig | ImageConfig,
     networks: Networks,
     stages: StageStack,
     *,
     keeper: PastKeeper | None = None,
     pace: Pace = WHOLE_FILES,
 ) -> Iterator[BlendedFrame]:
-    """Do what `paint_faces` does after `classify_faces`."""
+    """Do what `paint_faces` does after `classify_faces`, but draw no overlay."""
     composite = config.composite
     translate = TranslateFaces(
         networks.translator,
@@ -77,10 +80,7 @@ def paint_crops(
     steadied = stages.run("steady", steady(matched))
     if composite.region != "all":
         steadied = stages.run("limit", KeepToParts(composite.parts())(steadied))
-    blended = stages.run("blend", blend(steadied))
-    if config.output.debug_overlay:
-        blended = stages.run("draw", DrawFaces()(blended))
-    return blended
+    return stages.run("blend", blend(steadied))
 
 
 def classify_faces(

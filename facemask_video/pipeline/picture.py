@@ -12,8 +12,7 @@ import torch
 from facemask_video import __version__, provenance
 from facemask_video.align.stage import AlignFaces
 from facemask_video.classify.stage import ClassifyFaces
-from facemask_video.composite.face_parts import KeepToParts
-from facemask_video.composite.stage import BlendFaces, DrawFaces, MatchColours
+from facemask_video.composite.stage import DrawFaces
 from facemask_video.config import ConvertConfig, FollowConfig, ImageConfig
 from facemask_video.core.array_frame import ArrayFrame
 from facemask_video.core.errors import ConfigError, TracksError, VideoWriteError
@@ -31,6 +30,7 @@ from facemask_video.pipeline.load_networks import Networks, load_networks
 from facemask_video.pipeline.no_face import Written
 from facemask_video.pipeline.output_layout import lay_out
 from facemask_video.pipeline.output_paths import check_files
+from facemask_video.pipeline.painting import paint_crops
 from facemask_video.pipeline.report import (
     ConversionReport,
     OnProgress,
@@ -54,7 +54,6 @@ from facemask_video.stills.still import Still
 from facemask_video.stills.write import encode_stills
 from facemask_video.track import SelectFaces
 from facemask_video.translate.device import pick_device
-from facemask_video.translate.stage import TranslateFaces
 from facemask_video.video import Seal
 from facemask_video.video.native_frame import native
 
@@ -263,18 +262,16 @@ def paint_pages(
         config: How faces are translated and blended.
         networks: What translates and judges them.
     """
+    # A page has no past to be steadied with.
+    config = replace(config, composite=replace(config.composite, temporal=0.0))
     cropped = AlignFaces(crop_size_px=networks.translator.crop_size_px)(tracked)
     for item in cropped:
         # One by one: nothing is known of a page from the next.
         judged = iter([item])
         if networks.classifier is not None:
             judged = ClassifyFaces(networks.classifier, direction=config.direction)(judged)
-        translate = TranslateFaces(networks.translator, batch_size=config.translate.batch_size)
-        matched = MatchColours(mode=config.composite.color)(translate(judged))
-        composite = config.composite
-        if composite.region != "all":
-            matched = KeepToParts(composite.parts())(matched)
-        yield from BlendFaces(coverage=composite.coverage, grain=composite.grain == "auto")(matched)
+        with StageStack() as stages:
+            yield from paint_crops(judged, config, networks, stages)
 
 
 def region_widened(result: BlendedFrame, still: Still) -> BlendedFrame:

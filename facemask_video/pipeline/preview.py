@@ -275,8 +275,6 @@ def _show_moment(
     with StageStack() as stages:
         reader, frames = _around(source, at_s, config, stages)
         conversion = config.conversion(start_s=reader.start_s, end_s=reader.end_s)
-        # Drawn by who shows the frame: the stages need not do so on all of them.
-        conversion = replace(conversion, output=replace(conversion.output, debug_overlay=False))
         tracks = open_tracks(reader, conversion)
         networks = (networks or load_networks(conversion)).for_source(source.name)
         if tracks is not None:
