@@ -35,9 +35,9 @@ _TOO_CLIPPED = 0.6
 # Side of the face, in eye distances, of a head that looks ahead. MTCNN's box keeps its size while a
 # head turns and its eyes draw together.
 _FACE_IN_EYES = 2.35
-# A mask leaves a place bare where it covers it at a mean probability below this; from here to 0.5
-# lie hands, prints and tilted heads.
-_LEFT_BARE = 0.35
+LEFT_BARE = 0.35
+"""A mask leaves a place bare where it covers it at a mean probability below this; from here to 0.5
+lie hands, prints and tilted heads."""
 
 
 def rejection_reasons(row: ManifestRow, limits: FilterConfig) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _turn_by_width_deg(row: ManifestRow) -> float:
 
 def _is_wearing_wrong(row: ManifestRow) -> bool:
     covered = [part for part in (row.nose_covered, row.chin_covered) if part is not None]
-    return row.domain == "masked" and any(part < _LEFT_BARE for part in covered)
+    return row.domain == "masked" and any(part < LEFT_BARE for part in covered)
 
 
 def curate(
