@@ -166,9 +166,10 @@ def _train_together(
     with processes.first_goes_first():  # it cuts crops, the others read them
         crops = load_run_crops(config, run.crops, device=device, on_crop=cutting_line)
     if says:
+        n_bare_aside, n_masked_aside = crops.n_set_aside
         click.echo(
             f"{len(crops.bare):,} bare and {len(crops.masked):,} masked faces to train on; "
-            f"{len(crops.bare_held_out):,} and {len(crops.masked_held_out):,} set aside",
+            f"{n_bare_aside:,} and {n_masked_aside:,} set aside",
             err=True,
         )
     config = with_epochs(config, len(crops.bare))

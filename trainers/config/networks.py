@@ -15,6 +15,13 @@ class DiscriminatorConfig:
     for, sharpness, lies in brightness.
     """
 
+    net_d: Literal["basic", "n_layers", "pixel"] = setting(
+        "n_layers",
+        flags=("--netD",),
+        heading="Networks",
+        help="Which discriminator: basic is the PatchGAN of 70 px, whatever n_layers says, pixel "
+        "looks at single pixels, n_layers has the layers that discriminator.n_layers says",
+    )
     ndf: int = setting(64, low=1, help="Channels of the first layer")
     n_layers: int = setting(3, low=0, high=6, help="Strided layers: 3 sees 70 px, 0 single pixels")
     n_scales: int = setting(1, low=1, high=5, help="Copies at 1, 1/2, 1/4 ... of the size")
@@ -32,6 +39,11 @@ class DiscriminatorConfig:
         help="Learn from mixtures of real and fake, of shares drawn from Beta(X, X), 0.2 in "
         "faceswap-GAN; 0 is none",
     )
+
+    @property
+    def n_strided(self) -> int:
+        """Strided layers, by `net_d`."""
+        return {"basic": 3, "pixel": 0, "n_layers": self.n_layers}[self.net_d]
 
     def __post_init__(self) -> None:
         check(self)

@@ -1,6 +1,7 @@
 """The crops of a run: made once from folders of pictures, kept in the run folder, split by name."""
 
 import hashlib
+import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from trainers.data.crop_sources import OnCrop, read_crops, warn_of_skipped, writ
 from trainers.data.crops import CropSet
 from trainers.data.picture_pairs import read_picture_pairs
 from trainers.data.splits import SPLITS, read_names
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +33,13 @@ class TrainingCrops:
     masked: CropSet
     bare_held_out: CropSet
     masked_held_out: CropSet
+
+    @property
+    def n_set_aside(self) -> tuple[int, int]:
+        """How many bare and masked faces are not trained on; 0 where previews show those."""
+        both = ((self.bare, self.bare_held_out), (self.masked, self.masked_held_out))
+        bare, masked = (0 if aside.names == used.names else len(aside) for used, aside in both)
+        return bare, masked
 
     def file_list(self) -> str:
         """Return the names of the pictures trained on, bare ones first, sorted, a line each."""
@@ -156,6 +166,12 @@ def _split(
             remedy = "deal the splits anew with facemask-video curate --split 1,0,0"
         raise ConfigError(f"data.{domain}: all {len(crops)} crops are set aside; {remedy}.")
     if not validation.any():
-        # A small set may lose nobody to the split; previews then show what was trained on.
+        # A small set may lose nobody to the split.
         validation = train
+        if data.held_out > 0:
+            logger.warning(
+                "data.%s: none of %d pictures falls to validation: previews and measures show what "
+                "is trained on; add pictures, or set more aside.",
+                *(domain, len(crops)),
+            )
     return crops.take(train), crops.take(validation)

@@ -19,11 +19,11 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(self, config: DiscriminatorConfig, *, n_in: int) -> None:
         super().__init__()
-        side, stride = (4, 2) if config.n_layers > 0 else (1, 1)
-        widths = [n_in] + [config.ndf * min(2**level, 8) for level in range(config.n_layers + 1)]
+        side, stride = (4, 2) if config.n_strided > 0 else (1, 1)
+        widths = [n_in] + [config.ndf * min(2**level, 8) for level in range(config.n_strided + 1)]
         layers = []
         for level, (narrow, wide) in enumerate(pairwise(widths)):
-            last_stride = stride if level < max(config.n_layers, 1) else 1
+            last_stride = stride if level < max(config.n_strided, 1) else 1
             conv: nn.Module = nn.Conv2d(
                 narrow, wide, side, stride=last_stride, padding=(side - 1) // 2
             )

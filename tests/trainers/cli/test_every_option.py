@@ -90,6 +90,7 @@ LEARNT: dict[str, tuple[dict[str, Any], Any]] = {
     "start.init_gain": ({"start.init_type": "normal"}, 0.1),
     "unmask.final_kernel": ({}, 3),
     "unmask.fold": ({}, 1),
+    "discriminator.net_d": ({}, "pixel"),
     "discriminator.ndf": ({}, 8),
     "discriminator.n_layers": ({}, 1),
     "discriminator.n_scales": ({}, 2),
@@ -334,7 +335,9 @@ def test_every_option_of_the_other_commands_reaches_its_setting(name: str) -> No
     assert options
     for option in options:
         value = _another(option.named)
-        typed = [option.opts[0]] if value is None else [option.opts[0], value]
+        # A flag that is on by default is typed as --no-FLAG.
+        flag = option.secondary_opts[0] if option.named.default is True else option.opts[0]
+        typed = [flag] if value is None else [flag, value]
         context = click.Context(command, info_name=name, resilient_parsing=True)
         command.parse_args(context, typed)
         settings = typed_settings(context)

@@ -61,6 +61,23 @@ def test_faces_are_cut_on_the_template_and_the_rest_is_listed_with_its_reason(fo
     assert np.abs(large - small).mean() < 8
 
 
+def test_a_set_that_loses_nobody_to_validation_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("bare", "masked"):
+        drawn_crops(3, name=name).save(tmp_path / f"{name}.npz")
+    paths = {f"data__{name}": tmp_path / f"{name}.npz" for name in ("bare", "masked")}
+
+    few = tiny_config(**paths, data__held_out=0.001, data__test_share=0.0).data
+    assert load_training_crops(few, tmp_path / "a", device=CPU).n_set_aside == (0, 0)
+    assert "data.masked: none of 3 pictures falls to validation" in caplog.text
+
+    caplog.clear()
+    asked = tiny_config(**paths, data__held_out=0.0, data__test_share=0.0).data
+    assert load_training_crops(asked, tmp_path / "b", device=CPU).n_set_aside == (0, 0)
+    assert not caplog.text
+
+
 def test_a_folder_is_cut_once_for_a_run(folder: Path, tmp_path: Path, face: ImageU8) -> None:
     masked = tmp_path / "masked.npz"
     drawn_crops(4, name="masked").save(masked)

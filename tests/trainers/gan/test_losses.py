@@ -74,6 +74,8 @@ def test_edges_alpha_and_features_are_measured() -> None:
     [
         (DiscriminatorConfig(ndf=4), 3),
         (DiscriminatorConfig(ndf=4, n_layers=0), 3),
+        (DiscriminatorConfig(ndf=4, net_d="pixel", n_layers=2), 3),
+        (DiscriminatorConfig(ndf=4, net_d="basic", n_layers=1), 3),
         (DiscriminatorConfig(ndf=4, n_layers=2, n_scales=2), 3),
         (DiscriminatorConfig(ndf=4, spectral=False), 3),
         (DiscriminatorConfig(ndf=4), 6),
@@ -92,11 +94,11 @@ def test_every_discriminator_scores_patches_and_learns(
     assert len(outputs) == config.n_scales
     sides = [scale[-1].shape[-1] for scale in outputs]
     assert all(scale[-1].shape[:2] == (2, 1) for scale in outputs)
-    if config.n_layers == 0:
+    if config.n_strided == 0:
         assert sides == [64]
     else:
         assert sides == sorted(sides, reverse=True)
-        assert sides[0] < 64 // 2 ** (config.n_layers - 1)
+        assert sides[0] < 64 // 2 ** (config.n_strided - 1)
     losses.generator_loss(outputs, "lsgan").backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is not None for p in discriminator.parameters())
 
