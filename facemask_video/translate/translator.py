@@ -173,10 +173,10 @@ class Translator:
     def _check(self, painted: Tensor, alpha: Tensor, first: int) -> None:
         # As bytes they would be a black or a speckled face, or none at all.
         # A sum is no number where one of its terms is none, and takes one pass.
-        sums = painted.sum((1, 2, 3), dtype=torch.float32) + alpha.sum(
+        total = painted.sum((1, 2, 3), dtype=torch.float32) + alpha.sum(
             (1, 2, 3), dtype=torch.float32
         )
-        whole = sums.isfinite()
+        whole = total.isfinite()
         if bool(whole.all()):
             return
         other = "" if self._precision == "fp32" else "--precision fp32 or "
