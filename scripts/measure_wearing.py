@@ -109,12 +109,12 @@ def main() -> int:
     for label in _LABELS:
         number = [counts[label, said] for said in _SAID]
         seen = sum(number[:-1])
-        told = "-"
+        rightly = "-"
         if label in _SAID and seen:
             share = counts[label, label] / seen
             low, high = wilson_interval(share, seen, 0.0)
-            told = f"{share:.0%} ({low:.0%} to {high:.0%})"
-        print(f"| {label} | {' | '.join(str(n) for n in number)} | {told} |")
+            rightly = f"{share:.0%} ({low:.0%} to {high:.0%})"
+        print(f"| {label} | {' | '.join(str(n) for n in number)} | {rightly} |")
     return 0
 
 
