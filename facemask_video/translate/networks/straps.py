@@ -2,7 +2,7 @@
 
 A segmentation network misses what is a px or two wide. Here a line is looked for by its shape and
 colour. It is taken where it hangs on the mask and the network gives it a small probability; or
-where it is straight, points at the mask, and is likelier than what lies beside it, or very light.
+where it is straight, points at the mask, and is likelier than what lies beside it.
 
 Convention: as in `facemask_video.translate.networks.inpaint`.
 """
@@ -28,16 +28,16 @@ _AROUND_CELLS, _DENSEST = 5, 0.27
 _EXTENDED_CELLS = 11
 """Length, in cells, of the line that such a segment is drawn out to: it meets the mask."""
 
-_SEGMENT_PX, _N_DIRECTIONS, _STRIDE = 11, 12, 2
-_LEAST_THIN, _LEAST_SEEN = 0.7, 0.3
+_STEEPEST = math.radians(60)
+"""Steeper light lines are strands of hair, and edges of what is behind."""
+
+_SEGMENT_PX, _N_DIRECTIONS, _STRIDE = 11, 9, 2
+_LEAST_THIN, _LEAST_SEEN = 0.7, 0.4
 """A line is straight for so many px; of these so many are thin, and seen by the network."""
 
 _RISE = 0.09
 """By which a strap's darkest channel exceeds that of what lies beside it, of a range of 2. Skin and
 hair have one dark channel, blue, also where they shine."""
-
-_CLEAR_RISE = 0.25
-"""A line as light as that counts whatever the network says."""
 
 _LARGEST_CHROMA = 0.3
 """Of a strap: between its lightest and darkest channel."""
@@ -54,11 +54,15 @@ _DARK_CLOTH = -0.45
 """Mean brightness under which a mask is dark, and so are its straps: not looked for, as hair and
 the edge of the jaw are dark lines too."""
 
-_TOP, _BOTTOM = 0.18, 0.75
-"""Rows between which straps lie, as fractions of the crop's side."""
+_BOTTOM = 0.75
+"""Row, as a fraction of the crop's side, under which no strap lies."""
 
-_EYES_BOTTOM, _EYES_HALF_WIDTH = 0.43, 0.21
-"""Above this row, and nearer to the mask's middle than this, lie eyes, glasses and the nose."""
+_TOP, _CENTRE = 0.30, 0.21
+"""Row above which, and distance from the middle within which, no strap of a face that looks at the
+camera lies: nearer lie glasses, eyes and the nose."""
+
+_HIGHEST, _EYES_BOTTOM = 0.18, 0.43
+"""Of a face in any pose: the row above which no strap lies, and the row above which its eyes do."""
 
 _REACH_PX = 5
 """A line that ends nearer than this to the mask is its hem, which is covered in any case."""
@@ -90,22 +94,20 @@ def find_straps(image: Tensor, probability: Tensor, opacity: Tensor) -> Tensor:
     brightness = (image.mean(1, keepdim=True) * opacity).sum((2, 3), keepdim=True) / cloth
     evidence = probability.clamp(min=_LEAST_PROBABILITY).log()
     is_likelier = _top_hat(evidence, _HALF_WIDTH_PX + 1) > math.log(_RISE_OF_PROBABILITY)
-    rise = _top_hat(darkest, _HALF_WIDTH_PX)
     thin = (
-        (rise > _RISE)
+        (_top_hat(darkest, _HALF_WIDTH_PX) > _RISE)
         & (lightest - darkest < _LARGEST_CHROMA)
         & (opacity < 0.5)
         & (brightness > _DARK_CLOTH)
-        & _beside_the_face(opacity)
     ).to(image.dtype)
-    far = thin * (inpaint.dilate(opacity, _REACH_PX) < 0.5)
+    far = (inpaint.dilate(opacity, _REACH_PX) < 0.5).to(image.dtype)
     on_mask = (functional.max_pool2d(opacity, _CELL_PX) > 0.5).to(image.dtype)
-    likely = thin * (probability > _LIKELY)
+    likely = thin * (probability > _LIKELY) * _beside_a_face(opacity)
     hanging = likely * _connected(on_mask, likely)
     straps = hanging * _connected(functional.max_pool2d(hanging * far, _CELL_PX), hanging)
-    clear = far * (1 - _clutter(thin))
-    seen = clear * (is_likelier | (rise > _CLEAR_RISE))
-    straight, pointing = _straight_lines(clear, seen, on_mask)
+    lines = thin * _beside_this_face(opacity)
+    clear = far * lines * (1 - _clutter(lines))
+    straight, pointing = _straight_lines(clear, clear * is_likelier, on_mask)
     straight = straight * _connected(pointing, straight)
     straps = torch.maximum(straps, straight)
     return functional.interpolate(straps, size=size, mode="nearest").to(dtype)
@@ -150,8 +152,8 @@ def _straight_lines(thin: Tensor, seen: Tensor, on_mask: Tensor) -> tuple[Tensor
 
 
 def _line_segments(length: int, device: torch.device) -> Tensor:
-    """Return straight lines through the middle, in all directions, as filters of sum 1."""
-    angles = torch.arange(_N_DIRECTIONS, device=device) * (math.pi / _N_DIRECTIONS)
+    """Return straight lines through the middle, of all slopes that are not steep, of sum 1."""
+    angles = torch.linspace(-_STEEPEST, _STEEPEST, _N_DIRECTIONS, device=device)
     cosine, sine = angles.cos()[:, None, None], angles.sin()[:, None, None]
     reach = torch.arange(length, device=device) - length // 2
     y, x = torch.meshgrid(reach, reach, indexing="ij")
@@ -174,13 +176,25 @@ def _top_hat(image: Tensor, half_width_px: int) -> Tensor:
     return image - inpaint.dilate(inpaint.erode(image, half_width_px), half_width_px)
 
 
-def _beside_the_face(opacity: Tensor) -> Tensor:
-    size_px = int(opacity.shape[-1])
-    place = (torch.arange(size_px, device=opacity.device) + 0.5) / size_px
+def _beside_a_face(opacity: Tensor) -> Tensor:
+    """Return where straps lie about a face that looks at the camera, shape (S, S)."""
+    place = _places(opacity)
     rows = (place > _TOP) & (place < _BOTTOM)
+    return rows[:, None] & ((place - 0.5).abs() > _CENTRE)[None, :]
+
+
+def _beside_this_face(opacity: Tensor) -> Tensor:
+    """Return where straps lie about a face that its mask lies on so, shape (n, 1, S, S)."""
+    place = _places(opacity)
+    rows = (place > _HIGHEST) & (place < _BOTTOM)
     # The mask of a turned head lies to one side of its crop; so do the eyes, nearer together.
     columns = opacity.sum(2, keepdim=True)
     middle = (columns * place).sum(3, keepdim=True) / columns.sum(3, keepdim=True).clamp(min=1)
-    half_width = _EYES_HALF_WIDTH - (middle - 0.5).abs()
-    is_middle = (place - middle).abs() < half_width
-    return rows[:, None] & ~((place < _EYES_BOTTOM)[:, None] & is_middle)
+    has_eyes = (place - middle).abs() < _CENTRE - (middle - 0.5).abs()
+    return rows[:, None] & ~((place < _EYES_BOTTOM)[:, None] & has_eyes)
+
+
+def _places(opacity: Tensor) -> Tensor:
+    """Return the middles of rows, or columns, as fractions of the side."""
+    size_px = int(opacity.shape[-1])
+    return (torch.arange(size_px, device=opacity.device) + 0.5) / size_px
