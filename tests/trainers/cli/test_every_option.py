@@ -52,6 +52,7 @@ SHOWN: dict[str, Any] = {
     "augmentation.truncation": 1.0,
     "augmentation.pitch_deg": 20.0,
     "augmentation.profiles": 1.0,
+    "augmentation.occluders": 1.0,
     "augmentation.light": 0.3,
     "augmentation.cast": 0.3,
 }
