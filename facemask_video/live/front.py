@@ -12,8 +12,9 @@ from facemask_video.video import LiveAddress, LiveForm, LivePacket, LiveSource, 
 
 logger = logging.getLogger(__name__)
 
-# Frames that wait for the first stage; more are late, and the oldest is dropped.
-_WAITING = 2
+# Frames that wait for the first stage; more are late, and the oldest is dropped. Now and then a
+# frame takes as long as three, where all of it is searched.
+_WAITING = 4
 # Packets of sound that wait for their pictures: a minute of AAC.
 _SOUND_WAITING = 3000
 _POLL_S = 0.1
