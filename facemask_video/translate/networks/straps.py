@@ -134,13 +134,10 @@ def _straight_lines(thin: Tensor, seen: Tensor, on_mask: Tensor) -> tuple[Tensor
         The thin pixels that lie in a straight line; and the cells of lines that are seen, and meet
         the mask where they are drawn on.
     """
-    along = functional.conv2d(
-        torch.cat([thin, seen]),
-        _line_segments(_SEGMENT_PX, thin.device),
-        stride=_STRIDE,
-        padding=_SEGMENT_PX // 2,
-    )
-    is_straight, is_seen = along[: len(thin)] > _LEAST_THIN, along[len(thin) :] > _LEAST_SEEN
+    segments = _line_segments(_SEGMENT_PX, thin.device)
+    beside = _SEGMENT_PX // 2
+    is_straight = functional.conv2d(thin, segments, stride=_STRIDE, padding=beside) > _LEAST_THIN
+    is_seen = functional.conv2d(seen, segments, stride=_STRIDE, padding=beside) > _LEAST_SEEN
     about = inpaint.dilate(
         is_straight.any(1, keepdim=True).to(thin.dtype), _SEGMENT_PX // 2 // _STRIDE
     )
