@@ -12,13 +12,11 @@ from multiprocessing.process import parent_process
 from typing import TYPE_CHECKING, Any
 
 from facemask_video.config import LiveConfig
-from facemask_video.core.errors import FacemaskVideoError
+from facemask_video.ui.failures import why_it_failed
 
 if TYPE_CHECKING:
     from facemask_video.core.frame import Frame
     from facemask_video.live.run import LiveReport
-
-logger = logging.getLogger(__name__)
 
 _SEEN_EVERY_S = 0.3
 _SEEN_SIDE_PX = 960
@@ -109,13 +107,8 @@ class _Worker:
                 on_start=self.take_stop,
                 on_frame=self.show,
             )
-        except FacemaskVideoError as exc:
-            return Ended(" ".join(str(exc).split()))
-        except MemoryError:
-            return Ended("there is not enough memory for this stream.")
-        except Exception as exc:
-            logger.exception("%s", task.outputs)
-            return Ended(f"{type(exc).__name__}: {' '.join(str(exc).split())}")
+        except Exception as exc:  # noqa: BLE001 - logged where it is told
+            return Ended(why_it_failed(exc, what="stream", request=task.outputs))
         self.show_status(report)
         return Ended(notes=tuple(report.notes))
 

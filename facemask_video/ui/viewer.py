@@ -4,7 +4,6 @@ Files come from anywhere, and what decodes them is C: a file that brings it down
 not the page. Nor does the page wait while networks are loaded here.
 """
 
-import logging
 import os
 import signal
 import sys
@@ -18,13 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from facemask_video.batch.end_with_parent import end_with_parent
 from facemask_video.config import GeneratorConfig, PreviewConfig, TracksConfig
-from facemask_video.core.errors import FacemaskVideoError
+from facemask_video.ui.failures import why_it_failed
 
 if TYPE_CHECKING:
     from facemask_video.core.frame import Frame, ImageU8, VideoInfo
     from facemask_video.pipeline.load_networks import Networks
-
-logger = logging.getLogger(__name__)
 
 OnProgress = Callable[[int, int | None], None]
 
@@ -133,13 +130,8 @@ class _Viewer:
     def answer(self, request: Request, on_progress: OnProgress) -> Answer:
         try:
             return Answer(self._content(request, on_progress))
-        except FacemaskVideoError as exc:
-            return Answer(why=" ".join(str(exc).split()))
-        except MemoryError:
-            return Answer(why="there is not enough memory for this file.")
-        except Exception as exc:
-            logger.exception("%r", request)
-            return Answer(why=f"{type(exc).__name__}: {' '.join(str(exc).split())}")
+        except Exception as exc:  # noqa: BLE001 - logged where it is told
+            return Answer(why=why_it_failed(exc, what="file", request=request))
 
     def _content(self, request: Request, on_progress: OnProgress) -> Any:
         match request:
